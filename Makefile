@@ -1,0 +1,31 @@
+# The three doors: `make up`, `make setup`, `make test`. Needs Python 3.11 to 3.14 and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: up setup test check help
+.DEFAULT_GOAL := help
+
+help: ## Show these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+up: setup ## Install what is missing, start everything, show what listens where; Ctrl-C stops it
+	@$(BIN)/events up
+
+setup: $(INSTALLED) ## Install into .venv: pinned packages, a JVM, the broker's jars
+	@$(BIN)/events install
+
+test: setup ## Run all tests against real local servers
+	@$(BIN)/pytest
+
+check: setup ## Format, lint and types
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+$(INSTALLED): requirements/uv.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 14) else "Python 3.11 to 3.14 is needed, $(PYTHON) is %d.%d. Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" % v)'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) has no ensurepip. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "1/3  virtual environment"; $(PYTHON) -m venv .venv
+	@echo "2/3  installer"; $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@echo "3/3  packages (about 350 MB)"; $(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@

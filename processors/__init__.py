@@ -1,0 +1,1 @@
+"""Kafka in: `materialize` writes ClickHouse, `route` writes SQS."""

@@ -1,0 +1,1 @@
+"""HTTP in, ClickHouse out: events found by id."""
