@@ -1,0 +1,178 @@
+"""Who may call: OAuth 2.0 bearer tokens (RFC 6750) in the JWT profile of RFC 9068.
+
+A `Verifier` turns the Authorization and X-TWC-Tenant headers into a tenant or a `Problem`. A token
+that was verified is remembered by its text for a minute at the most, so that the signature is
+checked once and not per request. Signing keys come from `keys.py`.
+"""
+
+import time
+from typing import Any
+
+import jwt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from contracts.connections import Access
+from contracts.keys import SigningKeys
+from contracts.parse import read_json
+from contracts.problems import Problem
+from contracts.tenants import is_tenant
+
+TOKEN_BYTES_MAX = 8 * 1024
+REMEMBER_S = 60
+REMEMBERED_MAX = 10_000
+
+_jws = jwt.PyJWS()
+
+
+class Claims(BaseModel):
+    """The claims that decide, with the types that RFC 7519 and RFC 9068 give them."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    iss: str
+    aud: str | list[str]
+    sub: str
+    exp: int
+    iat: int
+    nbf: int | None = None
+    scope: str | None = None
+
+
+class Grant:
+    """What a verified token allows: one tenant, until `expires` (s since 1970)."""
+
+    __slots__ = ("expires", "tenant")
+
+    def __init__(self, tenant: bytes, expires: float) -> None:
+        self.tenant = tenant
+        self.expires = expires
+
+
+class Verifier:
+    """Checks tokens against one issuer. One per process; not thread-safe."""
+
+    def __init__(self, access: Access, keys: SigningKeys) -> None:
+        self._access = access
+        self._keys = keys
+        self._grants: dict[bytes, Grant] = {}
+
+    async def tenant(self, headers: dict[bytes, bytes]) -> str:
+        """The tenant that the request may act for.
+
+        Raises `Problem` 400 (header malformed), 401 (no valid token) or 403 (scope or tenant).
+        """
+        authorization = headers.get(b"authorization", b"")
+        grant = self._grants.get(authorization)
+        if grant is None or grant.expires <= time.time():
+            grant = await self._verify(authorization)
+        claimed = headers.get(b"x-twc-tenant")
+        if claimed != grant.tenant:
+            raise _tenant_problem(claimed)
+        return claimed.decode()
+
+    async def _verify(self, authorization: bytes) -> Grant:
+        token = bearer_token(authorization)
+        header = self._header(token)
+        key = await self._keys.get(header["kid"], header["alg"])
+        if key is None:
+            raise _invalid("the token's key id is not among the issuer's keys")
+        try:
+            payload = _jws.decode(token, key.key, algorithms=[header["alg"]])
+        except jwt.PyJWTError:
+            raise _invalid("the token's signature does not verify") from None
+        claims = self._claims(payload)
+        grant = self._grant(claims)
+        self._remember(authorization, grant)
+        return grant
+
+    def _header(self, token: bytes) -> dict[str, Any]:
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.PyJWTError:
+            raise _invalid("the token is not a signed JWT") from None
+        if header.get("alg") not in self._access.algorithms:
+            raise _invalid(f"the token's alg must be one of {', '.join(self._access.algorithms)}")
+        if str(header.get("typ", "")).lower() not in self._access.token_types:
+            raise _invalid(f"the token's typ must be {self._access.token_types[0]} (RFC 9068)")
+        if not isinstance(header.get("kid"), str) or "crit" in header:
+            raise _invalid("the token's header needs a kid and no crit")
+        return header
+
+    def _claims(self, payload: bytes) -> Claims:
+        try:
+            return Claims.model_validate(read_json(payload))
+        except Problem:
+            raise _invalid("the token's claims are not a JSON object with unique keys") from None
+        except ValidationError as error:
+            names = sorted({str(detail["loc"][0]) for detail in error.errors() if detail["loc"]})
+            raise _invalid(f"claims missing or of the wrong type: {', '.join(names)}") from None
+
+    def _grant(self, claims: Claims) -> Grant:
+        access, now = self._access, time.time()
+        audiences = claims.aud if isinstance(claims.aud, list) else [claims.aud]
+        if claims.iss != access.issuer:
+            raise _invalid("the token is of another issuer")
+        if access.audience not in audiences:
+            raise _invalid(f"the token's aud must hold {access.audience}")
+        if claims.exp <= now - access.leeway_s:
+            raise _invalid("the token has expired")
+        if max(claims.iat, claims.nbf or 0) > now + access.leeway_s:
+            raise _invalid("the token is not valid yet")
+        if claims.exp - claims.iat > access.lifetime_max_s:
+            raise _invalid(f"the token lives longer than {access.lifetime_max_s} s")
+        if access.scope not in (claims.scope or "").split(" "):
+            raise Problem(
+                403,
+                f"The token lacks the scope {access.scope}.",
+                headers=_challenge(f'error="insufficient_scope", scope="{access.scope}"'),
+            )
+        tenant = (claims.model_extra or {}).get(access.tenant_claim)
+        if not isinstance(tenant, str) or not is_tenant(tenant):
+            raise Problem(403, f"The token's claim {access.tenant_claim} names no tenant.")
+        return Grant(tenant.encode(), min(claims.exp + access.leeway_s, now + REMEMBER_S))
+
+    def _remember(self, authorization: bytes, grant: Grant) -> None:
+        if len(self._grants) >= REMEMBERED_MAX:
+            self._grants.pop(next(iter(self._grants)))  # the oldest: dicts keep insertion order
+        self._grants[authorization] = grant
+
+
+def bearer_token(authorization: bytes) -> bytes:
+    """The token of an Authorization header (RFC 6750 section 2.1). Raises `Problem` 400 or 401."""
+    scheme, _, token = authorization.partition(b" ")
+    if scheme.lower() != b"bearer":
+        # no credentials that we know: a challenge without an error code (RFC 6750 section 3.1)
+        raise Problem(401, "Send Authorization: Bearer with a token.", headers=_challenge())
+    token = token.strip(b" ")
+    if not token or b" " in token:
+        raise Problem(
+            400,
+            "Authorization: Bearer needs exactly one token.",
+            headers=_challenge('error="invalid_request"'),
+        )
+    if len(token) > TOKEN_BYTES_MAX:
+        raise _invalid(f"the token has {len(token):,} bytes; the limit is {TOKEN_BYTES_MAX:,}")
+    return token
+
+
+def _tenant_problem(claimed: bytes | None) -> Problem:
+    if claimed is None:
+        return Problem(400, "The header X-TWC-Tenant is missing.")
+    if not is_tenant(claimed.decode("latin-1")):
+        return Problem(
+            400,
+            f"X-TWC-Tenant has {len(claimed):,} bytes; a tenant's name is 1 to 64 ASCII letters,"
+            " digits, '.', '_' or '-' and begins with a letter or digit.",
+        )
+    return Problem(403, "The token is not for the tenant in X-TWC-Tenant.")
+
+
+def _invalid(why: str) -> Problem:
+    return Problem(
+        401, f"The token is refused: {why}.", headers=_challenge('error="invalid_token"')
+    )
+
+
+def _challenge(parameters: str = "") -> dict[str, str]:
+    realm = 'Bearer realm="events"'
+    return {"WWW-Authenticate": f"{realm}, {parameters}" if parameters else realm}

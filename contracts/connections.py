@@ -1,0 +1,84 @@
+"""How a service reaches the servers behind it: addresses, credentials, deadlines in seconds.
+
+Plain models without defaults from the environment; each service nests them in its own settings.
+"""
+
+import ssl
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, SecretStr
+
+
+class KafkaConnection(BaseModel, frozen=True):
+    """The Kafka cluster."""
+
+    bootstrap_servers: str = Field("127.0.0.1:8804", description="host:port, comma separated.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="SASL_SSL in production."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="Used with SASL_*."
+    )
+    sasl_username: str = Field("", description="Used with SASL_*.")
+    sasl_password: SecretStr = Field(SecretStr(""), description="Used with SASL_*.")
+    ca_file: str | None = Field(None, description="CA bundle for SSL; the system's when left out.")
+    request_timeout_s: float = Field(10, gt=0, description="Deadline of one request to a broker.")
+
+    def client_args(self) -> dict[str, Any]:
+        """The keyword arguments that every aiokafka client takes."""
+        args: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap_servers.split(","),
+            "security_protocol": self.security_protocol,
+            "request_timeout_ms": round(self.request_timeout_s * 1000),
+        }
+        if self.security_protocol.endswith("SSL"):
+            args["ssl_context"] = ssl.create_default_context(cafile=self.ca_file)
+        if self.security_protocol.startswith("SASL"):
+            args["sasl_mechanism"] = self.sasl_mechanism
+            args["sasl_plain_username"] = self.sasl_username
+            args["sasl_plain_password"] = self.sasl_password.get_secret_value()
+        return args
+
+
+class ClickHouseConnection(BaseModel, frozen=True):
+    """The ClickHouse server, over HTTP."""
+
+    url: str = Field("http://127.0.0.1:8801", description="http(s)://host:port.")
+    username: str = Field("default", description="User with the rights that the service needs.")
+    password: SecretStr = Field(SecretStr(""), description="Its password.")
+    database: str = Field("events", pattern=r"^[a-z][a-z0-9_]*$", description="Database.")
+    timeout_s: float = Field(30, gt=0, description="Deadline of one query or insert.")
+
+
+class SqsConnection(BaseModel, frozen=True):
+    """AWS SQS. Credentials come from the standard AWS chain (environment, profile, role)."""
+
+    endpoint_url: str | None = Field(
+        None, description="Another SQS-compatible server; AWS when left out."
+    )
+    connect_timeout_s: float = Field(2, gt=0, description="Deadline of connecting.")
+    read_timeout_s: float = Field(5, gt=0, description="Deadline of one call.")
+
+
+class Access(BaseModel, frozen=True):
+    """Whose tokens are accepted (RFC 9068), and what they must say."""
+
+    issuer: str = Field("http://127.0.0.1:8803", description="Exact `iss` of a token.")
+    audience: str = Field("events-api", description="A token's `aud` must hold this.")
+    jwks_url: str = Field("http://127.0.0.1:8803/jwks", description="The issuer's signing keys.")
+    algorithms: tuple[Literal["RS256", "PS256", "ES256", "EdDSA"], ...] = Field(
+        ("RS256",), description="Signature algorithms that are accepted; the key must agree."
+    )
+    token_types: tuple[str, ...] = Field(
+        ("at+jwt", "application/at+jwt"),
+        description="Accepted `typ` headers, lower case; add `jwt` for issuers before RFC 9068.",
+    )
+    tenant_claim: str = Field("tenant", description="The claim that names the tenant.")
+    scope: str = Field("authentication", description="The scope that every call needs.")
+    leeway_s: int = Field(30, ge=0, le=120, description="Clock skew that is forgiven.")
+    lifetime_max_s: int = Field(24 * 3600, gt=0, description="Longest accepted exp - iat.")
+    keys_refresh_s: float = Field(300, gt=0, description="Age at which keys are fetched again.")
+    keys_cooldown_s: float = Field(
+        30, ge=0, description="Shortest time between fetches that an unknown key id may cause."
+    )
+    keys_timeout_s: float = Field(2, gt=0, description="Deadline of fetching the keys.")

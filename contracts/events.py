@@ -1,0 +1,99 @@
+"""The event: what a client may POST, and the one representation of it that GET, Kafka and SQS carry.
+
+`EventDraft` is the request body, `Event` the representation with its id; fields and samples are those
+of the specification. `represent` encodes once: the bytes it returns are the 201 body, the Kafka
+value, the SQS body and what GET answers.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+EVENT_BYTES_MAX = 1_000_000
+"""Upper bound of an event's representation: below Kafka's and SQS's 1 MiB with room for headers."""
+
+EventType = Literal["ENTITY_EVENT", "SYSTEM_EVENT", "FAULT", "WARNING"]
+EventSource = Literal[
+    "APPLICATION",
+    "CUSTOMER",
+    "INVENTORY_LEVEL",
+    "INVENTORY_LOCATION",
+    "ORDER",
+    "PRICE",
+    "PRODUCT",
+    "VARIANT_PRODUCT",
+    "WISHLIST",
+]
+Operation = Literal["BULK_CREATE", "BULK_UPDATE", "CREATE", "DELETE", "READ", "UPDATE"]
+
+# RFC 4648 section 4 with padding, and only the canonical spelling (unused bits zero), so that
+# decoding for analysts and encoding again for GET gives back the same text.
+CANONICAL_BASE64 = (
+    r"^(?:[A-Za-z0-9+/]{4})*"
+    r"(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$"
+)
+
+Base64Text = Annotated[str, StringConstraints(pattern=CANONICAL_BASE64)]
+EntityId = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+EntityName = Annotated[str, StringConstraints(max_length=512)]
+AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+AttributeText = Annotated[str, StringConstraints(max_length=8192)]
+
+
+class EventPayload(BaseModel):
+    """What happened to the entity, with the payload and the fault as base64 of any bytes, usually JSON."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    base64_encoded_fault_json: Base64Text | None = Field(
+        None, description="Base64 (RFC 4648, padded) of the fault; usually JSON, any bytes allowed."
+    )
+    base64_encoded_payload_json: Base64Text | None = Field(
+        None,
+        description="Base64 (RFC 4648, padded) of the payload; usually JSON, any bytes allowed.",
+    )
+    entity_id: EntityId | None = Field(None, description="The event's entity_id when left out.")
+    key_attributes: Annotated[dict[AttributeName, AttributeText], Field(max_length=100)] = Field(
+        default_factory=dict,
+        description="Free text by name: correlation id, reference id, time of the error.",
+    )
+    operation: Operation = Field(description="What was being done to the entity.")
+
+
+class EventDraft(BaseModel):
+    """The body of POST /api/v1/events: an event that has no id yet."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    entity_id: EntityId = Field(description="The id of the entity that the event is about.")
+    entity_name: EntityName | None = Field(None, description="The name of the entity.")
+    event_payload: EventPayload
+    event_source: EventSource = Field(description="The kind of entity, or APPLICATION.")
+    event_type: EventType
+
+
+class Event(EventDraft):
+    """An accepted event: the representation that 201, GET, Kafka and SQS carry."""
+
+    id: str = Field(
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        description="The event's id, a UUID made at the edge; unique within its tenant.",
+    )
+
+
+_draft_json = EventDraft.__pydantic_serializer__.to_json
+
+
+def represent(draft: EventDraft, event_id: str) -> bytes:
+    """The representation of an accepted event as UTF-8 JSON; fills the payload's entity_id.
+
+    `id` is the last member, so it is joined to the draft's bytes instead of building a second model.
+    U+FFFE and U+FFFF are escaped because SQS refuses them raw (SendMessage, InvalidMessageContents).
+    """
+    payload = draft.event_payload
+    if payload.entity_id is None:
+        payload.entity_id = draft.entity_id
+    encoded = _draft_json(draft)
+    if b"\xef\xbf" in encoded:
+        encoded = encoded.replace(b"\xef\xbf\xbe", b"\\ufffe").replace(b"\xef\xbf\xbf", b"\\uffff")
+    return b'%b,"id":"%b"}' % (encoded[:-1], event_id.encode())

@@ -1,0 +1,120 @@
+"""What every HTTP service here does the same way, below any framework: ASGI headers in, ASGI answers out.
+
+Pure functions over the ASGI messages (https://asgi.readthedocs.io), so that ingest and query share
+one reading of the request headers and one form of answer without sharing a server.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from contracts.problems import CONTENT_TYPE as PROBLEM_JSON
+from contracts.problems import Problem
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = Iterable[tuple[bytes, bytes]]
+
+JSON = b"application/json"
+SINGLE = frozenset(
+    (b"authorization", b"x-twc-tenant", b"content-type", b"content-encoding", b"idempotency-key")
+)
+
+
+def single_headers(raw: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The request's headers by lower-case name.
+
+    Raises `Problem` 400 when a header that we act on comes twice: which one counts would be a guess
+    that a proxy in front of us may make differently.
+    """
+    headers = dict(raw)
+    if len(headers) != len(raw):
+        names = [name for name, _ in raw]
+        for name in SINGLE & headers.keys():
+            if names.count(name) > 1:
+                raise Problem(
+                    400, f"The header {name.decode()} came {names.count(name)} times; send it once."
+                )
+    return headers
+
+
+def require_json(headers: dict[bytes, bytes]) -> None:
+    """Raise `Problem` 415 unless the body is declared as UTF-8 JSON without an encoding of its own."""
+    declared = headers.get(b"content-type", b"")
+    if declared != JSON:
+        media_type, _, parameters = declared.lower().partition(b";")
+        charset = parameters.strip().replace(b'"', b"")
+        if media_type.strip() != JSON or charset not in (b"", b"charset=utf-8"):
+            raise Problem(
+                415,
+                "Content-Type must be application/json in UTF-8"
+                + (
+                    f", not {declared[:80].decode('latin-1')!r}."
+                    if declared
+                    else "; it is missing."
+                ),
+                headers={"Accept-Post": "application/json"},
+            )
+    encoding = headers.get(b"content-encoding", b"identity")
+    if encoding != b"identity":
+        raise Problem(
+            415,
+            "This resource takes no Content-Encoding.",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
+async def read_body(headers: dict[bytes, bytes], receive: Receive, limit_bytes: int) -> bytes:
+    """The whole request body, at most `limit_bytes`.
+
+    Raises `Problem` 413 as soon as the declared or the received size passes the limit, and 400 when
+    the client goes away before its body is complete. The server's keep-alive settings bound how
+    long a slow client may take.
+    """
+    declared = headers.get(b"content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit_bytes:
+        raise too_large(int(declared), limit_bytes)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        parts, size = [body], len(body)
+        while message.get("more_body"):
+            if size > limit_bytes:
+                raise too_large(size, limit_bytes)
+            message = await receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+        body = b"".join(parts)
+    if message["type"] == "http.disconnect":
+        raise Problem(400, "The connection was closed before the body was complete.")
+    if len(body) > limit_bytes:
+        raise too_large(len(body), limit_bytes)
+    return body
+
+
+def too_large(size_bytes: int, limit_bytes: int) -> Problem:
+    """413 that names the computed size and the limit, both in bytes."""
+    return Problem(
+        413,
+        f"The body has {size_bytes:,} bytes or more; the limit is {limit_bytes:,} bytes.",
+        extra={"size": size_bytes, "limit": limit_bytes},
+    )
+
+
+async def respond(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
+    """Send one complete answer; `content-length` is added."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [*headers, (b"content-length", b"%d" % len(body))],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+async def respond_problem(send: Send, problem: Problem) -> None:
+    """Send a `Problem` as application/problem+json with its headers."""
+    headers = [(b"content-type", PROBLEM_JSON.encode())]
+    headers += [(name.lower().encode(), text.encode()) for name, text in problem.headers.items()]
+    await respond(send, problem.status, headers, problem.body())

@@ -1,0 +1,37 @@
+"""Event ids: time-ordered when made, derived when the client names its request.
+
+Identity is always (tenant, id).
+"""
+
+import hashlib
+import uuid
+
+from contracts.problems import Problem
+
+IDEMPOTENCY_KEY_BYTES_MAX = 255
+
+
+def derived_id(tenant: str, idempotency_key: bytes, item: int = 0) -> str:
+    """The id of the `item`-th event of the request that `tenant` named `idempotency_key`.
+
+    A UUID version 8 (RFC 9562 section 5.8) from SHA-256, so that a repeated request gives the same
+    ids on any edge without shared state (draft-ietf-httpapi-idempotency-key-header).
+    Raises `Problem` 400 for an empty or overlong key.
+    """
+    if not 0 < len(idempotency_key) <= IDEMPOTENCY_KEY_BYTES_MAX:
+        raise Problem(
+            400,
+            f"Idempotency-Key has {len(idempotency_key):,} bytes;"
+            f" it takes 1 to {IDEMPOTENCY_KEY_BYTES_MAX}.",
+        )
+    digest = bytearray(
+        hashlib.sha256(b"%b\0%d\0%b" % (tenant.encode(), item, idempotency_key)).digest()[:16]
+    )
+    digest[6] = 0x80 | digest[6] & 0x0F
+    digest[8] = 0x80 | digest[8] & 0x3F
+    return str(uuid.UUID(bytes=bytes(digest)))
+
+
+def made_at_ms(event_id: uuid.UUID) -> int | None:
+    """When a UUIDv7 was made, in ms since 1970 (RFC 9562 section 5.7); None for a derived id."""
+    return event_id.int >> 80 if event_id.version == 7 else None

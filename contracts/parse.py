@@ -1,0 +1,130 @@
+"""Bytes from a client to a validated model, or the Problem that says what is wrong with them.
+
+The happy path is one pass of pydantic's JSON parser. Only when that finds something wrong, or the
+text may hold a repeated key, is the text read a second time, to tell broken JSON (400) from
+well-formed JSON that breaks the contract (405), as the specification separates them.
+"""
+
+import json
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from contracts.events import EventDraft
+from contracts.problems import Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+
+ERRORS_MAX = 20
+"""How many offending fields an answer names; the rest are counted."""
+
+BASE64_DETAIL = "must be base64 as in RFC 4648 section 4: padded, no line breaks, unused bits zero"
+
+
+def parse_event(body: bytes) -> EventDraft:
+    """The draft in `body`. Raises `Problem` 400 (not JSON, repeated key) or 405 (breaks the contract)."""
+    try:
+        draft = EventDraft.model_validate_json(body)
+    except ValidationError as error:
+        raise explain(body, error) from None
+    # pydantic keeps the last of two equal keys. More quotes than the model has strings means that
+    # one was dropped, a backslash that the count cannot be trusted: only then read strictly.
+    if body.count(b'"') != 2 * _strings(draft) or b"\\" in body:
+        read_json(body)
+    return draft
+
+
+def parse(model: type[Model], body: bytes) -> Model:
+    """Any other model from `body`, with the same answers as `parse_event`."""
+    try:
+        read_json(body)
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise explain(body, error) from None
+
+
+def _strings(draft: EventDraft) -> int:
+    """How many JSON strings, keys and values, the text of this draft holds."""
+    payload = draft.event_payload
+    return (
+        len(draft.__pydantic_fields_set__)
+        + len(payload.__pydantic_fields_set__)
+        + 4  # the values of entity_id, event_source, event_type and operation
+        + (draft.entity_name is not None)
+        + (payload.entity_id is not None)
+        + (payload.base64_encoded_fault_json is not None)
+        + (payload.base64_encoded_payload_json is not None)
+        + 2 * len(payload.key_attributes)
+    )
+
+
+def read_json(body: bytes) -> Any:
+    """`body` as RFC 8259 JSON with unique keys. Raises `Problem` 400."""
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise Problem(400, f"The body is not UTF-8: byte {error.start} cannot be read.") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        raise Problem(400, f"The body is not JSON: {error.msg} at {where}.") from None
+    except RecursionError:
+        raise Problem(400, "The body is nested too deeply to be read.") from None
+    except ValueError as error:  # an integer of thousands of digits (PEP 701's limit)
+        raise Problem(400, f"The body is not JSON that can be read: {error}") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise Problem(400, f"The key {repeated[:80]!r} comes more than once in one JSON object.")
+    return document
+
+
+def _no_constant(name: str) -> Any:
+    raise Problem(400, f"The body is not JSON: {name} is not a JSON value (RFC 8259).")
+
+
+def explain(body: bytes, error: ValidationError) -> Problem:
+    """The `Problem` for what pydantic found in `body`: 400 when it is not JSON, else 405."""
+    found = error.errors(include_url=False)
+    if found[0]["type"] == "json_invalid":
+        return Problem(400, f"The body is not JSON: {found[0]['ctx']['error']}.")
+    try:
+        read_json(body)
+    except Problem as problem:
+        return problem
+    named = [_field_error(detail) for detail in found[:ERRORS_MAX]]
+    rest = len(found) - len(named)
+    return Problem(
+        405,
+        f"{len(found)} field{'s' if len(found) > 1 else ''} broke the contract"
+        + (f"; the first {ERRORS_MAX} are named." if rest else "."),
+        errors=named,
+        headers={"Allow": "POST"},
+    )
+
+
+def _field_error(detail: ErrorDetails) -> dict[str, Any]:
+    """One entry of `errors`: where, what, and the limit beside the size where there is one."""
+    entry: dict[str, Any] = {"pointer": pointer(detail["loc"]), "detail": detail["msg"]}
+    context = detail.get("ctx", {})
+    given = detail["input"]
+    if detail["type"] == "string_pattern_mismatch" and "base64" in entry["pointer"]:
+        entry["detail"] = BASE64_DETAIL
+    elif detail["type"] == "extra_forbidden":
+        entry["detail"] = "is not a field of this resource"
+    for limit in ("max_length", "min_length"):
+        if limit in context:
+            entry["limit"] = context[limit]
+    if isinstance(given, str | list | dict):
+        entry["size"] = context.get("actual_length") or len(given)
+    return entry
+
+
+def pointer(location: tuple[int | str, ...]) -> str:
+    """A pydantic location as a JSON pointer (RFC 6901), `""` for the whole document."""
+    steps = [str(step)[:128] for step in location if step != "[key]"]
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)

@@ -1,0 +1,72 @@
+"""Error answers: RFC 9457 problem documents, one class for every way a request can fail.
+
+A `Problem` names each offending field by JSON pointer (RFC 6901), the limit and the value's size;
+it never carries the value itself, a payload or a stack trace.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+CONTENT_TYPE = "application/problem+json"
+
+TITLES: Mapping[int, tuple[str, str]] = {
+    400: ("bad-request", "Bad request"),
+    401: ("unauthorised", "Unauthorised"),
+    403: ("forbidden", "Forbidden"),
+    404: ("not-found", "Not found"),
+    405: ("invalid-input", "Invalid input"),
+    413: ("too-large", "Content too large"),
+    415: ("unsupported-media-type", "Unsupported media type"),
+    429: ("too-many-requests", "Too many requests"),
+    500: ("internal-error", "Internal error"),
+    503: ("unavailable", "Service unavailable"),
+}
+
+
+class Problem(Exception):
+    """An answer that is not a success.
+
+    `status` is the HTTP status, `detail` one sentence for a person, `errors` one entry per
+    offending field (`pointer`, `detail`, and `limit` and `size` where there is a limit),
+    `headers` what the status asks for (`Allow`, `Retry-After`, `WWW-Authenticate`), `extra` further
+    members of the document.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Iterable[Mapping[str, Any]] = (),
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = [dict(error) for error in errors]
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+
+    def document(self) -> dict[str, Any]:
+        """The problem as a JSON object, members in the order of RFC 9457 section 3.1."""
+        slug, title = TITLES[self.status]
+        document: dict[str, Any] = {
+            "type": f"urn:events-api:problem:{slug}",
+            "title": title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            document["errors"] = self.errors
+        return document | self.extra
+
+    def body(self) -> bytes:
+        """The document as UTF-8 JSON bytes."""
+        return json.dumps(self.document(), ensure_ascii=False).encode()
+
+
+def unavailable(detail: str, *, retry_after_s: int = 1, **extra: Any) -> Problem:
+    """503 with `Retry-After`: a server behind us failed or is full; the same request may be retried."""
+    return Problem(503, detail, headers={"Retry-After": str(retry_after_s)}, extra=extra)

@@ -1,0 +1,116 @@
+"""The ClickHouse table of events: its DDL, the row that is inserted and the event read back.
+
+A row is the event's representation as it lies in Kafka with five members of ours written before it;
+ClickHouse takes it apart (EPHEMERAL `event_payload`, DEFAULT expressions), so nothing is parsed and
+encoded again on the way. Payload and fault are stored decoded: analysts read them.
+"""
+
+import uuid
+from collections.abc import Iterable
+
+from contracts.events import Event, represent
+
+EVENTS_TABLE = "events"
+
+DDL = """
+CREATE TABLE IF NOT EXISTS {database}.events
+(
+    tenant LowCardinality(String) COMMENT 'Tenant that posted the event',
+    id UUID COMMENT 'Event id, unique within the tenant; a version 7 carries its time',
+    received_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'When the edge accepted it',
+    event_type LowCardinality(String) COMMENT 'ENTITY_EVENT, SYSTEM_EVENT, FAULT or WARNING',
+    event_source LowCardinality(String) COMMENT 'Kind of entity, or APPLICATION',
+    operation LowCardinality(String) DEFAULT event_payload.operation COMMENT 'What was being done',
+    entity_id String CODEC(ZSTD(1)) COMMENT 'Entity that the event is about',
+    entity_name Nullable(String) CODEC(ZSTD(1)) COMMENT 'Name of the entity, if given',
+    payload_entity_id String DEFAULT event_payload.entity_id CODEC(ZSTD(1))
+        COMMENT 'Entity id inside the payload part, usually the same',
+    key_attributes Map(LowCardinality(String), String) DEFAULT event_payload.key_attributes
+        CODEC(ZSTD(1)) COMMENT 'Correlation id, reference id and the like, by name',
+    payload Nullable(String) DEFAULT base64Decode(event_payload.base64_encoded_payload_json)
+        CODEC(ZSTD(1)) COMMENT 'Payload, decoded; usually JSON',
+    fault Nullable(String) DEFAULT base64Decode(event_payload.base64_encoded_fault_json)
+        CODEC(ZSTD(1)) COMMENT 'Fault, decoded; usually JSON',
+    kafka_partition UInt32 CODEC(ZSTD(1)) COMMENT 'Partition of the record in the log',
+    kafka_offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'Offset of the record in the log',
+    precedence Int64 DEFAULT -toUnixTimestamp64Milli(received_at) CODEC(DoubleDelta, ZSTD(1))
+        COMMENT 'Of two rows with one id the higher stays: the one received first',
+    event_payload Tuple(
+        base64_encoded_fault_json Nullable(String),
+        base64_encoded_payload_json Nullable(String),
+        entity_id String,
+        key_attributes Map(String, String),
+        operation String) EPHEMERAL COMMENT 'As inserted; its parts are the columns above',
+    INDEX by_time received_at TYPE minmax GRANULARITY 16,
+    INDEX by_offset kafka_offset TYPE minmax GRANULARITY 16
+)
+ENGINE = ReplacingMergeTree(precedence)
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (tenant, toUInt128(id))
+SETTINGS index_granularity = 256
+COMMENT 'Every accepted event, one row per (tenant, id)'
+"""
+
+INSERT = """
+INSERT INTO {database}.events
+(kafka_partition, kafka_offset, tenant, received_at,
+ entity_id, entity_name, event_payload, event_source, event_type, id)
+FORMAT JSONEachRow
+"""
+
+INSERT_SETTINGS: dict[str, str | int] = {
+    "async_insert": 0,  # the answer means written; on by default since 26.x
+    "insert_deduplicate": 0,  # the offsets in the table are the authority, never a token
+    "max_insert_threads": 1,
+    "input_format_parallel_parsing": 0,  # one block, so one part per insert
+    "input_format_skip_unknown_fields": 0,
+    "date_time_input_format": "basic",
+}
+
+SELECT_EVENT = """
+SELECT tenant, entity_id, entity_name,
+    CAST((base64Encode(fault), base64Encode(payload), payload_entity_id, key_attributes, operation),
+        'Tuple(base64_encoded_fault_json Nullable(String),
+               base64_encoded_payload_json Nullable(String),
+               entity_id String, key_attributes Map(String, String), operation String)')
+        AS event_payload,
+    event_source, event_type, id
+FROM {database}.events
+WHERE (tenant, id) IN ({keys})
+ORDER BY precedence DESC
+LIMIT 1 BY tenant, id
+FORMAT JSONEachRow
+"""
+
+
+def row(tenant: str, partition: int, offset: int, received_ms: int, value: bytes) -> bytes:
+    """One JSONEachRow row: the record's position, tenant and time joined to its value.
+
+    `value` must have passed `wire.decode_event`, `tenant` `wire.decode_tenant`: neither is escaped.
+    """
+    return b'{"kafka_partition":%d,"kafka_offset":%d,"tenant":"%b","received_at":%d.%03d,%b\n' % (
+        partition,
+        offset,
+        tenant.encode(),
+        received_ms // 1000,
+        received_ms % 1000,
+        value[1:],
+    )
+
+
+def select_events(database: str, keys: Iterable[tuple[str, uuid.UUID]]) -> str:
+    """The query for these (tenant, id); the tenants must have passed `is_tenant`."""
+    listed = ", ".join(f"('{tenant}', '{event_id}')" for tenant, event_id in keys)
+    return SELECT_EVENT.format(database=database, keys=listed)
+
+
+class StoredEvent(Event):
+    """One line of the answer to `select_events`."""
+
+    tenant: str
+
+
+def read_events(lines: bytes) -> dict[tuple[str, str], bytes]:
+    """The answer to `select_events` as representations by (tenant, id)."""
+    found = (StoredEvent.model_validate_json(line) for line in lines.splitlines())
+    return {(stored.tenant, stored.id): represent(stored, stored.id) for stored in found}
