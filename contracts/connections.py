@@ -1,4 +1,4 @@
-"""How a service reaches the servers behind it: addresses, credentials, deadlines in seconds.
+"""Where a service listens and how it reaches the servers behind it: addresses, credentials, deadlines in seconds.
 
 Plain models without defaults from the environment; each service nests them in its own settings.
 """
@@ -7,6 +7,13 @@ import ssl
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
+
+
+class Http(BaseModel, frozen=True):
+    """Where a service listens."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
+    port: int = Field(8800, ge=1, le=65535, description="Port to listen on.")
 
 
 class KafkaConnection(BaseModel, frozen=True):

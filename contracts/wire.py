@@ -13,7 +13,7 @@ from zlib import crc32
 
 from pydantic import ValidationError
 
-from contracts.events import Event, EventDraft, represent
+from contracts.events import Event, EventDraft
 from contracts.tenants import is_tenant
 
 KafkaHeaders = list[tuple[str, bytes]]
@@ -23,7 +23,7 @@ class Record(NamedTuple):
     """What is appended to the `events` topic for one event; `timestamp_ms` is the time of receipt."""
 
     key: bytes
-    value: bytes
+    value: bytes | None
     headers: KafkaHeaders
     timestamp_ms: int
 
@@ -32,17 +32,15 @@ class Undecodable(Exception):
     """A record on `events` that no reader can take; the message says why."""
 
 
-def encode(tenant: str, draft: EventDraft, event_id: str, received_ms: int) -> Record:
-    """The record of an accepted event. `received_ms` is ms since 1970."""
+def encode(tenant: str, draft: EventDraft, event_id: str, received_ms: int, value: bytes) -> Record:
+    """The record of an accepted event; `value` is its representation, `received_ms` since 1970."""
     headers = [
         *_fixed_headers(tenant, draft.event_source, draft.event_type),
         ("ce_id", event_id.encode()),
         ("ce_subject", draft.entity_id.encode()),
         ("ce_time", b"%b.%03dZ" % (_second(received_ms // 1000), received_ms % 1000)),
     ]
-    return Record(
-        f"{tenant}:{draft.entity_id}".encode(), represent(draft, event_id), headers, received_ms
-    )
+    return Record(f"{tenant}:{draft.entity_id}".encode(), value, headers, received_ms)
 
 
 @lru_cache(maxsize=4096)

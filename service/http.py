@@ -4,13 +4,18 @@ Pure functions over the ASGI messages (https://asgi.readthedocs.io), so that ing
 one reading of the request headers and one form of answer without sharing a server.
 """
 
+import json
+import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from contracts.problems import CONTENT_TYPE as PROBLEM_JSON
 from contracts.problems import Problem
 
+log = logging.getLogger(__name__)
+
 Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
@@ -99,6 +104,50 @@ def too_large(size_bytes: int, limit_bytes: int) -> Problem:
         f"The body has {size_bytes:,} bytes or more; the limit is {limit_bytes:,} bytes.",
         extra={"size": size_bytes, "limit": limit_bytes},
     )
+
+
+Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+Resources = dict[str, dict[str, Handler]]
+"""Handlers by path and method: what a service serves, before a router is built from it."""
+
+
+class Resource:
+    """An ASGI application for one path: the method's handler, or the problem that it raised."""
+
+    def __init__(self, handlers: dict[str, Handler]) -> None:
+        self._handlers = handlers
+        self._allow = ", ".join(sorted(handlers))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            handler = self._handlers.get(scope["method"])
+            if handler is None:
+                raise Problem(
+                    405,
+                    f"{scope['method'][:16]} is not allowed here; allowed: {self._allow}.",
+                    headers={"Allow": self._allow},
+                )
+            await handler(scope, receive, send)
+        except Problem as problem:
+            if problem.status == 405:
+                problem.headers["Allow"] = self._allow
+            await respond_problem(send, problem)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            await respond_problem(send, Problem(500, "The request could not be handled."))
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI application for every other path."""
+    if scope["type"] == "http":
+        await respond_problem(send, Problem(404, "There is no such resource."))
+
+
+async def respond_ready(send: Send, waiting_for: list[str]) -> None:
+    """200 when `waiting_for` is empty, else 503 that names what is not there."""
+    body = json.dumps({"ready": not waiting_for, "waiting_for": waiting_for}).encode()
+    await respond(send, 503 if waiting_for else 200, [(b"content-type", JSON)], body)
 
 
 async def respond(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:

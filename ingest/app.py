@@ -1,0 +1,67 @@
+"""The edge's table of contents: what it serves, on what, and when it is ready."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.routing import Router
+
+from contracts.access import Verifier
+from service.app import create_router
+from service.http import Resources
+    Receive,
+    Resource,
+    Resources,
+    Scope,
+    Send,
+    not_found,
+    respond,
+    respond_ready,
+)
+from contracts.keys import SigningKeys
+from contracts.topics import EVENTS, SUBSCRIPTIONS
+from service.eventlog import EventLog
+from service.follow import SubscriptionsFollower
+from service.lane import LaneLimits
+from ingest import events
+from ingest.events import PostEvent
+from ingest.settings import IngestSettings
+from ingest.subscriptions import SubscriptionResource
+
+
+class Edge:
+    """The parts of one edge process."""
+
+    def __init__(self, settings: IngestSettings) -> None:
+        limits = LaneLimits(settings.waiting_bytes_max, settings.ack_timeout_s)
+        self.verifier = Verifier(settings.access, SigningKeys(settings.access))
+        self.log = EventLog(settings.kafka, (EVENTS, SUBSCRIPTIONS), limits)
+        self.follower = SubscriptionsFollower(settings.kafka)
+        self._event_bytes_max = settings.event_bytes_max
+
+    def resources(self) -> Resources:
+        """Handlers by path and method; the busiest first."""
+        post_event = PostEvent(self.verifier, self.log, self._event_bytes_max)
+        subscriptions = SubscriptionResource(self.verifier, self.log, self.follower)
+        return {events.PATH: {"POST": post_event}, **subscriptions.resources()}
+
+    async def waiting_for(self) -> list[str]:
+        """What keeps the edge from being ready."""
+        parts = {"kafka": self.log.ready, "subscriptions": self.follower.ready}
+        return [name for name, ready in parts.items() if not ready]
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Connected for as long as the context is open."""
+        await self.log.start()
+        await self.follower.start()
+        try:
+            yield
+        finally:
+            await self.follower.stop()
+            await self.log.stop()
+
+
+def create_app(settings: IngestSettings) -> Router:
+    """The ASGI application."""
+    edge = Edge(settings)
+    return create_router(edge.resources(), edge.waiting_for, edge.running)

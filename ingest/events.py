@@ -1,0 +1,73 @@
+"""POST /api/v1/events: the hot path, top to bottom.
+
+Answers 201 only when Kafka has the event on all in-sync replicas. Anything else leaves either
+nothing in Kafka (4xx) or an unknown that the answer names with the event's id (503).
+"""
+
+import time
+
+from uuid_utils import uuid7
+
+from contracts.access import Verifier
+from contracts.events import represent
+from service.http import (
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    require_json,
+    respond,
+    single_headers,
+    too_large,
+)
+from contracts.ids import derived_id
+from contracts.parse import parse_event
+from contracts.problems import unavailable
+from contracts.topics import EVENTS
+from contracts.wire import encode
+from service.eventlog import EventLog
+from service.lane import Unaccepted, Unacknowledged
+
+PATH = "/api/v1/events"
+JSON_TYPE = (b"content-type", b"application/json")
+
+
+class PostEvent:
+    """Handler of POST /api/v1/events."""
+
+    def __init__(self, verifier: Verifier, log: EventLog, event_bytes_max: int) -> None:
+        self._verifier = verifier
+        self._log = log
+        self._event_bytes_max = event_bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Authenticate, read, validate, name, encode, append, answer."""
+        headers = single_headers(scope["headers"])
+        tenant = await self._verifier.tenant(headers)
+        require_json(headers)
+        draft = parse_event(await read_body(headers, receive, self._event_bytes_max))
+        event_id, received_ms = new_id(tenant, headers.get(b"idempotency-key"))
+        representation = represent(draft, event_id)
+        if len(representation) > self._event_bytes_max:
+            raise too_large(len(representation), self._event_bytes_max)
+        record = encode(tenant, draft, event_id, received_ms, representation)
+        try:
+            await self._log.append(EVENTS, record)  # its lane keeps the deadline
+        except Unaccepted as error:
+            raise unavailable(f"Nothing was stored: {error}. Try again.") from None
+        except Unacknowledged as error:
+            raise unavailable(
+                f"Whether the event was stored is unknown: {error}. GET its id to find out;"
+                " a retry with the same Idempotency-Key counts once.",
+                id=event_id,
+            ) from None
+        location = b"/api/v1/events/" + event_id.encode()
+        await respond(send, 201, (JSON_TYPE, (b"location", location)), representation)
+
+
+def new_id(tenant: str, idempotency_key: bytes | None) -> tuple[str, int]:
+    """An id for an event received now, and that time in ms since 1970."""
+    if idempotency_key is not None:
+        return derived_id(tenant, idempotency_key), time.time_ns() // 1_000_000
+    made = uuid7()
+    return str(made), made.timestamp

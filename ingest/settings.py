@@ -1,0 +1,28 @@
+"""Settings of the edge, read from the environment once, by `__main__`."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.connections import Access, Http, KafkaConnection
+from contracts.events import EVENT_BYTES_MAX
+
+
+class IngestSettings(BaseSettings):
+    """The edge."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EVENTS_", env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
+
+    http: Http = Http()
+    kafka: KafkaConnection = KafkaConnection()
+    access: Access = Access()
+    event_bytes_max: int = Field(
+        EVENT_BYTES_MAX, ge=1024, le=EVENT_BYTES_MAX, description="Largest event, in bytes of JSON."
+    )
+    ack_timeout_s: float = Field(
+        5, gt=0, description="How long a POST waits for Kafka before it answers 503."
+    )
+    waiting_bytes_max: int = Field(
+        32 * 1024 * 1024, gt=0, description="Bytes that may wait for one Kafka partition."
+    )

@@ -1,0 +1,38 @@
+"""`python -m local.api`: ingest and query on one port, as a proxy joins them in production."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.routing import Router
+
+from ingest.app import Edge
+from ingest.settings import IngestSettings
+from query.app import Reader
+from query.settings import QuerySettings
+from service.app import create_router, serve
+from service.http import Resources
+from service.logs import configure
+
+
+def create_app(ingest: IngestSettings, query: QuerySettings) -> Router:
+    """The ASGI application: both services' handlers by path and method."""
+    edge, reader = Edge(ingest), Reader(query)
+    resources: Resources = {}
+    for path, handlers in [*edge.resources().items(), *reader.resources().items()]:
+        resources.setdefault(path, {}).update(handlers)
+
+    async def waiting_for() -> list[str]:
+        return [*await edge.waiting_for(), *await reader.waiting_for()]
+
+    @contextlib.asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        async with edge.running(), reader.running():
+            yield
+
+    return create_router(resources, waiting_for, running)
+
+
+if __name__ == "__main__":
+    configure("api")
+    settings = IngestSettings()
+    serve(create_app(settings, QuerySettings()), settings.http)

@@ -1,0 +1,55 @@
+"""The query service's table of contents: what it serves, on what, and when it is ready."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.routing import Router
+
+from contracts.access import Verifier
+from service.app import create_router
+from service.http import Resources
+from contracts.keys import SigningKeys
+from query import events
+from query.clickhouse import ClickHouse
+from query.events import GetEvent
+from query.settings import QuerySettings
+from query.store import EventStore
+
+
+class Reader:
+    """The parts of one query process."""
+
+    def __init__(self, settings: QuerySettings) -> None:
+        self.verifier = Verifier(settings.access, SigningKeys(settings.access))
+        self.clickhouse = ClickHouse(settings.clickhouse)
+        self.store = EventStore(
+            self.clickhouse.select,
+            settings.clickhouse.database,
+            ids_max=settings.lookup_ids_max,
+            queries_max=settings.lookup_queries_max,
+            waiting_max=settings.lookup_waiting_max,
+        )
+        self._settings = settings
+
+    def resources(self) -> Resources:
+        """Handlers by path and method."""
+        waits = self._settings.recent_s, self._settings.visible_timeout_s
+        return {events.PATH: {"GET": GetEvent(self.verifier, self.store, *waits)}}
+
+    async def waiting_for(self) -> list[str]:
+        """What keeps the service from being ready."""
+        return [] if await self.clickhouse.ping() else ["clickhouse"]
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Usable for as long as the context is open."""
+        try:
+            yield
+        finally:
+            await self.clickhouse.close()
+
+
+def create_app(settings: QuerySettings) -> Router:
+    """The ASGI application."""
+    reader = Reader(settings)
+    return create_router(reader.resources(), reader.waiting_for, reader.running)

@@ -1,0 +1,35 @@
+"""Settings of the query service, read from the environment once, by `__main__`."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.connections import Access, ClickHouseConnection, Http
+
+
+class QuerySettings(BaseSettings):
+    """The query service."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EVENTS_", env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
+
+    http: Http = Http()
+    clickhouse: ClickHouseConnection = ClickHouseConnection()
+    access: Access = Access()
+    recent_s: float = Field(
+        60,
+        ge=0,
+        description="An id made within this time may not be visible yet: GET waits for it.",
+    )
+    visible_timeout_s: float = Field(
+        5, ge=0, description="How long GET waits for a recent id before it answers 404."
+    )
+    lookup_ids_max: int = Field(
+        100, ge=1, le=1000, description="Waiting GETs that one ClickHouse query answers."
+    )
+    lookup_queries_max: int = Field(
+        2, ge=1, le=64, description="Lookup queries that run in ClickHouse at once."
+    )
+    lookup_waiting_max: int = Field(
+        10_000, ge=1, description="GETs that may wait; more are answered 503."
+    )

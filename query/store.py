@@ -1,0 +1,92 @@
+"""Events by (tenant, id) out of ClickHouse, many waiting lookups in one query.
+
+A point lookup costs ClickHouse milliseconds, a hundred of them in one query little more. So the
+lookups that arrive while a query runs form the next one; a lone lookup waits for nobody.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from contracts.table import read_events, select_events
+
+Key = tuple[str, uuid.UUID]
+
+
+class StoreUnavailable(Exception):
+    """ClickHouse did not answer the lookup in time."""
+
+
+class Select(Protocol):
+    """Runs one query and returns the raw answer. Raises `StoreUnavailable`."""
+
+    def __call__(self, sql: str) -> Awaitable[bytes]:
+        """The answer's bytes in the format that the query names."""
+
+
+class EventStore:
+    """Representations of stored events. Start and stop it on the loop that uses it."""
+
+    def __init__(
+        self, select: Select, database: str, *, ids_max: int, queries_max: int, waiting_max: int
+    ) -> None:
+        self._select = select
+        self._database = database
+        self._ids_max = ids_max
+        self._queries_max = queries_max
+        self._waiting_max = waiting_max
+        self._waiting: dict[Key, asyncio.Future[bytes | None]] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def get(self, tenant: str, event_id: uuid.UUID) -> bytes | None:
+        """The event's representation, or None when the table does not have it (yet).
+
+        Raises `StoreUnavailable` when ClickHouse failed or too many lookups wait; `Select` keeps
+        the deadline.
+        """
+        key = (tenant, event_id)
+        future = self._waiting.get(key)
+        if future is None:
+            if len(self._waiting) >= self._waiting_max:
+                raise StoreUnavailable(f"{self._waiting_max:,} lookups wait already")
+            future = self._waiting[key] = asyncio.get_running_loop().create_future()
+        self._start_query()
+        return await asyncio.shield(future)  # shared by all that ask for this id
+
+    def _start_query(self) -> None:
+        if self._waiting and len(self._running) < self._queries_max:
+            task = asyncio.create_task(self._query())
+            self._running.add(task)
+            task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._start_query()
+
+    async def _query(self) -> None:
+        await asyncio.sleep(0)  # requests read in this turn of the loop join
+        keys = [key for key, _ in zip(self._waiting, range(self._ids_max), strict=False)]
+        futures = {key: self._waiting.pop(key) for key in keys}
+        try:
+            found = read_events(await self._select(select_events(self._database, keys)))
+        except StoreUnavailable as error:
+            _settle(futures, lambda key, future: future.set_exception(error))
+        except BaseException:
+            _settle(futures, lambda key, future: future.cancel())
+            raise
+        else:
+            _settle(
+                futures, lambda key, future: future.set_result(found.get((key[0], str(key[1]))))
+            )
+
+
+def _settle(
+    futures: dict[Key, asyncio.Future[bytes | None]],
+    outcome: Callable[[Key, asyncio.Future[bytes | None]], object],
+) -> None:
+    for key, future in futures.items():
+        if not future.done():
+            outcome(key, future)
+            if not future.cancelled():
+                future.exception()  # seen: whoever asked may be gone

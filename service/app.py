@@ -1,0 +1,62 @@
+"""From handlers by path to a running HTTP server: the same for every service."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+import uvicorn
+from starlette.routing import Route, Router
+
+from contracts.connections import Http
+from service.http import (
+    Receive,
+    Resource,
+    Resources,
+    Scope,
+    Send,
+    not_found,
+    respond,
+    respond_ready,
+)
+
+
+def create_router(
+    resources: Resources,
+    waiting_for: Callable[[], Awaitable[list[str]]],
+    running: Callable[[], AbstractAsyncContextManager[None]],
+) -> Router:
+    """The ASGI application of a service.
+
+    Serves `resources`, `/healthz` (200 while the process answers) and `/readyz` (503 naming what
+    `waiting_for` returns); `running` is open from before the first request until after the last.
+    """
+
+    async def healthz(scope: Scope, receive: Receive, send: Send) -> None:
+        await respond(send, 200, ((b"content-type", b"text/plain"),), b"ok\n")
+
+    async def readyz(scope: Scope, receive: Receive, send: Send) -> None:
+        await respond_ready(send, await waiting_for())
+
+    health: Resources = {"/healthz": {"GET": healthz}, "/readyz": {"GET": readyz}}
+    return Router(
+        [Route(path, Resource(handlers)) for path, handlers in (resources | health).items()],
+        default=not_found,
+        redirect_slashes=False,
+        lifespan=lambda app: running(),
+    )
+
+
+def serve(app: Router, http: Http) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way get 10 s to end."""
+    uvicorn.run(
+        app,
+        host=http.host,
+        port=http.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=10,
+    )

@@ -1,0 +1,97 @@
+"""Follow the compacted `subscriptions` topic into a `Subscriptions` table, from its beginning.
+
+The table is replaced whole only when the reader has reached the end that the topic had at the
+start, so nobody ever sees half of it. On any error it is read anew; the last good table stays.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from contracts.connections import KafkaConnection
+from contracts.subscriptions import Subscriptions, UnreadableSubscription
+from contracts.topics import SUBSCRIPTIONS
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+POLL_MS = 500
+
+
+class SubscriptionsFollower:
+    """A table of subscriptions that follows the log, a few milliseconds behind it."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._connection = connection
+        self._partition = TopicPartition(SUBSCRIPTIONS, 0)
+        self._moved = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+        self._next_offset = -1
+        self.table = Subscriptions()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the table was complete at least once."""
+        return self._next_offset >= 0
+
+    async def start(self) -> None:
+        """Begin to follow in the background."""
+        self._task = asyncio.create_task(self._follow(), name="subscriptions")
+
+    async def stop(self) -> None:
+        """Stop following; the table stays as it is."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=5)
+
+    async def wait_for(self, offset: int, timeout_s: float) -> bool:
+        """Whether the table holds the record at `offset` before the timeout."""
+        try:
+            async with asyncio.timeout(timeout_s), self._moved:
+                await self._moved.wait_for(lambda: self._next_offset > offset)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _follow(self) -> None:
+        while True:
+            consumer = AIOKafkaConsumer(
+                group_id=None,
+                auto_offset_reset="earliest",
+                enable_auto_commit=False,
+                **self._connection.client_args(),
+            )
+            try:
+                async with asyncio.timeout(3 * self._connection.request_timeout_s):
+                    await consumer.start()
+                    consumer.assign([self._partition])
+                    end = (await consumer.end_offsets([self._partition]))[self._partition]
+                    await consumer.seek_to_beginning(self._partition)
+                await self._read(consumer, end)
+            except (KafkaError, TimeoutError, OSError) as error:
+                log.warning("subscriptions cannot be read, trying again: %s", error)
+            finally:
+                with contextlib.suppress(KafkaError, TimeoutError):
+                    async with asyncio.timeout(self._connection.request_timeout_s):
+                        await consumer.stop()
+            await asyncio.sleep(RETRY_S)
+
+    async def _read(self, consumer: AIOKafkaConsumer, end: int) -> None:
+        table, position = Subscriptions(), 0
+        while True:
+            async with asyncio.timeout(self._connection.request_timeout_s):
+                position = max(position, await consumer.position(self._partition))
+            if position >= end:
+                self.table = table
+                async with self._moved:
+                    self._next_offset = position
+                    self._moved.notify_all()
+            records = await consumer.getmany(self._partition, timeout_ms=POLL_MS)
+            for record in records.get(self._partition, ()):
+                try:
+                    table.apply(record.key, record.value)
+                except UnreadableSubscription as error:
+                    log.error("subscriptions at offset %d is passed over: %s", record.offset, error)
