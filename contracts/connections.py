@@ -1,4 +1,4 @@
-"""Where a service listens and how it reaches the servers behind it: addresses, credentials, deadlines in seconds.
+"""Where a service listens and how it reaches the servers behind it; deadlines in seconds.
 
 Plain models without defaults from the environment; each service nests them in its own settings.
 """

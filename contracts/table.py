@@ -7,10 +7,13 @@ encoded again on the way. Payload and fault are stored decoded: analysts read th
 
 import uuid
 from collections.abc import Iterable
+from functools import lru_cache
+from time import gmtime
 
 from contracts.events import Event, represent
 
 EVENTS_TABLE = "events"
+DAY_S = 24 * 60 * 60
 
 DDL = """
 CREATE TABLE IF NOT EXISTS {database}.events
@@ -96,6 +99,17 @@ def row(tenant: str, partition: int, offset: int, received_ms: int, value: bytes
         received_ms % 1000,
         value[1:],
     )
+
+
+@lru_cache(maxsize=16)
+def _month_of_day(day: int) -> int:
+    year, month = gmtime(day * DAY_S)[:2]
+    return year * 100 + month
+
+
+def month_of(received_ms: int) -> int:
+    """The table's partition (YYYYMM, UTC) of a row received then, in ms since 1970."""
+    return _month_of_day(received_ms // (DAY_S * 1000))
 
 
 def select_events(database: str, keys: Iterable[tuple[str, uuid.UUID]]) -> str:

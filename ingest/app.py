@@ -6,26 +6,17 @@ from collections.abc import AsyncIterator
 from starlette.routing import Router
 
 from contracts.access import Verifier
-from service.app import create_router
-from service.http import Resources
-    Receive,
-    Resource,
-    Resources,
-    Scope,
-    Send,
-    not_found,
-    respond,
-    respond_ready,
-)
 from contracts.keys import SigningKeys
 from contracts.topics import EVENTS, SUBSCRIPTIONS
-from service.eventlog import EventLog
-from service.follow import SubscriptionsFollower
-from service.lane import LaneLimits
 from ingest import events
 from ingest.events import PostEvent
 from ingest.settings import IngestSettings
 from ingest.subscriptions import SubscriptionResource
+from service.app import create_router
+from service.eventlog import EventLog
+from service.follow import SubscriptionsFollower
+from service.http import Resources
+from service.lane import LaneLimits
 
 
 class Edge:

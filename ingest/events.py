@@ -10,6 +10,12 @@ from uuid_utils import uuid7
 
 from contracts.access import Verifier
 from contracts.events import represent
+from contracts.ids import derived_id
+from contracts.parse import parse_event
+from contracts.problems import unavailable
+from contracts.topics import EVENTS
+from contracts.wire import encode
+from service.eventlog import EventLog
 from service.http import (
     Receive,
     Scope,
@@ -20,12 +26,6 @@ from service.http import (
     single_headers,
     too_large,
 )
-from contracts.ids import derived_id
-from contracts.parse import parse_event
-from contracts.problems import unavailable
-from contracts.topics import EVENTS
-from contracts.wire import encode
-from service.eventlog import EventLog
 from service.lane import Unaccepted, Unacknowledged
 
 PATH = "/api/v1/events"

@@ -10,6 +10,13 @@ import uuid
 from uuid_utils import uuid7
 
 from contracts.access import Verifier
+from contracts.parse import parse
+from contracts.problems import Problem, unavailable
+from contracts.subscriptions import Subscription, SubscriptionDraft, create, subscription_key
+from contracts.topics import SUBSCRIPTIONS
+from contracts.wire import Record
+from service.eventlog import EventLog
+from service.follow import SubscriptionsFollower
 from service.http import (
     Receive,
     Resources,
@@ -20,13 +27,6 @@ from service.http import (
     respond,
     single_headers,
 )
-from contracts.parse import parse
-from contracts.problems import Problem, unavailable
-from contracts.subscriptions import Subscription, SubscriptionDraft, create, subscription_key
-from contracts.topics import SUBSCRIPTIONS
-from contracts.wire import Record
-from service.eventlog import EventLog
-from service.follow import SubscriptionsFollower
 from service.lane import Unaccepted, Unacknowledged
 
 PATH = "/api/v1/subscriptions"

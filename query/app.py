@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from starlette.routing import Router
 
 from contracts.access import Verifier
-from service.app import create_router
-from service.http import Resources
 from contracts.keys import SigningKeys
 from query import events
-from query.clickhouse import ClickHouse
 from query.events import GetEvent
 from query.settings import QuerySettings
 from query.store import EventStore
+from service.app import create_router
+from service.clickhouse import ClickHouse
+from service.http import Resources
 
 
 class Reader:

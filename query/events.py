@@ -5,14 +5,18 @@ bound, for the view to catch up instead of saying 404.
 """
 
 import asyncio
+import logging
 import time
 import uuid
 
 from contracts.access import Verifier
-from service.http import Receive, Scope, Send, respond, single_headers
 from contracts.ids import made_at_ms
 from contracts.problems import Problem, unavailable
-from query.store import EventStore, StoreUnavailable
+from query.store import EventStore, TooManyLookups
+from service.clickhouse import ClickHouseFailed
+from service.http import Receive, Scope, Send, respond, single_headers
+
+log = logging.getLogger(__name__)
 
 PATH = "/api/v1/events/{id}"
 JSON_TYPE = (b"content-type", b"application/json")
@@ -43,16 +47,18 @@ class GetEvent:
         give_up = time.monotonic() + (self._visible_timeout_s if self._is_recent(event_id) else 0)
         pause_s = FIRST_PAUSE_S
         while True:
+            failure: Exception | None = None
             try:
-                found, failure = await self._store.get(tenant, event_id), None
-            except StoreUnavailable as error:
+                found = await self._store.get(tenant, event_id)
+            except (ClickHouseFailed, TooManyLookups) as error:
                 found, failure = None, error
             if found is not None or time.monotonic() + pause_s > give_up:
                 break
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         if failure is not None:
-            raise unavailable(f"The event cannot be looked up: {failure}. Try again.")
+            log.warning("lookup failed: %s", failure)
+            raise unavailable("The event cannot be looked up at the moment. Try again.")
         return found
 
     def _is_recent(self, event_id: uuid.UUID) -> bool:

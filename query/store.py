@@ -10,16 +10,17 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from contracts.table import read_events, select_events
+from service.clickhouse import ClickHouseFailed
 
 Key = tuple[str, uuid.UUID]
 
 
-class StoreUnavailable(Exception):
-    """ClickHouse did not answer the lookup in time."""
+class TooManyLookups(Exception):
+    """More lookups wait than the store may hold."""
 
 
 class Select(Protocol):
-    """Runs one query and returns the raw answer. Raises `StoreUnavailable`."""
+    """Runs one query and returns the raw answer. Raises `ClickHouseFailed`, at its deadline too."""
 
     def __call__(self, sql: str) -> Awaitable[bytes]:
         """The answer's bytes in the format that the query names."""
@@ -42,14 +43,14 @@ class EventStore:
     async def get(self, tenant: str, event_id: uuid.UUID) -> bytes | None:
         """The event's representation, or None when the table does not have it (yet).
 
-        Raises `StoreUnavailable` when ClickHouse failed or too many lookups wait; `Select` keeps
-        the deadline.
+        Raises `ClickHouseFailed`, at the latest at the deadline that `Select` keeps, and
+        `TooManyLookups`.
         """
         key = (tenant, event_id)
         future = self._waiting.get(key)
         if future is None:
             if len(self._waiting) >= self._waiting_max:
-                raise StoreUnavailable(f"{self._waiting_max:,} lookups wait already")
+                raise TooManyLookups(f"{self._waiting_max:,} lookups wait already")
             future = self._waiting[key] = asyncio.get_running_loop().create_future()
         self._start_query()
         return await asyncio.shield(future)  # shared by all that ask for this id
@@ -70,8 +71,9 @@ class EventStore:
         futures = {key: self._waiting.pop(key) for key in keys}
         try:
             found = read_events(await self._select(select_events(self._database, keys)))
-        except StoreUnavailable as error:
-            _settle(futures, lambda key, future: future.set_exception(error))
+        except ClickHouseFailed as error:
+            failure = error
+            _settle(futures, lambda key, future: future.set_exception(failure))
         except BaseException:
             _settle(futures, lambda key, future: future.cancel())
             raise

@@ -30,6 +30,7 @@ class SubscriptionsFollower:
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._next_offset = -1
+        self._consumer: AIOKafkaConsumer | None = None
         self.table = Subscriptions()
 
     @property
@@ -46,6 +47,17 @@ class SubscriptionsFollower:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=5)
+
+    async def catch_up(self, timeout_s: float) -> bool:
+        """Whether the table holds all that the topic held at the call, before the timeout."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                if self._consumer is None:
+                    return False
+                ends = await self._consumer.end_offsets([self._partition])
+                return await self.wait_for(ends[self._partition] - 1, timeout_s)
+        except (KafkaError, TimeoutError):
+            return False
 
     async def wait_for(self, offset: int, timeout_s: float) -> bool:
         """Whether the table holds the record at `offset` before the timeout."""
@@ -70,10 +82,12 @@ class SubscriptionsFollower:
                     consumer.assign([self._partition])
                     end = (await consumer.end_offsets([self._partition]))[self._partition]
                     await consumer.seek_to_beginning(self._partition)
+                self._consumer = consumer
                 await self._read(consumer, end)
             except (KafkaError, TimeoutError, OSError) as error:
                 log.warning("subscriptions cannot be read, trying again: %s", error)
             finally:
+                self._consumer = None
                 with contextlib.suppress(KafkaError, TimeoutError):
                     async with asyncio.timeout(self._connection.request_timeout_s):
                         await consumer.stop()

@@ -1,0 +1,89 @@
+"""`python -m processors materialize|route|setup`: the only place that knows the concrete parts."""
+
+import argparse
+import asyncio
+
+from contracts.topics import DELIVERIES_DEAD, MATERIALIZE_GROUP, REJECTED, ROUTE_GROUP
+from processors.clickhouse import ClickHouseRows
+from processors.consume import Consume
+from processors.materialize import Materialize
+from processors.route import Route
+from processors.run import run
+from processors.settings import MaterializeSettings, RouteSettings, SetupSettings
+from processors.setup import setup
+from processors.sqs import SqsQueues
+from service.clickhouse import ClickHouse
+from service.eventlog import EventLog
+from service.follow import SubscriptionsFollower
+from service.lane import LaneLimits
+from service.logs import configure
+
+WAITING_BYTES_MAX = 64 * 1024 * 1024
+
+
+async def materialize(settings: MaterializeSettings) -> None:
+    """Kafka to ClickHouse, until stopped."""
+    limits = LaneLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
+    rejected = EventLog(settings.kafka, (REJECTED,), limits)
+    clickhouse = ClickHouse(settings.clickhouse)
+    step = Materialize(ClickHouseRows(clickhouse, settings.clickhouse))
+    await rejected.start()
+    try:
+        await run(
+            Consume(step, rejected, settings.backoff_max_s),
+            settings.kafka,
+            MATERIALIZE_GROUP,
+            rows_max=settings.batch_rows_max,
+            bytes_min=settings.batch_bytes_min,
+            wait_ms=settings.batch_wait_ms,
+            stuck_after_s=settings.stuck_after_s,
+        )
+    finally:
+        await rejected.stop()
+        await clickhouse.close()
+
+
+async def route(settings: RouteSettings) -> None:
+    """Kafka to SQS, until stopped."""
+    limits = LaneLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
+    parked = EventLog(settings.kafka, (REJECTED, DELIVERIES_DEAD), limits)
+    follower = SubscriptionsFollower(settings.kafka)
+    queues = SqsQueues(settings.sqs, settings.sends_max)
+    await parked.start()
+    await follower.start()
+    try:
+        await run(
+            Consume(Route(follower, queues, parked), parked, settings.backoff_max_s),
+            settings.kafka,
+            ROUTE_GROUP,
+            rows_max=settings.batch_rows_max,
+            bytes_min=1,
+            wait_ms=settings.batch_wait_ms,
+            stuck_after_s=settings.stuck_after_s,
+        )
+    finally:
+        await follower.stop()
+        await parked.stop()
+        queues.close()
+
+
+def main() -> None:
+    """Run one processor; ends when it is stopped, or with the error that stopped it."""
+    parser = argparse.ArgumentParser(prog="python -m processors", description=__doc__)
+    parser.add_argument(
+        "processor",
+        choices=("materialize", "route", "setup"),
+        help="materialize: Kafka to ClickHouse; route: Kafka to SQS; setup: topics and tables, once",
+    )
+    processor = parser.parse_args().processor
+    configure(processor)
+    if processor == "materialize":
+        asyncio.run(materialize(MaterializeSettings()))
+    elif processor == "route":
+        asyncio.run(route(RouteSettings()))
+    else:
+        asyncio.run(setup(SetupSettings()))
+
+
+if __name__ == "__main__":
+    main()

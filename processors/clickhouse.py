@@ -1,0 +1,97 @@
+"""The events table as the materializer needs it. Errors become `Transient` or `Unstorable` here.
+
+Every insert carries its Kafka partitions in the setting `log_comment`, which system.processes shows
+while it runs, so that the next owner of a partition can wait for its predecessor's last insert.
+"""
+
+import asyncio
+import json
+from collections.abc import Collection, Sequence
+
+from contracts.connections import ClickHouseConnection
+from contracts.table import INSERT, INSERT_SETTINGS
+from processors.materialize import Row, Unstorable
+from processors.step import Transient
+from service.clickhouse import ClickHouse, ClickHouseFailed
+
+SETTLE_TIMEOUT_S = 30.0
+SETTLE_POLL_S = 0.05
+TAG = "events.materialize "
+
+# ClickHouse's ErrorCodes for data that it cannot take: the row is at fault, not the server.
+DATA_ERRORS = frozenset((6, 26, 27, 36, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 467, 469))
+
+RUNNING = """
+SELECT Settings['log_comment'] AS tag FROM system.processes
+WHERE startsWith(Settings['log_comment'], '{tag}') AND query_kind = 'Insert'
+FORMAT JSONEachRow
+"""
+HIGH_WATER = """
+SELECT kafka_partition, max(kafka_offset) FROM {database}.events
+WHERE kafka_partition IN ({partitions}) GROUP BY kafka_partition FORMAT JSONCompactEachRow
+"""
+PRESENT = """
+SELECT kafka_partition, kafka_offset FROM {database}.events WHERE {spans} FORMAT JSONCompactEachRow
+"""
+
+
+class ClickHouseRows:
+    """`Rows` on a ClickHouse server."""
+
+    def __init__(self, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
+        self._clickhouse = clickhouse
+        self._database = connection.database
+
+    async def insert(self, rows: Sequence[Row]) -> None:
+        """See `Rows`. Raises `Unstorable` when ClickHouse refuses the data itself."""
+        partitions = ",".join(str(number) for number in sorted({row.partition for row in rows}))
+        try:
+            await self._clickhouse.execute(
+                INSERT.format(database=self._database),
+                b"".join([row.text for row in rows]),
+                INSERT_SETTINGS | {"log_comment": TAG + partitions},
+            )
+        except ClickHouseFailed as error:
+            if error.code in DATA_ERRORS:
+                raise Unstorable(f"ClickHouse refuses the row: {error}"[:500]) from error
+            raise Transient(f"insert of {len(rows)} rows: {error}") from error
+
+    async def settle(self, partitions: Collection[int]) -> None:
+        """See `Rows`."""
+        ours = set(partitions)
+        try:
+            async with asyncio.timeout(SETTLE_TIMEOUT_S):
+                while any(ours & busy for busy in await self._busy()):  # noqa: ASYNC110 - a remote state
+                    await asyncio.sleep(SETTLE_POLL_S)
+        except TimeoutError as error:
+            raise Transient(
+                f"an insert into the partitions {sorted(ours)} still runs in ClickHouse"
+            ) from error
+
+    async def _busy(self) -> list[set[int]]:
+        lines = await self._select(RUNNING.format(tag=TAG))
+        tags = [json.loads(line)["tag"].removeprefix(TAG) for line in lines.splitlines()]
+        return [{int(number) for number in tag.split(",")} for tag in tags]
+
+    async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
+        """See `Rows`."""
+        listed = ", ".join(str(number) for number in partitions)
+        answer = await self._select(HIGH_WATER.format(database=self._database, partitions=listed))
+        stored = dict(json.loads(line) for line in answer.splitlines())
+        return {number: int(stored.get(number, -1)) for number in partitions}
+
+    async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
+        """See `Rows`."""
+        condition = " OR ".join(
+            f"kafka_partition = {number} AND kafka_offset BETWEEN {first} AND {last}"
+            for number, (first, last) in spans.items()
+        )
+        answer = await self._select(PRESENT.format(database=self._database, spans=condition))
+        pairs = (json.loads(line) for line in answer.splitlines())
+        return {(int(partition), int(offset)) for partition, offset in pairs}
+
+    async def _select(self, sql: str) -> bytes:
+        try:
+            return await self._clickhouse.select(sql)
+        except ClickHouseFailed as error:
+            raise Transient(f"reading back: {error}") from error

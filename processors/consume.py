@@ -1,0 +1,134 @@
+"""From the `events` topic through one step to a commit: the only file that knows offsets.
+
+    batch -> step (retried while `Transient`) -> rejects parked -> offsets committed
+
+One batch is in hand at a time. Offsets are committed explicitly, the one after the last record of
+each partition, and only for an assignment that is still ours: a batch whose partitions went to
+another process meanwhile is dropped, the new owner reads it again.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from contracts.topics import REJECTED
+from processors.rejects import park
+from processors.step import LogRecord, Reject, Step, Transient
+from service.eventlog import EventLog
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.5
+REVOKE_TIMEOUT_S = 10.0
+
+
+class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
+    """Handles batches for one step.
+
+    `consumer_of` gives the started consumer; `failure` is what ends the process, `failed` says that
+    there is one; `moved_s` is when a batch last came (monotonic), `at_work` whether one is in hand.
+    """
+
+    def __init__(self, step: Step, rejected: EventLog, backoff_max_s: float) -> None:
+        self.consumer_of: Callable[[], Any] = lambda: None
+        self.failure: Exception | None = None
+        self.failed = asyncio.Event()
+        self.moved_s = time.monotonic()
+        self.at_work = False
+        self._step = step
+        self._rejected = rejected
+        self._backoff_max_s = backoff_max_s
+        self._assignment = 0
+        self._working = asyncio.Lock()
+
+    async def handle(self, records: Sequence[LogRecord]) -> None:
+        """Bring one batch to its commit, or give it back and set `failure`."""
+        if self.failure is not None:
+            return
+        self.moved_s, self.at_work = time.monotonic(), True
+        try:
+            await self._until_done(records, self._assignment)
+        except Exception as error:  # a bug, not an outage: rewind, then let the process end
+            log.exception("the step failed on %s", _spans(records))
+            self._give_back(records)
+            self.fail(error)
+        finally:
+            self.moved_s, self.at_work = time.monotonic(), False
+
+    @property
+    def consumer(self) -> Any:
+        """The aiokafka consumer, None before it has started."""
+        return self.consumer_of()
+
+    def fail(self, error: Exception) -> None:
+        """Take no further batch; the process ends with `error`."""
+        self.failure = error
+        self.failed.set()
+
+    async def _until_done(self, records: Sequence[LogRecord], assignment: int) -> None:
+        pause_s = FIRST_PAUSE_S
+        while assignment == self._assignment:
+            try:
+                async with self._working:
+                    if assignment == self._assignment:
+                        await self._once(records)
+                return
+            except Transient as error:
+                log.warning("%s waits, again in %.1f s: %s", _spans(records), pause_s, error)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, self._backoff_max_s)
+        log.warning("%s went to another process before it was done", _spans(records))
+
+    async def _once(self, records: Sequence[LogRecord]) -> None:
+        rejects: list[Reject] = await self._step(records)
+        if rejects:
+            log.warning("%d records rejected, the first: %s", len(rejects), rejects[0].reason)
+            await park(self._rejected, REJECTED, rejects)
+        try:
+            await asyncio.wait_for(self.consumer.commit(next_offsets(records)), REVOKE_TIMEOUT_S)
+        except (CommitFailedError, IllegalStateError) as error:
+            log.warning("%s is done, its commit came too late: %s", _spans(records), error)
+        except (KafkaError, TimeoutError) as error:
+            raise Transient(f"the commit failed: {error!r}") from error
+
+    def _give_back(self, records: Sequence[LogRecord]) -> None:
+        first: dict[TopicPartition, int] = {}
+        for record in records:
+            first.setdefault(TopicPartition(record.topic, record.partition), record.offset)
+        for partition, offset in first.items():
+            if partition in self.consumer.assignment():
+                self.consumer.seek(partition, offset)
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Let the batch in hand reach its commit before the partitions go, within a bound."""
+        try:
+            await asyncio.wait_for(self._working.acquire(), REVOKE_TIMEOUT_S)
+        except TimeoutError:
+            log.warning("a batch is still under way while its partitions go to another process")
+            self._assignment += 1
+        else:
+            self._assignment += 1
+            self._working.release()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """What the step knows of these partitions is from before others had them."""
+        self._step.assigned({partition.partition for partition in assigned})
+
+
+def next_offsets(records: Iterable[LogRecord]) -> dict[TopicPartition, int]:
+    """What to commit after `records`: per partition the offset after the last one (Kafka's rule)."""
+    last = {TopicPartition(record.topic, record.partition): record.offset for record in records}
+    return {partition: offset + 1 for partition, offset in last.items()}
+
+
+def _spans(records: Sequence[LogRecord]) -> str:
+    """`events 0:120-180 3:7-7`, for a log line."""
+    spans: dict[int, list[int]] = {}
+    for record in records:
+        spans.setdefault(record.partition, [record.offset, 0])[1] = record.offset
+    return f"{records[0].topic} " + " ".join(f"{p}:{a}-{b}" for p, (a, b) in spans.items())

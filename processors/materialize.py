@@ -1,0 +1,132 @@
+"""Step: events become rows of ClickHouse, each exactly once.
+
+The table itself is the authority on what it holds, by partition and offset of the record (design
+6.3). Rows are inserted without asking while the offsets are past everything that the table may
+hold. Where it may hold them already - a partition just assigned, an insert whose answer was lost -
+the offsets are read back first, after any insert still running has ended, and only the missing
+rows are inserted. What a paused earlier owner may write late, ReplacingMergeTree absorbs.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, Protocol
+
+from contracts.table import month_of, row
+from contracts.wire import Undecodable, decode_event, decode_tenant
+from processors.step import LogRecord, Reject
+
+
+class Row(NamedTuple):
+    """One row to insert: its position in the log, its month (YYYYMM, UTC) and its JSONEachRow text."""
+
+    partition: int
+    offset: int
+    month: int
+    text: bytes
+    record: LogRecord
+
+
+class Unstorable(Exception):
+    """The store refuses these rows for what is in them; none of them is stored."""
+
+
+class Rows(Protocol):
+    """The table as this step needs it. Every method raises `Transient` when ClickHouse fails."""
+
+    async def insert(self, rows: Sequence[Row]) -> None:
+        """Write `rows`, all of one month, as one block; on return they are stored.
+
+        Raises `Unstorable` when a row is at fault.
+        """
+
+    async def settle(self, partitions: Collection[int]) -> None:
+        """Return when no insert into these partitions is running any more, whoever sent it."""
+
+    async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
+        """The highest stored offset of each of these partitions, -1 for none."""
+
+    async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
+        """The stored (partition, offset) within the spans: first and last offset by partition."""
+
+
+class Materialize:
+    """The step. Repeats are absorbed by reading back, see the module's docstring."""
+
+    def __init__(self, table: Rows) -> None:
+        self._table = table
+        self._may_hold: dict[int, int] = {}  # highest offset that the table may hold, if known
+
+    def assigned(self, partitions: Collection[int]) -> None:
+        """Forget what was known: another process may have written since."""
+        for partition in partitions:
+            self._may_hold.pop(partition, None)
+
+    async def __call__(self, records: Sequence[LogRecord]) -> list[Reject]:
+        """Store what is missing of `records`; returns those that are no events."""
+        rows, rejects = read_rows(records)
+        await self._settle({row.partition for row in rows})
+        missing = await self._missing(rows)
+        for row_ in missing:
+            self._may_hold[row_.partition] = max(self._may_hold[row_.partition], row_.offset)
+        try:
+            for month in sorted({row_.month for row_ in missing}):  # one block into one partition
+                rejects += await self._store([row_ for row_ in missing if row_.month == month])
+        except BaseException:  # its outcome is unknown, also when we are being cancelled
+            self.assigned({row_.partition for row_ in missing})
+            raise
+        return rejects
+
+    async def _store(self, rows: list[Row]) -> list[Reject]:
+        """Insert `rows`; when the table refuses them, halve until the refused ones stand alone."""
+        try:
+            await self._table.insert(rows)
+        except Unstorable as error:
+            if len(rows) == 1:
+                return [Reject(rows[0].record, str(error))]
+            half = len(rows) // 2
+            return await self._store(rows[:half]) + await self._store(rows[half:])
+        return []
+
+    async def _settle(self, partitions: Collection[int]) -> None:
+        """Learn what the table may hold of the partitions of which that is unknown."""
+        unknown = set(partitions) - self._may_hold.keys()
+        if unknown:
+            await self._table.settle(unknown)
+            self._may_hold |= await self._table.high_water(unknown)
+
+    async def _missing(self, rows: list[Row]) -> list[Row]:
+        """The rows that the table does not hold."""
+        doubtful = [row_ for row_ in rows if row_.offset <= self._may_hold[row_.partition]]
+        if not doubtful:
+            return rows
+        present = await self._table.present(spans(doubtful))
+        return [row_ for row_ in rows if (row_.partition, row_.offset) not in present]
+
+
+def read_rows(records: Sequence[LogRecord]) -> tuple[list[Row], list[Reject]]:
+    """Validate every record: rows of those that are events, rejects of the rest."""
+    rows: list[Row] = []
+    rejects: list[Reject] = []
+    for record in records:
+        try:
+            tenant = decode_tenant(record.headers)
+            decode_event(record.value)
+        except Undecodable as undecodable:
+            rejects.append(Reject(record, str(undecodable)))
+        else:
+            rows.append(_row(record, tenant))
+    return rows, rejects
+
+
+def _row(record: LogRecord, tenant: str) -> Row:
+    partition, offset, received_ms = record.partition, record.offset, record.timestamp
+    text = row(tenant, partition, offset, received_ms, record.value or b"")
+    return Row(partition, offset, month_of(received_ms), text, record)
+
+
+def spans(rows: Sequence[Row]) -> dict[int, tuple[int, int]]:
+    """First and last offset of `rows` by partition."""
+    found: dict[int, tuple[int, int]] = {}
+    for each in rows:
+        first, last = found.get(each.partition, (each.offset, each.offset))
+        found[each.partition] = (min(first, each.offset), max(last, each.offset))
+    return found

@@ -1,0 +1,58 @@
+"""Settings of the processors, read from the environment once, by `__main__`."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.connections import ClickHouseConnection, KafkaConnection, SqsConnection
+from contracts.topics import TopicSettings
+
+
+class _Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="EVENTS_", env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
+
+    kafka: KafkaConnection = KafkaConnection()
+    ack_timeout_s: float = Field(
+        5, gt=0, description="How long a write to Kafka may take before it counts as failed."
+    )
+    backoff_max_s: float = Field(
+        30, gt=0, description="Longest pause between two tries while a server is away."
+    )
+    stuck_after_s: float = Field(
+        60, gt=5, description="A consumer that lags and has not moved for this long is restarted."
+    )
+
+
+class MaterializeSettings(_Settings):
+    """Kafka to ClickHouse."""
+
+    clickhouse: ClickHouseConnection = ClickHouseConnection()
+    batch_rows_max: int = Field(
+        20_000, ge=1, le=500_000, description="Most rows of one insert; one insert is one part."
+    )
+    batch_bytes_min: int = Field(
+        1_000_000,
+        ge=1,
+        description="Kafka answers a fetch when it has this much, or at batch_wait_ms.",
+    )
+    batch_wait_ms: int = Field(
+        200, ge=1, le=10_000, description="Longest wait for a batch to fill: the view's usual age."
+    )
+
+
+class RouteSettings(_Settings):
+    """Kafka to SQS."""
+
+    sqs: SqsConnection = SqsConnection()
+    batch_rows_max: int = Field(1_000, ge=1, le=50_000, description="Most events of one step.")
+    batch_wait_ms: int = Field(50, ge=1, le=10_000, description="Longest wait for a batch.")
+    sends_max: int = Field(16, ge=1, le=256, description="SQS calls under way at once.")
+
+
+class SetupSettings(_Settings):
+    """Topics and tables, created once."""
+
+    clickhouse: ClickHouseConnection = ClickHouseConnection()
+    topics: TopicSettings = TopicSettings()
+    timeout_s: float = Field(60, gt=0, description="How long the servers may take to come up.")
