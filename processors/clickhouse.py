@@ -61,7 +61,7 @@ class ClickHouseRows:
         ours = set(partitions)
         try:
             async with asyncio.timeout(SETTLE_TIMEOUT_S):
-                while any(ours & busy for busy in await self._busy()):  # noqa: ASYNC110 - a remote state
+                while any(ours & busy for busy in await self._busy()):
                     await asyncio.sleep(SETTLE_POLL_S)
         except TimeoutError as error:
             raise Transient(

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 
 import uvicorn
 from starlette.routing import Route, Router
+from starlette.types import ASGIApp
 
 from contracts.connections import Http
 from service.http import (
@@ -45,7 +46,7 @@ def create_router(
     )
 
 
-def serve(app: Router, http: Http) -> None:
+def serve(app: ASGIApp, http: Http) -> None:
     """Serve until SIGTERM or SIGINT; requests under way get 10 s to end."""
     uvicorn.run(
         app,

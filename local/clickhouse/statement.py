@@ -9,7 +9,7 @@ RESERVED = frozenset(
     "query user password database default_format query_id session_id session_timeout session_check"
     " close_session compress decompress quota_key role buffer_size wait_end_of_query stacktrace"
     " send_progress_in_http_headers http_headers_progress_interval_ms enable_http_compression"
-    " client_protocol_version cancel_http_readonly_queries_on_client_close".split()  # noqa: SIM905
+    " client_protocol_version cancel_http_readonly_queries_on_client_close".split()
 )
 
 _BLANK = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
@@ -27,7 +27,7 @@ _READS = _SELECTS | {"SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK"}
 # Formats of which two answers in a row are one answer: only these can be streamed block by block.
 STREAMED = frozenset(
     "native tabseparated tsv tabseparatedraw tsvraw csv jsoneachrow ndjson jsonlines"
-    " jsoncompacteachrow jsonstringseachrow rowbinary tskv values vertical linesasstring".split()  # noqa: SIM905
+    " jsoncompacteachrow jsonstringseachrow rowbinary tskv values vertical linesasstring".split()
 )
 
 

@@ -1,0 +1,95 @@
+"""What the local stack is made of: ports, addresses, processes and the settings that join them."""
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.sqs import REGION
+
+PORT_BASE = 8800
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Consecutive ports from `base`, all on 127.0.0.1; Kafka takes a second one for its controller."""
+
+    base: int = PORT_BASE
+
+    @property
+    def by_name(self) -> dict[str, int]:
+        """Port by process name."""
+        names = ("api", "clickhouse", "sqs", "issuer", "kafka", "kafka controller")
+        return {name: self.base + offset for offset, name in enumerate(names)}
+
+    def url(self, name: str) -> str:
+        """Where `name` listens; Kafka without a scheme."""
+        address = f"127.0.0.1:{self.by_name[name]}"
+        return address if name == "kafka" else f"http://{address}"
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """Address by name, as `events status` shows them."""
+        return {name: self.url(name) for name in ("api", "clickhouse", "kafka", "sqs", "issuer")}
+
+
+@dataclass(frozen=True)
+class Process:
+    """One supervised process. `ready` is a URL that answers 200, a host:port that accepts, or None."""
+
+    name: str
+    module: str
+    arguments: list[str] = field(default_factory=list)
+    ready: str | None = None
+
+    @property
+    def argv(self) -> list[str]:
+        """The command line."""
+        return [sys.executable, "-m", self.module, *self.arguments]
+
+
+def servers(home: Path, ports: Ports) -> list[Process]:
+    """The servers behind the services; independent of each other."""
+
+    def server(name: str, ready: str) -> Process:
+        arguments = ["--path", str(home / name), "--port", str(ports.by_name[name])]
+        return Process(name, f"local.{name}", arguments, ready)
+
+    return [
+        server("kafka", ports.url("kafka")),
+        server("clickhouse", ports.url("clickhouse") + "/ping"),
+        server("sqs", ports.url("sqs").removeprefix("http://")),
+        server("issuer", ports.url("issuer") + "/healthz"),
+    ]
+
+
+def setup() -> Process:
+    """Creates topics and tables; ends by itself."""
+    return Process("setup", "processors", ["setup"])
+
+
+def services(ports: Ports) -> list[Process]:
+    """Our own services."""
+    return [
+        Process("api", "local.api", ready=ports.url("api") + "/readyz"),
+        Process("materialize", "processors", ["materialize"]),
+        Process("route", "processors", ["route"]),
+    ]
+
+
+def environment(ports: Ports) -> dict[str, str]:
+    """The environment of every process: the settings that join them, and ours left out."""
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("EVENTS_")}
+    return inherited | {
+        "EVENTS_HTTP__PORT": str(ports.by_name["api"]),
+        "EVENTS_KAFKA__BOOTSTRAP_SERVERS": ports.url("kafka"),
+        "EVENTS_CLICKHOUSE__URL": ports.url("clickhouse"),
+        "EVENTS_SQS__ENDPOINT_URL": ports.url("sqs"),
+        "EVENTS_ACCESS__ISSUER": ports.url("issuer"),
+        "EVENTS_ACCESS__JWKS_URL": ports.url("issuer") + "/jwks",
+        "EVENTS_ACCESS__KEYS_COOLDOWN_S": "1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": REGION,
+        "PYTHONUNBUFFERED": "1",
+    }
