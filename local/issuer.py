@@ -13,6 +13,7 @@ import time
 import uuid
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -108,9 +109,7 @@ def create_app(folder: Path, issuer: str, audience: str) -> Starlette:
         )
 
     async def token(request: Request) -> Response:
-        form = {
-            name: text for name, text in (await request.form()).items() if isinstance(text, str)
-        }
+        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         client, given = _client(request, form)
         if form.get("grant_type") != "client_credentials":
             return _error(400, "unsupported_grant_type", "grant_type must be client_credentials")

@@ -41,6 +41,7 @@ async def run(
         allow_auto_create_topics=False,
         consumer_only=True,
         apply_types=False,
+        serializer=None,
         graceful_timeout=15.0,
         logger=logging.getLogger("faststream"),
         log_level=logging.DEBUG,
