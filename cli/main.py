@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import stack
+from cli import post, read, stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -11,5 +11,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (stack.install, stack.up, stack.down, stack.status, stack.reset):
+STACK = (stack.up, stack.status, stack.down, stack.reset, stack.install)
+EVENTS = (post.post, read.get, read.sql, read.tail, read.token)
+
+for command in (*STACK, *EVENTS):
     app.command()(command)
