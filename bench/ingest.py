@@ -1,0 +1,96 @@
+"""Single POST with durable ack beside a null app on the same server: CPU per request of the edge.
+
+`python -m bench.ingest [--seconds S] [--rounds R]`. Rounds alternate between edge and null app; the
+figures are medians, the ratio is of medians of the same connections and body.
+"""
+
+import argparse
+import base64
+import json
+import statistics
+
+import psutil
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from bench import load
+from bench.servers import DATA, cpu_s, process, running_stack
+
+
+def bodies() -> dict[str, list[bytes]]:
+    """What is posted: the retail events if they are there, and one event of 800 bytes."""
+    text = base64.b64encode(json.dumps({"id": 1, "note": "x" * 300}).encode()).decode()
+    event = {
+        "entity_id": "1000144",
+        "event_payload": {
+            "base64_encoded_payload_json": text,
+            "key_attributes": {"correlationId": "637d6efa-609e-467a-da67-9f818a119b9e"},
+            "operation": "UPDATE",
+        },
+        "event_source": "ORDER",
+        "event_type": "ENTITY_EVENT",
+    }
+    event["entity_name"] = "n" * (800 - len(json.dumps(event)) - 18)
+    found = {"800 B": [json.dumps(event).encode()]}
+    if DATA.exists():
+        found["retail"] = DATA.read_bytes().splitlines()
+    return found
+
+
+def measure(
+    watched: psutil.Process, port: int, requests: list[bytes], connections: int, seconds: float
+) -> tuple[float, load.Result]:
+    """CPU microseconds per request of `watched`, and what the load saw."""
+    before = cpu_s(watched)
+    result = uvloop.run(load.run(port, requests, connections, seconds))
+    used = cpu_s(watched) - before
+    if set(result.statuses) != {201}:
+        raise RuntimeError(f"not every answer was 201: {result.statuses}")
+    return used / result.total * 1e6, result
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.ingest", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5, help="length of one measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements per figure")
+    arguments = parser.parse_args()
+    console = Console()
+    table = Table(
+        "event", "connections", "edge req/s", "edge p99 ms", "edge us", "null us", "ratio"
+    )
+    with running_stack() as (where, ports):
+        edge_port, null_port = ports.base + 7, ports.base + 8
+        headers = where.headers("bench")
+        with (
+            process(["-m", "ingest"], ports, edge_port, "/readyz") as edge,
+            process(["-m", "bench.null_app", str(null_port)], ports, null_port, "/") as null,
+        ):
+            for name, texts in bodies().items():
+                requests = [load.request("POST", "/api/v1/events", headers, b) for b in texts]
+                for connections in (32, 256):
+                    rounds = []
+                    measure(edge, edge_port, requests, connections, 1)  # warm
+                    for _ in range(arguments.rounds):
+                        one = measure(edge, edge_port, requests, connections, arguments.seconds)
+                        two = measure(null, null_port, requests, connections, arguments.seconds)
+                        rounds.append((one, two))
+                    edge_us = statistics.median(one[0] for one, _ in rounds)
+                    null_us = statistics.median(two[0] for _, two in rounds)
+                    rate = statistics.median(one[1].total / one[1].seconds for one, _ in rounds)
+                    p99_ms = statistics.median(one[1].quantile_ms(0.99) for one, _ in rounds)
+                    table.add_row(
+                        name,
+                        str(connections),
+                        f"{rate:,.0f}",
+                        f"{p99_ms:.1f}",
+                        f"{edge_us:.1f}",
+                        f"{null_us:.1f}",
+                        f"{edge_us / null_us:.2f}",
+                    )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

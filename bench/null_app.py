@@ -1,0 +1,35 @@
+"""The limit of an edge on this server: reads the body and sends it back, nothing else.
+
+`python -m bench.null_app PORT` serves it as the edge is served.
+"""
+
+import sys
+
+from contracts.connections import Http
+from service.app import serve
+from service.http import Receive, Scope, Send
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer every request with its own body."""
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    await send({"type": "http.response.start", "status": 201, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+if __name__ == "__main__":
+    serve(app, Http(port=int(sys.argv[1])))

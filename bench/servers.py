@@ -1,0 +1,80 @@
+"""Servers for a measurement: a local stack in a folder of its own, and single processes beside it."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+
+from cli.endpoints import Endpoints, endpoints
+from local.stack import Ports, environment
+
+START_TIMEOUT_S = 30
+
+
+def free_port_base() -> int:
+    """The first of ten consecutive ports on loopback that are free now."""
+    for base in range(21000, 60000, 10):
+        with contextlib.ExitStack() as stack:
+            try:
+                for port in range(base, base + 10):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return base
+    raise RuntimeError("no ten free ports in a row on loopback")
+
+
+@contextlib.contextmanager
+def running_stack() -> Iterator[tuple[Endpoints, Ports]]:
+    """A whole stack, started with `events up`, in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="events-bench-") as folder:
+        base = free_port_base()
+        events = [sys.executable, "-m", "cli"]
+        where = ["--home", folder, "--port-base", str(base)]
+        subprocess.run([*events, "up", "--detach", *where], check=True, stdout=subprocess.DEVNULL)
+        try:
+            yield endpoints(Path(folder), base), Ports(base)
+        finally:
+            subprocess.run([*events, "down", *where], check=True)
+
+
+@contextlib.contextmanager
+def process(argv: list[str], ports: Ports, port: int, ready: str) -> Iterator[psutil.Process]:
+    """A process of this project with the stack's settings, listening on `port`."""
+    settings = environment(ports) | {"EVENTS_HTTP__PORT": str(port)}
+    with subprocess.Popen(
+        [sys.executable, *argv], env=settings, stderr=subprocess.DEVNULL
+    ) as child:
+        try:
+            _wait(f"http://127.0.0.1:{port}{ready}")
+            yield psutil.Process(child.pid)
+        finally:
+            child.terminate()
+            child.wait(30)
+
+
+def _wait(url: str) -> None:
+    give_up = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < give_up:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(url).status_code < 300:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"{url} did not answer in {START_TIMEOUT_S} s")
+
+
+def cpu_s(process: psutil.Process) -> float:
+    """User and system CPU seconds that the process has used."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+DATA = Path(os.environ.get("EVENTS_BENCH_DATA", "../shared/data/retail-events.ndjson"))
