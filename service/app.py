@@ -58,6 +58,7 @@ def serve(app: ASGIApp, http: Http) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here uses the client's address
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
     )

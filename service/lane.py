@@ -26,10 +26,15 @@ class Unaccepted(Exception):
 
 
 class LaneLimits(NamedTuple):
-    """`waiting_bytes` bounds what waits in one lane, `ack_s` how long anything waits for Kafka."""
+    """`waiting_bytes` bounds what waits in one lane, `ack_s` how long anything waits for Kafka.
+
+    A busy lane cuts its batches on ticks of a clock that all lanes share, `tick_s` apart, so that
+    one produce request carries them all: its cost is fixed, whatever it carries.
+    """
 
     waiting_bytes: int
     ack_s: float
+    tick_s: float = 0.004
 
 
 class Lane:
@@ -51,6 +56,7 @@ class Lane:
         self._waiting: deque[tuple[Record, asyncio.Future[int]]] = deque()
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
+        self._cut_s = 0.0
         self.stalled = False
         self._task = asyncio.create_task(self._run(), name=f"lane {topic}-{partition}")
 
@@ -83,7 +89,16 @@ class Lane:
             await self._wake.wait()  # no deadline: an idle lane waits for its next record
             self._wake.clear()
             while self._waiting:
+                await self._next_tick()
                 await self._send(self._cut())
+
+    async def _next_tick(self) -> None:
+        """Wait for the tick after the last cut; a lane that has been idle for one does not wait."""
+        loop, tick_s = asyncio.get_running_loop(), self._limits.tick_s
+        due_s = (self._cut_s // tick_s + 1) * tick_s
+        if (pause_s := due_s - loop.time()) > 0:
+            await asyncio.sleep(pause_s)
+        self._cut_s = loop.time()
 
     def _cut(self) -> list[tuple[Record, asyncio.Future[int]]]:
         """Move as many waiting records as fit into one batch of the producer."""
