@@ -1,0 +1,194 @@
+"""The main job on real servers: one POST becomes a record, a row and a message."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.builders import SEED_SAMPLE, an_event, many_events
+from tests.stack import Stack, events, eventually
+
+
+def create_queue(stack: Stack, name: str) -> str:
+    return str(stack.sqs().create_queue(QueueName=name)["QueueUrl"])
+
+
+def subscribe(client: httpx.Client, queue: str, **filter_: list[str]) -> str:
+    body = {
+        "name": queue,
+        "filter": filter_,
+        "destination": {"type": "sqs", "arn": f"arn:aws:sqs:eu-west-1:000000000000:{queue}"},
+    }
+    answer = client.post("/api/v1/subscriptions", json=body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def receive(stack: Stack, url: str) -> list[dict[str, object]]:
+    answer = stack.sqs().receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    )
+    return list(answer.get("Messages", []))
+
+
+def test_the_seeds_sample_is_posted_found_queried_and_received(stack: Stack, tenant: str) -> None:
+    queue = create_queue(stack, f"faults-{tenant}")
+    with stack.client(tenant) as client:
+        subscription = subscribe(client, f"faults-{tenant}", event_type=["FAULT"])
+
+        posted = client.post("/api/v1/events", json=SEED_SAMPLE)
+        assert posted.status_code == 201
+        found = client.get(posted.headers["Location"])  # at once: the view has to catch up
+        assert (found.status_code, found.content) == (200, posted.content)
+        assert found.json()["event_payload"]["entity_id"] == SEED_SAMPLE["entity_id"]
+
+        event_id = posted.json()["id"]
+        rows = events(
+            "sql",
+            f"SELECT payload, fault FROM events WHERE id = '{event_id}'",
+            "--format",
+            "JSONCompactEachRow",
+            home=stack.home,
+        )
+        assert json.loads(rows.stdout) == ['{\n"id":"12",\n"reference":"12123"\n}', '{"id":"12\\"}']
+
+        messages = eventually(lambda: receive(stack, queue))
+        assert [message["Body"] for message in messages] == [posted.text]
+        attributes = messages[0]["MessageAttributes"]
+        assert isinstance(attributes, dict)
+        told = {name: value["StringValue"] for name, value in attributes.items()}
+        assert told["event_id"] == event_id
+        assert told["subscription_id"] == subscription
+
+
+def test_an_event_that_the_filter_does_not_accept_is_not_delivered(
+    stack: Stack, tenant: str
+) -> None:
+    queue = create_queue(stack, f"only-faults-{tenant}")
+    with stack.client(tenant) as client:
+        subscribe(client, f"only-faults-{tenant}", event_type=["FAULT"], event_source=["ORDER"])
+        for event in (
+            an_event(event_type="WARNING", event_source="ORDER"),
+            an_event(event_type="FAULT", event_source="PRICE"),
+        ):
+            assert client.post("/api/v1/events", json=event).status_code == 201
+        proof = client.post(  # of the same entity, so it is routed after the others
+            "/api/v1/events", json=an_event(event_type="FAULT", event_source="ORDER")
+        )
+    messages = eventually(lambda: receive(stack, queue))
+    assert [message["Body"] for message in messages] == [proof.text]
+
+
+def test_subscriptions_are_created_listed_read_replaced_and_deleted(
+    stack: Stack, tenant: str
+) -> None:
+    with stack.client(tenant) as client, stack.client("somebody-else") as stranger:
+        subscription = subscribe(client, "a-queue", event_type=["FAULT"])
+        path = f"/api/v1/subscriptions/{subscription}"
+        shown = client.get(path).json()
+        assert shown["filter"] == {"event_type": ["FAULT"]}
+        assert client.get("/api/v1/subscriptions").json() == {"items": [shown]}
+        assert stranger.get(path).status_code == 404
+        assert stranger.delete(path).status_code == 404
+
+        del shown["id"]
+        replaced = client.put(path, json=shown | {"enabled": False})
+        assert (replaced.status_code, replaced.json()["enabled"]) == (200, False)
+        assert client.get(path).json() == replaced.json()
+
+        assert client.delete(path).status_code == 204
+        assert client.get(path).status_code == 404
+        assert client.put(path, json=shown).status_code == 404
+
+
+def test_two_posts_under_one_idempotency_key_are_one_event(stack: Stack, tenant: str) -> None:
+    key = {"Idempotency-Key": "order-4711"}
+    with stack.client(tenant) as client:
+        first = client.post("/api/v1/events", json=an_event(), headers=key)
+        second = client.post("/api/v1/events", json=an_event(), headers=key)
+        assert first.json()["id"] == second.json()["id"]
+        assert client.get(first.headers["Location"]).content == first.content
+    with stack.client("somebody-else") as stranger:
+        third = stranger.post("/api/v1/events", json=an_event(), headers=key)
+        assert third.json()["id"] != first.json()["id"]
+
+
+VICTIMS = ["api", "materialize", "route", "clickhouse", "kafka", "sqs", "issuer"]
+
+
+def post_all(stack: Stack, tenant: str, bodies: list[str]) -> dict[str, bytes]:
+    """Post every body until it is accepted, as a careful client does; 201 bodies by id."""
+    headers = stack.headers(tenant)
+
+    def post(numbered: tuple[int, str]) -> httpx.Response:
+        number, body = numbered
+        key = {"Idempotency-Key": f"event-{number}"}
+
+        def once() -> httpx.Response | None:
+            try:
+                return client.post("/api/v1/events", content=body, headers=key)
+            except httpx.TransportError:
+                return None  # the edge was killed under us; the key makes the repeat safe
+
+        answer = eventually(
+            once, until=lambda answer: answer is not None and answer.status_code != 503
+        )
+        assert answer is not None
+        assert answer.status_code == 201, answer.text
+        return answer
+
+    with (
+        httpx.Client(base_url=stack.api, headers=headers, timeout=30) as client,
+        ThreadPoolExecutor(8) as threads,
+    ):
+        return {
+            answer.json()["id"]: answer.content for answer in threads.map(post, enumerate(bodies))
+        }
+
+
+def missing(stack: Stack, tenant: str, accepted: dict[str, bytes]) -> Iterator[str]:
+    """Ids whose GET does not answer what their POST answered."""
+    with stack.client(tenant) as client:
+        for event_id, body in accepted.items():
+            if client.get(f"/api/v1/events/{event_id}").content != body:
+                yield event_id
+
+
+def test_a_thousand_events_come_back_from_get_as_they_were_accepted(
+    stack: Stack, tenant: str
+) -> None:
+    bodies = many_events(1000)
+    with stack.client(tenant) as client:
+        answers = [client.post("/api/v1/events", content=body) for body in bodies]
+    assert {answer.status_code for answer in answers} == {201}
+    accepted = {answer.json()["id"]: answer.content for answer in answers}
+    eventually(lambda: stack.counts(tenant), until=lambda counts: counts == (1000, 1000))
+    assert list(itertools.islice(missing(stack, tenant, accepted), 3)) == []
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_killing_any_one_process_loses_nothing_and_doubles_nothing(
+    stack: Stack, tenant: str, victim: str
+) -> None:
+    stack.headers(tenant)  # a token from before the issuer may be killed
+    bodies = many_events(1000)
+    with ThreadPoolExecutor(1) as threads:
+        posting = threads.submit(post_all, stack, tenant, bodies)
+        eventually(lambda: stack.counts(tenant), until=lambda counts: counts[0] >= 50)
+        stack.kill(victim)
+        accepted = posting.result(timeout=120)
+    assert len(accepted) == 1000
+    eventually(lambda: stack.counts(tenant)[1], until=lambda count: count == 1000)
+    # An event that was posted twice under its key, because its first answer was lost with the
+    # edge or the broker, has two records; the table collapses them.
+    merged = stack.sql(f"SELECT toUInt32(count()) FROM events FINAL WHERE tenant = '{tenant}'")
+    assert merged == [[1000]]
+    records = "kafka_partition, kafka_offset"
+    doubled = stack.sql(
+        f"SELECT {records} FROM events WHERE tenant = '{tenant}' GROUP BY {records} HAVING count() > 1"
+    )
+    assert doubled == []
+    assert list(itertools.islice(missing(stack, tenant, accepted), 3)) == []

@@ -1,0 +1,69 @@
+"""A server that is away: clear answers at once, nothing lost, everything there when it is back."""
+
+import time
+
+import httpx
+
+from tests.builders import an_event
+from tests.e2e.test_main_job import create_queue, receive, subscribe
+from tests.stack import Stack, eventually
+
+
+def ready(stack: Stack) -> tuple[int, list[str]]:
+    answer = httpx.get(f"{stack.api}/readyz", timeout=60)
+    return answer.status_code, answer.json()["waiting_for"]
+
+
+def test_without_kafka_a_post_is_refused_in_time_and_readiness_says_why(
+    stack: Stack, tenant: str
+) -> None:
+    with stack.client(tenant) as client:
+        with stack.freeze("kafka"):
+            began_s = time.monotonic()
+            answer = client.post("/api/v1/events", json=an_event())
+            took_s = time.monotonic() - began_s
+            assert answer.status_code == 503
+            assert answer.headers["Retry-After"]
+            assert answer.json()["id"]  # its fate is unknown: the client can ask
+            assert took_s < 8
+            assert ready(stack) == (503, ["kafka"])
+        eventually(lambda: ready(stack), until=lambda now: now == (200, []))
+        accepted = client.post("/api/v1/events", json=an_event())
+        assert accepted.status_code == 201
+        assert client.get(accepted.headers["Location"]).content == accepted.content
+
+
+def test_without_clickhouse_events_are_accepted_and_appear_when_it_is_back(
+    stack: Stack, tenant: str
+) -> None:
+    with stack.client(tenant) as client:
+        with stack.freeze("clickhouse"):
+            answers = [client.post("/api/v1/events", json=an_event()) for _ in range(20)]
+            assert {answer.status_code for answer in answers} == {201}
+        eventually(lambda: stack.counts(tenant), until=lambda counts: counts == (20, 20))
+        assert client.get(answers[0].headers["Location"]).content == answers[0].content
+
+
+def test_without_sqs_events_are_accepted_and_delivered_when_it_is_back(
+    stack: Stack, tenant: str
+) -> None:
+    queue = create_queue(stack, f"away-{tenant}")
+    with stack.client(tenant) as client:
+        subscribe(client, f"away-{tenant}", event_type=["ENTITY_EVENT"])
+        with stack.freeze("sqs"):
+            posted = client.post("/api/v1/events", json=an_event())
+            assert posted.status_code == 201
+    bodies = eventually(lambda: [message["Body"] for message in receive(stack, queue)])
+    assert bodies[0] == posted.text
+
+
+def test_a_queue_that_does_not_exist_delays_nobody_and_its_message_is_parked(
+    stack: Stack, tenant: str
+) -> None:
+    queue = create_queue(stack, f"there-{tenant}")
+    with stack.client(tenant) as client:
+        subscribe(client, f"not-there-{tenant}", event_type=["FAULT"])
+        subscribe(client, f"there-{tenant}", event_type=["FAULT"])
+        posted = client.post("/api/v1/events", json=an_event(event_type="FAULT"))
+    bodies = eventually(lambda: [message["Body"] for message in receive(stack, queue)])
+    assert bodies == [posted.text]

@@ -1,0 +1,84 @@
+"""Real processes for tests: started on free ports, waited for with a deadline, ended by their id."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import uvicorn
+from starlette.types import ASGIApp
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 15.0
+PAUSE_S = 0.05
+
+
+def free_port(count: int = 1) -> int:
+    """The first of `count` consecutive ports on 127.0.0.1 that nobody listened on a moment ago."""
+    for _ in range(100):
+        with contextlib.ExitStack() as probes, contextlib.suppress(OSError, OverflowError):
+            first = probes.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            for port in range(first + 1, first + count):
+                probes.enter_context(socket.create_server(("127.0.0.1", port)))
+            return int(first)
+    raise AssertionError(f"no {count} free ports in a row")
+
+
+def wait_until(condition: Callable[[], object], what: str, timeout_s: float) -> None:
+    """Poll `condition` until it holds; fails with `what` at the deadline."""
+    give_up = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < give_up, f"not within {timeout_s} s: {what}"
+        threading.Event().wait(PAUSE_S)
+
+
+def is_ready(address: str) -> bool:
+    """Whether a URL answers 200, or a host:port accepts a connection."""
+    try:
+        if address.startswith("http"):
+            return httpx.get(address, timeout=5).status_code == httpx.codes.OK
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, httpx.TransportError):
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def running_module(module: str, *arguments: str, ready: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m module arguments`, from when `ready` (URL or host:port) answers until the end."""
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments])
+
+    def answers() -> bool:
+        assert process.poll() is None, f"{module} ended with {process.returncode}"
+        return is_ready(ready)
+
+    try:
+        wait_until(answers, f"{module} answers", START_TIMEOUT_S)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        finally:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def served(app: ASGIApp) -> Iterator[str]:
+    """`app` on a real uvicorn server in a thread; its URL."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(STOP_TIMEOUT_S)
+        listening.close()

@@ -1,0 +1,161 @@
+"""The whole stack under test: real servers on free ports in a temporary folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import httpx
+import psutil
+
+from bench.servers import free_port_base
+
+Value = TypeVar("Value")
+
+DEADLINE_S = 60.0
+
+
+def eventually(
+    probe: Callable[[], Value],
+    *,
+    until: Callable[[Value], bool] = bool,
+    within_s: float = DEADLINE_S,
+) -> Value:
+    """The first value of `probe` that satisfies `until`; fails with the last one after `within_s`."""
+    give_up = time.monotonic() + within_s
+    while True:
+        value = probe()
+        if until(value):
+            return value
+        if time.monotonic() > give_up:
+            raise AssertionError(f"not within {within_s:g} s; the last value was {value!r}")
+        time.sleep(0.05)
+
+
+def events(
+    *arguments: str, home: Path, timeout_s: float = 180
+) -> "subprocess.CompletedProcess[str]":
+    """Run the `events` command as a person would."""
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments, "--home", str(home)],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+@dataclass
+class Stack:
+    """A running stack: `status` is what `events status --json` printed."""
+
+    home: Path
+    port_base: int
+    status: dict[str, Any] = field(default_factory=dict)
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def api(self) -> str:
+        """The API's URL."""
+        return str(self.status["api"])
+
+    def refresh(self) -> dict[str, Any]:
+        """Ask for the status again."""
+        self.status = json.loads(events("status", "--json", home=self.home).stdout)
+        return self.status
+
+    def headers(self, tenant: str = "acme") -> dict[str, str]:
+        """What a request of `tenant` carries."""
+        if tenant not in self._tokens:
+            answer = events("token", "--tenant", tenant, home=self.home)
+            assert answer.returncode == 0, answer.stderr
+            self._tokens[tenant] = answer.stdout.strip()
+        return {
+            "Authorization": f"Bearer {self._tokens[tenant]}",
+            "X-TWC-Tenant": tenant,
+            "Content-Type": "application/json",
+        }
+
+    def client(self, tenant: str = "acme") -> httpx.Client:
+        """An HTTP client of the API with the tenant's headers."""
+        return httpx.Client(base_url=self.api, headers=self.headers(tenant), timeout=30)
+
+    def sql(self, query: str) -> list[list[Any]]:
+        """Rows of a query against the events database."""
+        answer = httpx.post(
+            self.status["clickhouse"],
+            params={"database": "events", "default_format": "JSONCompactEachRow"},
+            content=query,
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
+        return [json.loads(line) for line in answer.text.splitlines()]
+
+    def counts(self, tenant: str) -> tuple[int, int]:
+        """count() and uniqExact(id) of the tenant's rows."""
+        rows = self.sql(
+            f"SELECT toUInt32(count()), toUInt32(uniqExact(id)) FROM events WHERE tenant = '{tenant}'"
+        )
+        return rows[0][0], rows[0][1]
+
+    def sqs(self) -> Any:
+        """A boto3 client of the local queues."""
+        return boto3.client(
+            "sqs",
+            region_name="eu-west-1",
+            endpoint_url=self.status["sqs"],
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+
+    def pid(self, name: str) -> int:
+        """The process id of `name`."""
+        return int(self.refresh()["processes"][name]["pid"])
+
+    def kill(self, name: str) -> None:
+        """kill -9, and wait until the supervisor has it running again."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGKILL)
+        eventually(
+            lambda: self.refresh()["processes"].get(name, {}),
+            until=lambda now: now.get("pid") != pid and now.get("state") == "running",
+        )
+
+    def freeze(self, name: str) -> "Frozen":
+        """Stop `name` from doing anything, as an outage would, for as long as the context is open."""
+        return Frozen(psutil.Process(self.pid(name)))
+
+
+class Frozen:
+    """A process that is suspended while the context is open."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        self._process = process
+
+    def __enter__(self) -> None:
+        self._process.suspend()
+
+    def __exit__(self, *error: object) -> None:
+        self._process.resume()
+
+
+def start(home: Path) -> Stack:
+    """`events up --detach` on free ports."""
+    stack = Stack(home, free_port_base())
+    answer = events("up", "--detach", "--port-base", str(stack.port_base), home=home)
+    assert answer.returncode == 0, answer.stderr
+    stack.refresh()
+    return stack
+
+
+def stop(stack: Stack) -> None:
+    """`events down`."""
+    answer = events("down", home=stack.home)
+    assert answer.returncode == 0, answer.stderr

@@ -1,0 +1,59 @@
+"""The rules that keep the layout what it says: who imports whom, how long a file may be."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGES = ("cli", "contracts", "ingest", "local", "processors", "query", "service")
+LINES_MAX = 250
+
+ALLOWED = {
+    "contracts": {"contracts"},
+    "service": {"contracts", "service"},
+    "ingest": {"contracts", "service", "ingest"},
+    "query": {"contracts", "service", "query"},
+    "processors": {"contracts", "service", "processors"},
+}
+LIBRARIES_OF_CONTRACTS = {"pydantic", "pydantic_core", "jwt"}
+
+
+def files(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of everything that the file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_a_package_imports_only_the_packages_that_it_may(package: str) -> None:
+    for path in files(package):
+        assert imported(path) & set(PACKAGES) <= ALLOWED[package], path
+
+
+def test_contracts_need_the_standard_library_pydantic_and_the_jwt_library_alone() -> None:
+    for path in files("contracts"):
+        foreign = imported(path) - set(sys.stdlib_module_names) - {"contracts"}
+        assert foreign <= LIBRARIES_OF_CONTRACTS, path
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_file_is_longer_than_one_thing(package: str) -> None:
+    for path in files(package):
+        assert len(path.read_text().splitlines()) <= LINES_MAX, path
+
+
+@pytest.mark.parametrize("package", ["contracts", "service", "ingest", "query", "processors"])
+def test_the_environment_is_read_by_settings_alone(package: str) -> None:
+    for path in files(package):
+        assert "os.environ" not in path.read_text(), path
