@@ -137,7 +137,7 @@ def raw_insert(where: Endpoints, count: int) -> float:
                 inserter = connection.send_insert(
                     f"INSERT INTO events.events ({COLUMNS}) SETTINGS {settings}", "Native"
                 )
-                inserter.append(batch)
+                inserter.append(batch)  # type: ignore[no-untyped-call]
                 inserter.finish()
             figures.append((cpu_s(this) - before) / count * 1e6)
         connection.close()

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from contracts.events import EntityId, EntityName, Event, EventSource, EventType
+from contracts.events import EntityId, EntityName, EventSource, EventType, RecordedEvent
 from contracts.tenants import is_tenant
 
 ARN_PATTERN = (
@@ -31,9 +31,12 @@ class Filter(BaseModel):
     event_source: list[EventSource] | None = Values
     event_type: list[EventType] | None = Values
 
-    def accepts(self, event: Event) -> bool:
+    def accepts(self, event: RecordedEvent) -> bool:
         """Whether `event` has an accepted value in every field that this filter names."""
-        return all(getattr(event, name) in getattr(self, name) for name in self.model_fields_set)
+        return all(
+            (accepted := getattr(self, name)) is None or event[name] in accepted  # type: ignore[literal-required]
+            for name in self.model_fields_set
+        )
 
 
 class SqsDestination(BaseModel):
@@ -126,7 +129,7 @@ class Subscriptions:
         """One subscription, or None."""
         return self._by_tenant.get(tenant, {}).get(subscription_id)
 
-    def matching(self, tenant: str, event: Event) -> Iterator[Subscription]:
+    def matching(self, tenant: str, event: RecordedEvent) -> Iterator[Subscription]:
         """The enabled subscriptions whose filter accepts `event`."""
         for subscription in self._by_tenant.get(tenant, {}).values():
             if subscription.enabled and subscription.filter.accepts(event):

@@ -54,12 +54,12 @@ SETTINGS index_granularity = 256
 COMMENT 'Every accepted event, one row per (tenant, id)'
 """
 
-INSERT = """
-INSERT INTO {database}.events
-(kafka_partition, kafka_offset, tenant, received_at,
- entity_id, entity_name, event_payload, event_source, event_type, id)
-FORMAT JSONEachRow
-"""
+INSERT_FORMAT = "JSONEachRow"
+INSERT_COLUMNS = (
+    *("kafka_partition", "kafka_offset", "tenant", "received_at"),
+    *("entity_id", "entity_name", "event_payload", "event_source", "event_type", "id"),
+)
+"""The members of a row in their order: ours, then those of the event's representation."""
 
 INSERT_SETTINGS: dict[str, str | int] = {
     "async_insert": 0,  # the answer means written; on by default since 26.x

@@ -11,9 +11,9 @@ from time import gmtime, strftime
 from typing import NamedTuple
 from zlib import crc32
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from contracts.events import Event, EventDraft
+from contracts.events import EventDraft, RecordedEvent
 from contracts.tenants import is_tenant
 
 KafkaHeaders = list[tuple[str, bytes]]
@@ -75,12 +75,16 @@ def decode_tenant(headers: Iterable[tuple[str, bytes]]) -> str:
     raise Undecodable("the header ce_tenant is missing")
 
 
-def decode_event(value: bytes | None) -> Event:
+_recorded = TypeAdapter(RecordedEvent).validator.validate_json
+
+
+def decode_event(value: bytes | None) -> RecordedEvent:
     """The event in a record's value. Raises `Undecodable` naming the first field that is wrong."""
     if value is None:
         raise Undecodable("the record has no value")
     try:
-        return Event.model_validate_json(value)
+        event: RecordedEvent = _recorded(value)
+        return event
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = "/".join(str(step) for step in first["loc"])

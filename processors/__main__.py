@@ -1,7 +1,8 @@
 """`python -m processors materialize|route|setup`: the only place that knows the concrete parts."""
 
 import argparse
-import asyncio
+
+import uvloop
 
 from contracts.topics import DELIVERIES_DEAD, MATERIALIZE_GROUP, REJECTED, ROUTE_GROUP
 from processors.clickhouse import ClickHouseRows
@@ -78,11 +79,11 @@ def main() -> None:
     processor = parser.parse_args().processor
     configure(processor)
     if processor == "materialize":
-        asyncio.run(materialize(MaterializeSettings()))
+        uvloop.run(materialize(MaterializeSettings()))
     elif processor == "route":
-        asyncio.run(route(RouteSettings()))
+        uvloop.run(route(RouteSettings()))
     else:
-        asyncio.run(setup(SetupSettings()))
+        uvloop.run(setup(SetupSettings()))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Sequence
 
 from contracts.connections import ClickHouseConnection
-from contracts.table import INSERT, INSERT_SETTINGS
+from contracts.table import EVENTS_TABLE, INSERT_COLUMNS, INSERT_FORMAT, INSERT_SETTINGS
 from processors.materialize import Row, Unstorable
 from processors.step import Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
@@ -46,8 +46,10 @@ class ClickHouseRows:
         """See `Rows`. Raises `Unstorable` when ClickHouse refuses the data itself."""
         partitions = ",".join(str(number) for number in sorted({row.partition for row in rows}))
         try:
-            await self._clickhouse.execute(
-                INSERT.format(database=self._database),
+            await self._clickhouse.insert(
+                f"{self._database}.{EVENTS_TABLE}",
+                INSERT_COLUMNS,
+                INSERT_FORMAT,
                 b"".join([row.text for row in rows]),
                 INSERT_SETTINGS | {"log_comment": TAG + partitions},
             )

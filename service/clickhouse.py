@@ -1,11 +1,12 @@
 """ClickHouse over HTTP: one client, every statement with a deadline, no statement sent twice.
 
-clickhouse-connect repeats some requests by itself when the connection breaks, also raw inserts,
-which may have been executed. `command` never repeats a statement that is not read-only, so
-everything that writes goes through it: repeating is the caller's decision.
+clickhouse-connect repeats some requests by itself when the connection breaks, also inserts that may
+have been executed, unless their data cannot be read twice: so inserts are given as a stream here.
+Repeating is the caller's decision.
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import aiohttp
@@ -37,11 +38,26 @@ class ClickHouse:
         answer: bytes = await self._run("raw_query", sql)
         return answer
 
-    async def execute(
-        self, sql: str, data: bytes | None = None, settings: dict[str, Any] | None = None
+    async def execute(self, sql: str) -> None:
+        """Run a statement that changes something. Raises `ClickHouseFailed`."""
+        await self._run("command", sql, use_database=False)
+
+    async def insert(
+        self,
+        table: str,
+        columns: Sequence[str],
+        format_: str,
+        rows: bytes,
+        settings: dict[str, Any],
     ) -> None:
-        """Run a statement that writes; `data` follows its FORMAT. Raises `ClickHouseFailed`."""
-        await self._run("command", sql, data=data, settings=settings, use_database=False)
+        """Insert `rows`, text in ClickHouse's `format_`, in one request. Raises `ClickHouseFailed`."""
+
+        async def once() -> AsyncIterator[bytes]:
+            yield rows
+
+        await self._run(
+            "raw_insert", table, columns, insert_block=once(), fmt=format_, settings=settings
+        )
 
     async def ping(self) -> bool:
         """Whether ClickHouse answers."""
@@ -55,12 +71,12 @@ class ClickHouse:
         if self._client is not None:
             await self._client.close()
 
-    async def _run(self, method: str, sql: str, **arguments: Any) -> Any:
+    async def _run(self, method: str, *positional: Any, **arguments: Any) -> Any:
         timeout_s = self._connection.timeout_s
         try:
             async with asyncio.timeout(timeout_s):
                 client = await self._connected()
-                return await getattr(client, method)(sql, **arguments)
+                return await getattr(client, method)(*positional, **arguments)
         except TimeoutError as error:
             raise ClickHouseFailed(f"no answer within {timeout_s:g} s") from error
         except Error as error:

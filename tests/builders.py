@@ -53,7 +53,7 @@ def many_events(count: int) -> list[str]:
 
 
 # Any text that JSON can carry: no surrogates; control characters and U+FFFF included on purpose.
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 base64_texts = st.binary(max_size=60).map(lambda raw: base64.b64encode(raw).decode())
 
 events = st.fixed_dictionaries(

@@ -90,7 +90,7 @@ def test_what_is_not_json_is_a_bad_request(body: bytes) -> None:
     assert refused.value.status == 400
 
 
-BREAKS_CONTRACT = {
+BREAKS_CONTRACT: dict[str, tuple[object, str]] = {
     "null": (None, ""),
     "an array": ([], ""),
     "no entity id": (
