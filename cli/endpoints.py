@@ -3,15 +3,10 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
-import httpx
-import typer
-from rich.console import Console
+from cli.answers import TIMEOUT_S, fail, unreachable, why
 
-console = Console(stderr=True)
-
-TIMEOUT_S = 30.0
+LIFETIME_S = 3600
 NAMES = ("api", "clickhouse", "sqs", "issuer", "kafka")  # in the order of their ports
 
 
@@ -25,24 +20,24 @@ class Endpoints:
     kafka: str
     issuer: str
 
-    def headers(self, tenant: str) -> dict[str, str]:
+    def headers(self, tenant: str, lifetime_s: int = LIFETIME_S) -> dict[str, str]:
         """What every API request of `tenant` carries, with a fresh token."""
         return {
-            "Authorization": f"Bearer {self.token(tenant)}",
+            "Authorization": f"Bearer {self.token(tenant, lifetime_s=lifetime_s)}",
             "X-TWC-Tenant": tenant,
             "Content-Type": "application/json",
         }
 
-    def token(self, tenant: str, scope: str = "authentication", lifetime_s: int = 3600) -> str:
+    def token(
+        self, tenant: str, scope: str = "authentication", lifetime_s: int = LIFETIME_S
+    ) -> str:
         """An access token of the local issuer. Exits with what to do when there is none."""
-        try:
-            secret = (self.home / "issuer" / "client_secret").read_text()
-        except FileNotFoundError:
-            fail(f"No client secret in {self.home / 'issuer'}. Start the stack: events up")
+        import httpx
+
         form = {
             "grant_type": "client_credentials",
             "client_id": tenant,
-            "client_secret": secret,
+            "client_secret": self._client_secret(),
             "scope": scope,
             "lifetime_s": str(lifetime_s),
         }
@@ -51,28 +46,30 @@ class Endpoints:
         except httpx.TransportError as error:
             unreachable(self.issuer, error)
         if answer.status_code != httpx.codes.OK:
-            fail(f"The issuer refuses: {answer.json().get('error_description', answer.text)}")
+            fail(f"The issuer refuses: {why(answer)}")
         return str(answer.json()["access_token"])
+
+    def _client_secret(self) -> str:
+        path = self.home / "issuer" / "client_secret"
+        try:
+            return path.read_text()
+        except OSError as error:
+            fail(
+                f"No client secret in {path} ({error.strerror})."
+                f" Start the stack: events up --home {self.home}"
+            )
 
 
 def endpoints(home: Path, port_base: int) -> Endpoints:
     """The endpoints of the stack in `home`."""
+    path = home / "state.json"
     try:
-        known = json.loads((home / "state.json").read_text())["endpoints"]
-    except FileNotFoundError:
-        known = {name: f"http://127.0.0.1:{port_base + n}" for n, name in enumerate(NAMES)}
-        known["kafka"] = known["kafka"].removeprefix("http://")
-    return Endpoints(home, known["api"], known["clickhouse"], known["kafka"], known["issuer"])
+        known = json.loads(path.read_text())["endpoints"] if path.exists() else _by_port(port_base)
+        return Endpoints(home, known["api"], known["clickhouse"], known["kafka"], known["issuer"])
+    except (ValueError, KeyError, TypeError):
+        fail(f"{path} cannot be read. Start the stack anew: events down, then events up")
 
 
-def unreachable(url: str, error: Exception) -> NoReturn:
-    """Exit 1: nobody answers."""
-    fail(
-        f"Nothing answers at {url} ({type(error).__name__}). Is it running? events status; events up"
-    )
-
-
-def fail(message: str) -> NoReturn:
-    """Exit 1 with one message."""
-    console.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
+def _by_port(port_base: int) -> dict[str, str]:
+    known = {name: f"http://127.0.0.1:{port_base + n}" for n, name in enumerate(NAMES)}
+    return known | {"kafka": known["kafka"].removeprefix("http://")}

@@ -1,26 +1,34 @@
 """`events token|get|sql|tail`: get in, find one event, query them all, watch the log."""
 
 import asyncio
-import contextlib
-import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
-import httpx
 import typer
 
-from cli.endpoints import TIMEOUT_S, endpoints, fail, unreachable
+from cli.answers import TIMEOUT_S, fail, show_json, unreachable, why
+from cli.endpoints import LIFETIME_S, endpoints
 from cli.options import HOME, PORT_BASE, TENANT, HomeOption, PortBaseOption, TenantOption
+
+DATABASE = "events"
+QUERY_TIMEOUT_S = 600.0  # between two parts of an answer
+INTERRUPTED = 130
 
 
 def token(
     tenant: TenantOption = TENANT,
     scope: Annotated[str, typer.Option(help="Scopes, separated by spaces.")] = "authentication",
-    lifetime_s: Annotated[int, typer.Option(help="Seconds until it expires.")] = 3600,
+    lifetime_s: Annotated[
+        int, typer.Option("--lifetime-s", min=1, max=24 * 3600, help="Seconds until it expires.")
+    ] = LIFETIME_S,
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,
 ) -> None:
-    """Print an access token of the local issuer."""
+    """Print an access token of the local issuer.
+
+    \b
+    curl -H "Authorization: Bearer $(events token --tenant acme)" -H "X-TWC-Tenant: acme" ...
+    """
     typer.echo(endpoints(home, port_base).token(tenant, scope, lifetime_s))
 
 
@@ -30,97 +38,102 @@ def get(
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,
 ) -> None:
-    """Print one event."""
+    """Print one event as JSON.
+
+    \b
+    events get 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b
+    events get 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b --tenant acme > event.json
+    """
+    from urllib.parse import quote
+
+    import httpx
+
     where = endpoints(home, port_base)
+    url = f"{where.api}/api/v1/events/{quote(event_id, safe='')}"
     try:
-        url = f"{where.api}/api/v1/events/{event_id}"
         answer = httpx.get(url, headers=where.headers(tenant), timeout=TIMEOUT_S)
     except httpx.TransportError as error:
         unreachable(where.api, error)
     if answer.status_code != httpx.codes.OK:
-        fail(f"{answer.status_code}: {answer.json()['detail']}")
-    typer.echo(json.dumps(answer.json(), indent=2, ensure_ascii=False))
+        fail(f"No event: {why(answer)}")
+    show_json(answer.text)
 
 
 def sql(
-    query: Annotated[
-        str, typer.Argument(metavar="SQL", help='For example "SELECT count() FROM events".')
-    ],
+    query: Annotated[str, typer.Argument(metavar="SQL", help="One statement.")],
     format_: Annotated[
-        str, typer.Option("--format", help="ClickHouse's name of the output format.")
+        str,
+        typer.Option(
+            "--format",
+            help="ClickHouse's name of the output format. On a terminal a table is drawn, else"
+            " tab-separated lines are written.",
+        ),
     ] = "",
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,
 ) -> None:
-    """Run SQL in ClickHouse; the database is `events`."""
+    """Run SQL in ClickHouse; its database is `events`.
+
+    \b
+    events sql "SELECT event_type, count() FROM events GROUP BY event_type"
+    events sql "SELECT payload FROM events WHERE tenant = 'acme' LIMIT 1" --format Vertical
+    events sql "SELECT * FROM events" --format Parquet > events.parquet
+    """
+    import httpx
+
     where = endpoints(home, port_base)
     default = "PrettyCompactMonoBlock" if sys.stdout.isatty() else "TabSeparatedWithNames"
-    parameters = {"database": "events", "default_format": format_ or default}
+    parameters = {"database": DATABASE, "default_format": format_ or default}
+    timeout = httpx.Timeout(TIMEOUT_S, read=QUERY_TIMEOUT_S)
+    began = False
     try:
         with httpx.stream(
-            "POST", where.clickhouse, params=parameters, content=query.encode(), timeout=TIMEOUT_S
+            "POST", where.clickhouse, params=parameters, content=query.encode(), timeout=timeout
         ) as answer:
             if answer.status_code != httpx.codes.OK:
-                fail(answer.read().decode().strip())
+                fail(answer.read().decode(errors="replace").strip())
+            began = True
             for part in answer.iter_bytes():
                 sys.stdout.buffer.write(part)
     except httpx.TransportError as error:
+        if began:
+            fail(f"The answer broke off: {error}. What was printed is not all of it.")
         unreachable(where.clickhouse, error)
     sys.stdout.flush()
 
 
 def tail(
     topic: Annotated[str, typer.Option(help="The topic to follow.")] = "events",
-    from_beginning: Annotated[bool, typer.Option(help="Begin with the oldest record.")] = False,
-    limit: Annotated[int, typer.Option(help="Stop after this many records; 0 for never.")] = 0,
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="Begin with the oldest record.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Stop after this many records; 0 for never.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records' values.")] = False,
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,
 ) -> None:
-    """Follow the Kafka topic, one line per record; Ctrl-C ends it."""
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_tail(endpoints(home, port_base).kafka, topic, from_beginning, limit, as_json))
+    """Follow the Kafka topic, one line per record; Ctrl-C ends it.
 
+    Time, partition:offset, tenant, type, source, operation, entity, id.
 
-async def _tail(kafka: str, topic: str, from_beginning: bool, limit: int, as_json: bool) -> None:
-    from aiokafka import AIOKafkaConsumer
-    from aiokafka.errors import KafkaError
+    \b
+    events tail --from-beginning --limit 10
+    events tail --json | jq .event_payload.operation
+    """
+    from cli.tail import CannotFollow, follow, line
 
-    consumer = AIOKafkaConsumer(
-        topic,
-        bootstrap_servers=kafka,
-        auto_offset_reset="earliest" if from_beginning else "latest",
-        enable_auto_commit=False,
-    )
+    kafka = endpoints(home, port_base).kafka
+
+    async def run() -> None:
+        async for record in follow(kafka, topic, from_beginning, limit):
+            value = record.value or b""
+            typer.echo(value.decode(errors="replace") if as_json else line(record))
+
     try:
-        async with asyncio.timeout(TIMEOUT_S):
-            await consumer.start()
-    except (KafkaError, OSError, TimeoutError) as error:
-        await consumer.stop()
-        unreachable(kafka, error)
-    printed = 0
-    try:
-        async for record in consumer:
-            value = (record.value or b"").decode(errors="replace")
-            typer.echo(value if as_json else _line(record, value))
-            printed += 1
-            if printed == limit:
-                return
-    finally:
-        await consumer.stop()
-
-
-def _line(record: Any, value: str) -> str:
-    """time partition:offset tenant type source operation entity id, as far as they are there."""
-    from datetime import UTC, datetime
-
-    headers = {name: text.decode(errors="replace") for name, text in record.headers}
-    stamp = datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds")
-    fields = [stamp, f"{record.partition}:{record.offset}", headers.get("ce_tenant", "-")]
-    try:
-        event = json.loads(value)
-        fields += [event["event_type"], event["event_source"], event["event_payload"]["operation"]]
-        fields += [event["entity_id"], event["id"]]
-    except (ValueError, KeyError, TypeError):
-        fields += [(record.key or b"").decode(errors="replace"), headers.get("reason", "")]
-    return "  ".join(fields)
+        asyncio.run(run())
+    except CannotFollow as error:
+        fail(f"{error}. See what runs: events status. Start it: events up")
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None

@@ -1,15 +1,16 @@
 """`events settings`: every setting of every service, from the models themselves."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import BaseModel, SecretStr
-from pydantic_core import PydanticUndefined
-from pydantic_settings import BaseSettings
 from rich.console import Console
 from rich.table import Table
 
 from cli.options import HOME, PORT_BASE, HomeOption, PortBaseOption
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic_settings import BaseSettings
 
 COLUMNS = ("variable", "default", "read by", "meaning")
 
@@ -63,7 +64,9 @@ def as_markdown() -> str:
     return "\n".join(lines)
 
 
-def _fields(model: type[BaseModel], prefix: str) -> list[tuple[str, str, str]]:
+def _fields(model: "type[BaseModel]", prefix: str) -> list[tuple[str, str, str]]:
+    from pydantic import BaseModel
+
     found: list[tuple[str, str, str]] = []
     for name, field in model.model_fields.items():
         kind: Any = field.annotation
@@ -76,6 +79,9 @@ def _fields(model: type[BaseModel], prefix: str) -> list[tuple[str, str, str]]:
 
 
 def _shown(default: Any) -> str:
+    from pydantic import SecretStr
+    from pydantic_core import PydanticUndefined
+
     if default is PydanticUndefined:
         return "(required)"
     if default is None or default == "" or isinstance(default, SecretStr):

@@ -6,6 +6,7 @@ another program since.
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,15 @@ class ProcessState:
     pid: int
     started: float
     state: str
+    ready_after_s: float | None = None
+
+    @classmethod
+    def of(cls, pid: int, state: str) -> "ProcessState":
+        """The entry of a process that was just started."""
+        try:
+            return cls(pid, psutil.Process(pid).create_time(), state)
+        except psutil.NoSuchProcess:  # ended already
+            return cls(pid, time.time(), state)
 
     def alive(self) -> psutil.Process | None:
         """The process if it still runs."""
@@ -45,7 +55,10 @@ class State:
     def save(self, home: Path) -> None:
         """Replace the file at once, so that a reader never sees half of it."""
         scratch = home / "state.json.new"
-        scratch.write_text(json.dumps(asdict(self), indent=2))
+        with scratch.open("w") as file:
+            json.dump(asdict(self), file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
         scratch.replace(home / "state.json")
 
     def public(self) -> dict[str, Any]:
@@ -57,17 +70,27 @@ class State:
         return {**self.endpoints, "phase": self.phase, "processes": processes}
 
 
+class Unreadable(Exception):
+    """The state file is not one of ours; the message says what to do."""
+
+
 def load(home: Path) -> State | None:
-    """The state in `home`, None when nothing was ever started there."""
+    """The state in `home`, None when nothing was ever started there. Raises `Unreadable`."""
+    path = home / "state.json"
     try:
-        stored = json.loads((home / "state.json").read_text())
+        stored = json.loads(path.read_text())
+        stored["supervisor"] = ProcessState(**stored["supervisor"])
+        stored["processes"] = {
+            name: ProcessState(**process) for name, process in stored["processes"].items()
+        }
+        return State(**stored)
     except FileNotFoundError:
         return None
-    stored["supervisor"] = ProcessState(**stored["supervisor"])
-    stored["processes"] = {
-        name: ProcessState(**process) for name, process in stored["processes"].items()
-    }
-    return State(**stored)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Unreadable(
+            f"{path} cannot be read ({error}): a disk was full or another version wrote it."
+            " Delete that file; events, queues and keys are kept elsewhere. End what may still run."
+        ) from error
 
 
 def running(home: Path) -> State | None:
@@ -78,7 +101,7 @@ def running(home: Path) -> State | None:
 
 def this_process() -> ProcessState:
     """The state entry of the process that calls."""
-    return ProcessState(os.getpid(), psutil.Process().create_time(), "running")
+    return ProcessState.of(os.getpid(), "running")
 
 
 def stop_orphans(home: Path, grace_s: float = 10) -> list[str]:

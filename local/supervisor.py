@@ -7,26 +7,20 @@ restart than that pause. SIGTERM or SIGINT stops all, services first. What goes 
 
 import argparse
 import asyncio
-import contextlib
+import fcntl
+import logging
 import signal
 import sys
 import time
 from pathlib import Path
 
-import httpx
-import psutil
-
-from local import stack, state
+from local import child, stack, state
+from local.keeper import POLL_S, Keeper
+from local.probe import is_ready as is_ready
 from local.stack import Ports, Process
+from local.state import ProcessState
 
 READY_TIMEOUT_S = 60.0
-STOP_GRACE_S = 12.0
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
-LIVED_LONG_S = 30.0
-LOG_TAIL_LINES = 8
-PROBE_TIMEOUT_S = 5.0
-POLL_S = 0.1
 
 
 class StartFailed(Exception):
@@ -40,8 +34,7 @@ class Supervisor:
         self._home = home
         self._ports = ports
         self._environment = stack.environment(ports)
-        self._keepers: dict[str, asyncio.Task[None]] = {}
-        self._ended: set[str] = set()
+        self._groups: list[dict[str, asyncio.Task[None]]] = []
         self._state = state.State(ports.base, ports.endpoints, state.this_process())
 
     async def run(self) -> bool:
@@ -56,7 +49,7 @@ class Supervisor:
         try:
             if start.done():
                 start.result()
-                await stop  # no deadline: until a signal
+                await self._until(stop)
             else:
                 start.cancel()
                 await asyncio.wait({start})
@@ -68,132 +61,86 @@ class Supervisor:
         return not self._state.error
 
     async def _start(self) -> None:
-        await self._start_all(stack.servers(self._home, self._ports))
-        await self._run_once(stack.setup())
+        preparing = asyncio.create_task(self._run_once(stack.setup()))  # it waits for the servers
+        try:
+            await self._start_all(stack.servers(self._home, self._ports))
+            await preparing
+        finally:
+            preparing.cancel()
+            await asyncio.wait({preparing})
         await self._start_all(stack.services(self._ports))
         self._state.phase = "running"
         self._state.save(self._home)
 
     async def _start_all(self, processes: list[Process]) -> None:
         """Start `processes` and wait until all are ready. Raises `StartFailed`."""
-        for process in processes:
-            self._keepers[process.name] = asyncio.create_task(self._keep(process))
-        names, give_up = {process.name for process in processes}, time.monotonic() + READY_TIMEOUT_S
-        while waiting := {name for name in names if self._state_of(name) != "running"}:
-            for name in waiting & self._ended:
-                raise StartFailed(f"{name} ended while it started. {self._log_tail(name)}")
+        keepers = [
+            Keeper(process, self._log_path(process), self._environment, self._note)
+            for process in processes
+        ]
+        self._groups.append({k.process.name: asyncio.create_task(k.keep()) for k in keepers})
+        give_up = time.monotonic() + READY_TIMEOUT_S
+        while waiting := [k for k in keepers if self._state_of(k.process.name) != "running"]:
+            for keeper in waiting:
+                if self._state_of(keeper.process.name) == "restarting" or keeper.starts > 1:
+                    raise StartFailed(
+                        _why("ended while it started", keeper.process, keeper.log_path)
+                    )
             if time.monotonic() > give_up:
-                name = min(waiting)
-                raise StartFailed(
-                    f"{name} was not ready within {READY_TIMEOUT_S:.0f} s. {self._log_tail(name)}"
-                )
+                late = f"was not ready within {READY_TIMEOUT_S:.0f} s"
+                raise StartFailed(_why(late, waiting[0].process, waiting[0].log_path))
             await asyncio.sleep(POLL_S)
 
     async def _run_once(self, process: Process) -> None:
-        child = await self._spawn(process)
-        self._note(process.name, child.pid, "running")
+        """Run `process` to its end. Raises `StartFailed`."""
+        running = await child.spawn(process, self._log_path(process), self._environment)
+        self._note(process.name, ProcessState.of(running.pid, "starting"))
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
-                code = await child.wait()
+                code = await running.wait()
         except TimeoutError:
-            code = None
+            code = -1
         finally:
-            await self._end(child)
+            await child.end(running)
             self._state.processes.pop(process.name)
-        if code != 0:
-            raise StartFailed(f"{process.name} failed. {self._log_tail(process.name)}")
+        if code:
+            raise StartFailed(_why("failed", process, self._log_path(process)))
 
-    async def _keep(self, process: Process) -> None:
-        """Run the process, again and again, until cancelled."""
-        pause_s = FIRST_PAUSE_S
-        while True:
-            began_s = time.monotonic()
-            child = await self._spawn(process)
-            self._note(process.name, child.pid, "starting")
-            ready = asyncio.create_task(self._note_when_ready(process, child.pid))
-            try:
-                await child.wait()  # no deadline: as long as it lives
-            finally:
-                ready.cancel()
-                await self._end(child)
-            self._ended.add(process.name)
-            self._note(process.name, child.pid, "restarting")
-            if time.monotonic() - began_s > LIVED_LONG_S:
-                pause_s = FIRST_PAUSE_S
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+    async def _until(self, stop: "asyncio.Task[bool]") -> None:
+        """Wait for a signal; no deadline. A keeper that ends is a bug, raised here."""
+        keepers = {task for group in self._groups for task in group.values()}
+        done, _ = await asyncio.wait({stop, *keepers}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
-    async def _spawn(self, process: Process) -> asyncio.subprocess.Process:
-        with (self._home / "logs" / f"{process.name}.log").open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                *process.argv,
-                env=self._environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # the terminal's Ctrl-C is for the supervisor alone
-            )
-
-    async def _note_when_ready(self, process: Process, pid: int) -> None:
-        while not await is_ready(process.ready):
-            await asyncio.sleep(POLL_S)
-        self._note(process.name, pid, "running")
-
-    def _note(self, name: str, pid: int, status: str) -> None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            known = self._state.processes.get(name)
-            started = known.started if known and known.pid == pid else None
-            started = started or psutil.Process(pid).create_time()
-            self._state.processes[name] = state.ProcessState(pid, started, status)
-            self._state.save(self._home)
+    def _note(self, name: str, process: ProcessState) -> None:
+        self._state.processes[name] = process
+        self._state.save(self._home)
 
     def _state_of(self, name: str) -> str:
         known = self._state.processes.get(name)
         return known.state if known else "starting"
 
-    def _log_tail(self, name: str) -> str:
-        path = self._home / "logs" / f"{name}.log"
-        tail = path.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
-        return f"The end of {path}:\n" + "\n".join(f"  {line[:300]}" for line in tail)
+    def _log_path(self, process: Process) -> Path:
+        return self._home / "logs" / f"{process.name}.log"
 
     async def _stop(self) -> None:
-        """End all processes, the last started first; each gets its grace."""
+        """End all processes, the last group first; each process gets its grace."""
         self._state.phase = "stopping"
         self._state.save(self._home)
-        for name, keeper in reversed(self._keepers.items()):
-            keeper.cancel()
-            await asyncio.wait({keeper}, timeout=STOP_GRACE_S + 5)
-            self._state.processes.pop(name, None)
+        for group in reversed(self._groups):
+            for keeper in group.values():
+                keeper.cancel()
+            await asyncio.wait(group.values(), timeout=child.STOP_GRACE_S + 5)
+            for name in group:
+                self._state.processes.pop(name, None)
             self._state.save(self._home)
         self._state.phase = "failed" if self._state.error else "stopped"
         self._state.save(self._home)
 
-    async def _end(self, child: asyncio.subprocess.Process) -> None:
-        """SIGTERM, and SIGKILL when the grace has passed; by process id."""
-        if child.returncode is None:
-            child.terminate()
-            try:
-                await asyncio.wait_for(child.wait(), STOP_GRACE_S)
-            except TimeoutError:
-                child.kill()
-                await child.wait()
 
-
-async def is_ready(probe: str | None) -> bool:
-    """Whether a URL answers 200, or a host:port accepts; True when there is nothing to ask."""
-    if probe is None:
-        return True
-    try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
-            if probe.startswith("http"):
-                async with httpx.AsyncClient() as client:
-                    return (await client.get(probe)).status_code == 200
-            host, _, port = probe.rpartition(":")
-            _, writer = await asyncio.open_connection(host, int(port))
-            writer.close()
-            return True
-    except (OSError, TimeoutError, httpx.HTTPError):
-        return False
+def _why(what: str, process: Process, log_path: Path) -> str:
+    return f"{process.name} {what}. {child.log_tail(log_path)}"
 
 
 def main() -> None:
@@ -204,7 +151,13 @@ def main() -> None:
     arguments = parser.parse_args()
     home: Path = arguments.home.resolve()
     (home / "logs").mkdir(parents=True, exist_ok=True)
-    sys.exit(not asyncio.run(Supervisor(home, Ports(arguments.port_base)).run()))
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    with (home / "supervisor.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"Another supervisor is at work in {home}. See it: events status")
+        sys.exit(not asyncio.run(Supervisor(home, Ports(arguments.port_base)).run()))
 
 
 if __name__ == "__main__":

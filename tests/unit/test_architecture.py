@@ -17,7 +17,12 @@ ALLOWED = {
     "query": {"contracts", "service", "query"},
     "processors": {"contracts", "service", "processors"},
 }
-LIBRARIES_OF_CONTRACTS = {"pydantic", "pydantic_core", "jwt"}
+LIBRARIES_OF_CONTRACTS = {
+    "pydantic",
+    "pydantic_core",
+    "jwt",
+    "typing_extensions",
+}  # the last by pydantic
 
 
 def files(package: str) -> list[Path]:

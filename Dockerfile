@@ -1,0 +1,24 @@
+# One image for every service; the command says which. Built from pinned and hashed packages.
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY requirements/uv.txt requirements/service.txt requirements/
+RUN python -m venv /venv \
+ && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements/service.txt
+COPY contracts contracts
+COPY ingest ingest
+COPY processors processors
+COPY query query
+COPY service service
+# Only these two of local/: the issuer is for development, see compose.yaml.
+COPY local/__init__.py local/
+COPY local/issuer local/issuer
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin events
+COPY --from=build /venv /venv
+COPY --from=build /src /app
+WORKDIR /app
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 10001
+# ingest, query: serve HTTP on EVENTS_HTTP__PORT; processors materialize|route|setup
+CMD ["python", "-m", "ingest"]

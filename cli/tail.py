@@ -1,0 +1,63 @@
+"""Following a Kafka topic from outside any consumer group: reads everything, commits nothing."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+START_TIMEOUT_S = 10.0
+
+
+class CannotFollow(Exception):
+    """The broker does not answer or has no such topic."""
+
+
+async def follow(kafka: str, topic: str, from_beginning: bool, limit: int) -> AsyncIterator[Any]:
+    """The topic's records, `limit` of them or without end. Raises `CannotFollow`."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka,
+        auto_offset_reset="earliest" if from_beginning else "latest",
+        enable_auto_commit=False,
+    )
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            await consumer.start()
+            topics = await consumer.topics()
+        if topic not in topics:
+            raise CannotFollow(f"No topic {topic} at {kafka}; there is {', '.join(sorted(topics))}")
+        consumer.subscribe([topic])
+        remaining = limit
+        async for record in consumer:  # no deadline: until somebody posts or ends it
+            yield record
+            remaining -= 1
+            if remaining == 0:
+                return
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise CannotFollow(f"Nothing answers at {kafka} ({type(error).__name__})") from error
+    finally:
+        await consumer.stop()
+
+
+def line(record: Any) -> str:
+    """Time, partition:offset, tenant, type, source, operation, entity, id, as far as they are there."""
+    headers = {name: text.decode(errors="replace") for name, text in record.headers}
+    stamp = datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds")
+    fields = [stamp, f"{record.partition}:{record.offset}", headers.get("ce_tenant", "-")]
+    try:
+        event = json.loads(record.value or b"")
+        fields += [event["event_type"], event["event_source"], event["event_payload"]["operation"]]
+        fields += [event["entity_id"], event["id"]]
+    except (ValueError, KeyError, TypeError):  # another topic's record, or one that nobody can read
+        fields += [(record.key or b"").decode(errors="replace"), headers.get("reason", "")]
+    return "  ".join(_printable(str(field)) for field in fields)
+
+
+def _printable(text: str) -> str:
+    """Ids come from outside: one with a line end or an escape must not reach the terminal as such."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

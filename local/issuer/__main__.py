@@ -1,0 +1,31 @@
+"""`python -m local.issuer --path DIR --port N`: serve one folder's tokens until SIGTERM.
+
+For local use and tests: production names a real issuer in EVENTS_ACCESS__ISSUER.
+"""
+
+import argparse
+from pathlib import Path
+
+from contracts.connections import Http
+from local.issuer.app import create_app
+from service.app import serve
+from service.logs import configure
+
+
+def main() -> None:
+    """Parse the arguments and serve."""
+    parser = argparse.ArgumentParser(prog="python -m local.issuer", description=__doc__)
+    parser.add_argument("--path", type=Path, required=True, help="folder of keys and client secret")
+    parser.add_argument("--port", type=int, default=8803, help="port to listen on")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--issuer", help="the tokens' iss; http://127.0.0.1:PORT when left out")
+    parser.add_argument("--audience", default="events-api", help="the tokens' aud")
+    arguments = parser.parse_args()
+    configure("issuer")
+    issuer = arguments.issuer or f"http://127.0.0.1:{arguments.port}"
+    app = create_app(arguments.path, issuer, arguments.audience)
+    serve(app, Http(host=arguments.host, port=arguments.port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The issuer's secrets on disk: RSA signing keys and the one client secret, readable by the owner only.
+
+They outlive a restart, so tokens do too. The newest key signs; the one before it stays published,
+so that tokens it signed verify after a rotation.
+"""
+
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+KEYS_PUBLISHED = 2
+KEY_BITS = 2048
+
+
+class Keys:
+    """Signing keys as PEM files in `folder`; a file's name without `.pem` is the key's id."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        paths = sorted(folder.glob("*.pem"))[-KEYS_PUBLISHED:]
+        self._keys = {path.stem: _load(path) for path in paths}  # newest last
+        if not self._keys:
+            self.rotate()
+
+    def rotate(self) -> str:
+        """Make a new signing key and forget all but the one before it; the new key's id."""
+        key = generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        path = self._folder / f"{time.time_ns()}.pem"
+        write_private(path, pem)
+        self._keys[path.stem] = key
+        for old in list(self._keys)[:-KEYS_PUBLISHED]:
+            del self._keys[old]
+            (self._folder / f"{old}.pem").unlink(missing_ok=True)
+        return path.stem
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """A signed access token (RFC 9068: its type is at+jwt)."""
+        kid, key = list(self._keys.items())[-1]
+        return jwt.encode(claims, key, algorithm="RS256", headers={"kid": kid, "typ": "at+jwt"})
+
+    def published(self) -> dict[str, Any]:
+        """The JWKS document (RFC 7517)."""
+        return {"keys": [_public(kid, key) for kid, key in self._keys.items()]}
+
+
+def _public(kid: str, key: RSAPrivateKey) -> dict[str, Any]:
+    numbers = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return {"kty": "RSA", "n": numbers["n"], "e": numbers["e"], "kid": kid} | {
+        "use": "sig",
+        "alg": "RS256",
+    }
+
+
+def _load(path: Path) -> RSAPrivateKey:
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except ValueError as error:
+        raise ValueError(f"{path} is no private key: remove it ({error})") from error
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError(f"{path} holds no RSA key: remove it")
+    return key
+
+
+def client_secret(folder: Path) -> str:
+    """The secret of every local client, made at the first start."""
+    path = folder / "client_secret"
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(24).encode())
+    return path.read_text()
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file with mode 0600 that is either there and whole or not there, also after a crash."""
+    scratch = path.with_name(path.name + ".new")
+    scratch.unlink(missing_ok=True)  # a crash left it
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    scratch.replace(path)

@@ -1,0 +1,137 @@
+"""A home folder with a real issuer, and an API of the tests' own that verifies its tokens."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from contracts.access import Verifier
+from contracts.connections import Access
+from contracts.keys import SigningKeys
+from contracts.problems import CONTENT_TYPE, Problem
+from tests.processes import free_port, running_module, served
+
+UNUSED = "http://127.0.0.1:9"  # the discard port: nobody answers
+
+
+@dataclass
+class Posted:
+    """One POST as the API saw it."""
+
+    event: dict[str, Any]
+    key: str
+    tenant: str
+
+
+@dataclass
+class Api:
+    """POST and GET of events with real token checks.
+
+    `answers` may answer a POST instead; `barrier` holds answers until so many POSTs are under way.
+    """
+
+    verifier: Verifier
+    url: str = ""
+    answers: Callable[[Posted], Response | None] = lambda posted: None
+    posts: list[Posted] = field(default_factory=list)
+    stored: dict[str, bytes] = field(default_factory=dict)
+    barrier: asyncio.Barrier = field(default_factory=lambda: asyncio.Barrier(1))
+    under_way: int = 0
+    under_way_max: int = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.under_way += 1
+        self.under_way_max = max(self.under_way, self.under_way_max)
+        try:
+            response = await self._answer(Request(scope, receive))
+        except Problem as problem:
+            response = Response(problem.body(), problem.status, media_type=CONTENT_TYPE)
+        finally:
+            self.under_way -= 1
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        tenant = await self.verifier.tenant(dict(request.scope["headers"]))
+        if request.method == "GET":
+            found = self.stored.get(request.url.path.rpartition("/")[2])
+            if found is None:
+                raise Problem(404, "There is no such event.")
+            return Response(found, media_type="application/json")
+        assert request.headers["content-type"] == "application/json"
+        event = json.loads(await request.body())
+        posted = Posted(event, request.headers["idempotency-key"], tenant)
+        self.posts.append(posted)
+        async with asyncio.timeout(20):
+            await self.barrier.wait()
+        return self.answers(posted) or self._store(posted)
+
+    def _store(self, posted: Posted) -> Response:
+        made = str(uuid.uuid5(uuid.NAMESPACE_URL, posted.key))
+        body = json.dumps(posted.event | {"id": made}, ensure_ascii=False).encode()
+        self.stored[made] = body
+        return Response(body, 201, media_type="application/json")
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A home folder and the URL of the issuer whose folder lies in it."""
+    home, port = tmp_path_factory.mktemp("home"), free_port()
+    url = f"http://127.0.0.1:{port}"
+    arguments = ("--path", str(home / "issuer"), "--port", str(port))
+    with running_module("local.issuer", *arguments, ready=f"{url}/healthz"):
+        yield home, url
+
+
+@pytest.fixture
+def api(issuer: tuple[Path, str]) -> Iterator[Api]:
+    access = Access(issuer=issuer[1], jwks_url=f"{issuer[1]}/jwks")
+    api = Api(Verifier(access, SigningKeys(access)))
+    with served(api) as api.url:
+        yield api
+
+
+@dataclass
+class Events:
+    """Runs the `events` command on one home folder."""
+
+    home: Path
+    endpoints: dict[str, str]
+
+    def point(self, **endpoints: str) -> None:
+        """Write a state file that names these servers."""
+        self.endpoints |= endpoints
+        (self.home / "state.json").write_text(json.dumps({"endpoints": self.endpoints}))
+
+    def __call__(self, command: str, *arguments: str, stdin: str | None = None) -> Result:
+        argv = [command, *arguments, "--home", str(self.home)]
+        return CliRunner().invoke(app, argv, input=stdin)
+
+
+@pytest.fixture
+def events(issuer: tuple[Path, str], api: Api) -> Iterator[Events]:
+    home, url = issuer
+    command = Events(home, dict.fromkeys(("api", "clickhouse", "sqs", "kafka"), UNUSED))
+    command.point(api=api.url, issuer=url)
+    yield command
+    (home / "state.json").unlink()
+
+
+def an_event(**fields: Any) -> dict[str, Any]:
+    """An event as a client writes it."""
+    payload = {"key_attributes": {"referenceId": "Ä-1"}, "operation": "CREATE"}
+    return {
+        "entity_id": "7",
+        "event_payload": payload,
+        "event_source": "ORDER",
+        "event_type": "FAULT",
+    } | fields

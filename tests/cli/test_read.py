@@ -1,0 +1,161 @@
+"""`events token|get|sql|tail`: against the issuer, a small API, and the real ClickHouse and Kafka."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from contracts.events import EventDraft, represent
+from contracts.wire import encode
+from local import jars
+from tests.cli.conftest import UNUSED, Api, Events, an_event
+from tests.processes import free_port, running_module, wait_until
+
+ID = "0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b"
+
+
+def test_token_prints_the_token_alone(events: Events) -> None:
+    result = events("token", "--tenant", "shop", "--scope", "a b", "--lifetime-s", "60")
+    assert result.exit_code == 0, result.output
+    claims = jwt.decode(result.stdout.removesuffix("\n"), options={"verify_signature": False})
+    assert (claims["tenant"], claims["scope"], claims["exp"] - claims["iat"]) == ("shop", "a b", 60)
+
+
+def test_token_says_what_the_issuer_says(events: Events) -> None:
+    result = events("token", "--tenant", "no tenant")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "The issuer refuses: 401 client_id must be a tenant's name" in result.stderr
+
+
+def test_get_prints_the_event_as_it_was_stored(events: Events, api: Api) -> None:
+    api.stored[ID] = '{"id": "…", "entity_name": null}'.encode()
+    result = events("get", ID)
+    assert (result.exit_code, result.stdout_bytes) == (0, api.stored[ID] + b"\n")
+
+
+@pytest.mark.parametrize("event_id", [ID, "../events", "a b?c#d"])
+def test_get_of_an_unknown_id_says_so(events: Events, event_id: str) -> None:
+    result = events("get", event_id)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "No event: 404 There is no such event." in result.stderr
+
+
+@pytest.mark.parametrize("command", [("get", ID), ("sql", "SELECT 1"), ("tail",)])
+def test_a_server_that_is_away_is_named_with_what_to_do(
+    events: Events, command: tuple[str, ...]
+) -> None:
+    events.point(api=UNUSED)
+    result = events(*command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Nothing answers at " in result.stderr
+    assert "127.0.0.1:9 (" in result.stderr
+    assert "events up" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    arguments = ("--path", str(tmp_path_factory.mktemp("clickhouse")), "--port", str(port))
+    with running_module("local.clickhouse", *arguments, ready=f"{url}/ping"):
+        httpx.post(url, content="CREATE DATABASE events").raise_for_status()
+        yield url
+
+
+def test_sql_answers_in_the_format_asked_for_and_with_names_when_piped(
+    events: Events, clickhouse: str
+) -> None:
+    events.point(clickhouse=clickhouse)
+    query = "SELECT number AS n, 'Ä' AS text FROM numbers(2)"
+    assert events("sql", query).stdout == "n\ttext\n0\tÄ\n1\tÄ\n"
+    assert events("sql", query, "--format", "CSV").stdout == '0,"Ä"\n1,"Ä"\n'
+    assert events("sql", "SELECT currentDatabase()").stdout == "currentDatabase()\nevents\n"
+
+
+def test_sql_prints_what_clickhouse_refuses_on_standard_error(
+    events: Events, clickhouse: str
+) -> None:
+    events.point(clickhouse=clickhouse)
+    result = events("sql", "SELECT nothing FROM system.one")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Code: 47" in result.stderr
+    assert "UNKNOWN_IDENTIFIER" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if jars.missing():
+        pytest.skip("Kafka's jars are not installed: make setup")
+    port = free_port(2)  # the second is the controller's
+    arguments = ("--path", str(tmp_path_factory.mktemp("kafka")), "--port", str(port))
+    with running_module("local.kafka", *arguments, ready=f"127.0.0.1:{port}"):
+        asyncio.run(create_topic(f"127.0.0.1:{port}"))
+        yield f"127.0.0.1:{port}"
+
+
+async def create_topic(bootstrap: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic("events", 1, 1)])
+    await admin.close()
+
+
+def produce(bootstrap: str, entity_ids: list[str]) -> list[bytes]:
+    """Append events of these entities as the edge does; their values."""
+
+    async def send() -> list[bytes]:
+        async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+            values = []
+            for entity_id in entity_ids:
+                draft = EventDraft.model_validate(an_event(entity_id=entity_id))
+                values.append(value := represent(draft, ID))
+                key, _, headers, ms = encode("acme", draft, ID, 1_700_000_000_123, value)
+                await producer.send_and_wait("events", value, key, headers=headers, timestamp_ms=ms)
+            return values
+
+    return asyncio.run(send())
+
+
+def test_tail_shows_one_line_per_record(events: Events, kafka: str) -> None:
+    events.point(kafka=kafka)
+    values = produce(kafka, ["7", "line\nend\x1b[31m"])
+    result = events("tail", "--from-beginning", "--limit", "2")
+    assert result.exit_code == 0, result.output
+    stamp, rest = "2023-11-14T22:13:20.123+00:00", "acme  FAULT  ORDER  CREATE"
+    assert result.stdout.splitlines() == [
+        f"{stamp}  0:0  {rest}  7  {ID}",
+        f"{stamp}  0:1  {rest}  line\ufffdend\ufffd[31m  {ID}",
+    ]
+    raw = events("tail", "--from-beginning", "--limit", "2", "--json")
+    assert raw.stdout_bytes == b"".join(value + b"\n" for value in values)
+
+
+def test_tail_shows_what_comes_after_it_began(events: Events, kafka: str, tmp_path: Path) -> None:
+    events.point(kafka=kafka)
+    produce(kafka, ["before"])
+    shown = tmp_path / "shown"
+    argv = [sys.executable, "-m", "cli", "tail", "--json", "--home", str(events.home)]
+    with shown.open("wb") as out, subprocess.Popen(argv, stdout=out) as process:
+
+        def lines() -> list[str]:
+            produce(kafka, ["after"])
+            return shown.read_text().splitlines()
+
+        wait_until(lines, "a record is shown", 60)
+        process.terminate()
+    assert {json.loads(line)["entity_id"] for line in shown.read_text().splitlines()} == {"after"}
+
+
+def test_tail_of_a_topic_that_is_not_there_names_those_that_are(events: Events, kafka: str) -> None:
+    events.point(kafka=kafka)
+    result = events("tail", "--topic", "evnets")
+    assert result.exit_code == 1
+    assert f"No topic evnets at {kafka}; there is events" in result.stderr

@@ -1,0 +1,58 @@
+"""Compose and the image, as far as they can be checked without a Docker engine."""
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cli.settings import rows
+
+ROOT = Path(__file__).parent.parent.parent
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+ENDS_OR_RESTARTS_BY_ITSELF = {"setup", "materialize", "route"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_variable_that_is_set_is_a_setting(service: str) -> None:
+    known = {row[0] for row in rows()}
+    given = SERVICES[service].get("environment", {})
+    assert {name for name in given if name.startswith("EVENTS_")} <= known
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_command_is_a_module_that_exists_and_is_in_the_image(service: str) -> None:
+    for module in re.findall(r"python -m ([\w.]+)", SERVICES[service].get("command", "")):
+        assert importlib.util.find_spec(module) is not None
+        copied = re.findall(r"^COPY (\S+)", DOCKERFILE, re.MULTILINE)
+        assert module.replace(".", "/") in copied or module.split(".")[0] in copied
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_that_serves_has_a_health_check(service: str) -> None:
+    assert ("healthcheck" in SERVICES[service]) != (service in ENDS_OR_RESTARTS_BY_ITSELF)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_a_service_waits_for_exists_and_can_become_that(service: str) -> None:
+    for name, wait in SERVICES[service].get("depends_on", {}).items():
+        healthy = wait["condition"] == "service_healthy"
+        assert ("healthcheck" in SERVICES[name]) == healthy
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_image_is_pinned_and_every_mounted_file_exists(service: str) -> None:
+    image = SERVICES[service]["image"]
+    assert image == "events-api" or re.search(r":\d", image), image
+    for volume in SERVICES[service].get("volumes", []):
+        source = volume.split(":")[0]
+        assert (ROOT / source).is_file() if source.startswith(".") else source in COMPOSE["volumes"]
+
+
+def test_the_image_runs_as_a_user_without_rights_and_checks_what_it_installs() -> None:
+    assert re.search(r"^USER 10001$", DOCKERFILE, re.MULTILINE)
+    assert "--require-hashes" in DOCKERFILE
