@@ -1,0 +1,104 @@
+"""The AsyncAPI 3.0 document: what consumers of Kafka and SQS receive, built from the models."""
+
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from contracts.events import Event
+from contracts.openapi import VERSION
+from contracts.subscriptions import Subscription
+from contracts.tenants import TENANT_PATTERN
+from contracts.topics import DELIVERIES_DEAD, EVENTS, REJECTED, SUBSCRIPTIONS
+
+SCHEMA = "#/components/schemas/{model}"
+MESSAGE = "#/components/messages/{name}"
+TEXT = {"type": "string"}
+
+
+def asyncapi() -> dict[str, Any]:
+    """The document, members in a stable order."""
+    _, schemas = models_json_schema(
+        [(Event, "validation"), (Subscription, "validation")], ref_template=SCHEMA
+    )
+    channels = {
+        "events": _channel(EVENTS, "event", "Every accepted event, in the order of its entity."),
+        "subscriptions": _channel(
+            SUBSCRIPTIONS, "subscription", "Compacted: the present subscriptions."
+        ),
+        "rejected": _channel(REJECTED, "rejected", "Records of `events` that no step could read."),
+        "deadDeliveries": _channel(DELIVERIES_DEAD, "deadDelivery", "Deliveries refused for good."),
+        "queue": _channel(None, "delivery", "The SQS queue that a subscription names."),
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Events API",
+            "version": VERSION,
+            "description": "The log in Kafka and the messages in SQS.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": {
+            f"send{name[0].upper()}{name[1:]}": {
+                "action": "send",
+                "channel": {"$ref": f"#/channels/{name}"},
+            }
+            for name in channels
+        },
+        "components": {"messages": _messages(), "schemas": schemas["$defs"]},
+    }
+
+
+def _channel(address: str | None, message: str, description: str) -> dict[str, Any]:
+    return {
+        "address": address,
+        "description": description,
+        "messages": {message: {"$ref": MESSAGE.format(name=message)}},
+    }
+
+
+def _messages() -> dict[str, Any]:
+    event, subscription = (
+        {"$ref": SCHEMA.format(model=name)} for name in ("Event", "Subscription")
+    )
+    tenant = {"type": "string", "pattern": TENANT_PATTERN}
+    cloud_events = {
+        "ce_specversion": {"const": "1.0"},
+        "ce_id": {"type": "string", "format": "uuid", "description": "The event's id."},
+        "ce_source": TEXT | {"description": "/TENANT/EVENT_SOURCE"},
+        "ce_type": TEXT | {"description": "events.v1.EVENT_TYPE"},
+        "ce_subject": TEXT | {"description": "The entity's id."},
+        "ce_time": {
+            "type": "string",
+            "format": "date-time",
+            "description": "Time of receipt, UTC.",
+        },
+        "ce_tenant": tenant,
+        "content-type": {"const": "application/json"},
+    }
+    origin = dict.fromkeys(("reason", "source_topic", "source_partition", "source_offset"), TEXT)
+    names = ("event_id", "event_type", "event_source", "subscription_id")
+    attributes = {"tenant": tenant} | dict.fromkeys(names, TEXT)
+    refused = dict.fromkeys(("reason", "destination"), TEXT)
+    return {
+        "event": _message("tenant:entity_id", cloud_events, event),
+        "subscription": _message(
+            "tenant:id; without a value it is deleted", {"ce_tenant": tenant}, subscription
+        ),
+        "rejected": _message("as in `events`", origin, {"description": "The original bytes."}),
+        "deadDelivery": _message("tenant:subscription id", attributes | refused, event),
+        "delivery": {"headers": _object(attributes), "payload": event},
+    }
+
+
+def _message(key: str, headers: dict[str, Any], payload: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "headers": _object(headers),
+        "payload": payload,
+        "bindings": {"kafka": {"key": {"type": "string", "description": key}}},
+    }
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": sorted(properties), "properties": properties}
