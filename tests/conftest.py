@@ -2,14 +2,16 @@
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import stack as stacks
 from tests.stack import Stack
 
-DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "retail-events.ndjson"
+# these machines are shared and noisy: how long an example takes says nothing
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ gets none in time is refused with ClickHouse's own error.
 import asyncio
 import contextlib
 import fcntl
+import shutil
+import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,8 +29,9 @@ WAIT_S = 30.0
 class Session:
     """One connection while one request holds it."""
 
-    def __init__(self, connection: Connection, run: Callable[..., Any]) -> None:
+    def __init__(self, connection: Connection, run: Callable[..., Any], scratch: Path) -> None:
         self._connection = connection
+        self._scratch = scratch
         self._run = run
         self.database = "default"
 
@@ -60,17 +63,17 @@ class Session:
             await self._call(answer.close)
 
     async def insert(self, insert: Insert, data: AsyncIterator[bytes]) -> int:
-        """Run an INSERT with its data; nothing is written unless `data` ends well. Rows written."""
-        inserter = await self._call(self._connection.send_insert, insert.sql, insert.format)
-        try:
+        """Run an INSERT with its data; nothing is written unless `data` ends well. Rows written.
+
+        The data goes through a file: chDB's streaming insert (26.9) answers OK and stores nothing
+        when a DEFAULT expression throws.
+        """
+        with tempfile.NamedTemporaryFile(dir=self._scratch, suffix=".data") as file:
             async for chunk in data:
-                await self._call(inserter.append, chunk)
-            result = await self._call(inserter.finish)
-        except BaseException:
-            with contextlib.suppress(QueryFailed):
-                await self._call(inserter.cancel)
-            raise
-        return int(result.rows_written)
+                await self._call(file.write, chunk)
+            file.flush()
+            result = await self._call(self._connection.query, insert.from_file(file.name))
+        return int(result.rows_read())
 
     async def _call(self, function: Callable[..., Result], *arguments: Any) -> Result:
         try:
@@ -91,11 +94,14 @@ class Engine:
             raise SystemExit(
                 f"Another process serves {path}; stop it or name another --path."
             ) from None
+        scratch = path / "inserts"
+        shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
+        scratch.mkdir()
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="chdb")
         self._connections = [chdb.connect(str(path / "data")) for _ in range(CONNECTIONS)]
         self._free: asyncio.LifoQueue[Session] = asyncio.LifoQueue()
         for connection in self._connections:
-            self._free.put_nowait(Session(connection, self._in_thread))
+            self._free.put_nowait(Session(connection, self._in_thread, scratch))
 
     def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
         return asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)

@@ -82,11 +82,18 @@ class Statement:
 
 @dataclass(frozen=True)
 class Insert:
-    """An INSERT whose data follows it: the statement without FORMAT, the format, where data begins."""
+    """An INSERT whose data follows it: `INSERT INTO ...`, settings, format, where the data begins."""
 
-    sql: str
+    into: str
+    settings: str
     format: str
     data_starts: int
+
+    def from_file(self, path: str) -> str:
+        """The statement that takes its data from a file."""
+        settings = f" SETTINGS {self.settings}" if self.settings else ""
+        # the name says nothing of a compression: the data has been decoded
+        return f"{self.into} FROM INFILE {_quoted(path)}{settings} FORMAT {self.format}"
 
 
 def insert_of(statement: Statement) -> Insert | None:
@@ -96,8 +103,7 @@ def insert_of(statement: Statement) -> Insert | None:
         return None
     given = (found["settings"] or "").strip()
     settings = ", ".join(part for part in (given, clause(statement.settings)) if part)
-    sql = found["into"] + (f" SETTINGS {settings}" if settings else "")
-    return Insert(sql, found["format"], found.end())
+    return Insert(found["into"], settings, found["format"], found.end())
 
 
 def clause(settings: Mapping[str, str]) -> str:

@@ -1,0 +1,63 @@
+"""One fake per port; each passes the suite that the real thing passes (tests/adapters)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from processors.materialize import Row, Unstorable
+from processors.step import Transient
+
+
+@dataclass
+class FakeRecord:
+    """A Kafka record."""
+
+    value: bytes | None
+    partition: int = 0
+    offset: int = 0
+    headers: Sequence[tuple[str, bytes]] = (("ce_tenant", b"acme"),)
+    timestamp: int = 1_790_000_000_000
+    topic: str = "events"
+    key: bytes | None = b"acme:1"
+
+
+@dataclass
+class FakeRows:
+    """The table in memory. `fail_before` and `fail_after` inserts: refused, or stored and then lost."""
+
+    stored: list[tuple[int, int]] = field(default_factory=list)
+    inserts: int = 0
+    settled: list[set[int]] = field(default_factory=list)
+    fail_before: int = 0
+    fail_after: int = 0
+
+    async def insert(self, rows: Sequence[Row]) -> None:
+        """See `Rows`."""
+        if self.fail_before:
+            self.fail_before -= 1
+            raise Transient("refused")
+        if any(b'"base64_encoded_fault_json":"?"' in row.text for row in rows):
+            raise Unstorable("not base64")
+        self.inserts += 1
+        self.stored += [(row.partition, row.offset) for row in rows]
+        if self.fail_after:
+            self.fail_after -= 1
+            raise Transient("the answer was lost")
+
+    async def settle(self, partitions: Collection[int]) -> None:
+        """See `Rows`."""
+        self.settled.append(set(partitions))
+
+    async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
+        """See `Rows`."""
+        return {
+            number: max((offset for part, offset in self.stored if part == number), default=-1)
+            for number in partitions
+        }
+
+    async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
+        """See `Rows`."""
+        return {
+            (number, offset)
+            for number, offset in self.stored
+            if number in spans and spans[number][0] <= offset <= spans[number][1]
+        }

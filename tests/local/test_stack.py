@@ -1,0 +1,97 @@
+"""The local stack as a person meets it: starts, says what is wrong, keeps its state, ends cleanly."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import stack as stacks
+from tests.builders import an_event
+from tests.stack import Stack, events, eventually
+
+
+def test_state_survives_a_stop_a_kill_of_the_supervisor_and_a_start(tmp_path: Path) -> None:
+    stack = stacks.start(tmp_path / "home")
+    try:
+        queue = stack.sqs().create_queue(QueueName="kept")["QueueUrl"]
+        stack.sqs().send_message(QueueUrl=queue, MessageBody="kept")
+        with stack.client() as client:
+            posted = client.post("/api/v1/events", json=an_event())
+            assert client.get(posted.headers["Location"]).status_code == 200
+        orphans = [each["pid"] for each in stack.refresh()["processes"].values()]
+        state = json.loads((stack.home / "state.json").read_text())
+        os.kill(state["supervisor"]["pid"], signal.SIGKILL)
+        eventually(
+            lambda: events("status", home=stack.home).returncode, until=lambda code: code == 3
+        )
+
+        again = events("up", "--detach", "--port-base", str(stack.port_base), home=stack.home)
+        assert again.returncode == 0, again.stderr
+        assert not any(psutil.pid_exists(pid) for pid in orphans)
+        stack.refresh()
+        with stack.client() as client:
+            assert client.get(posted.headers["Location"]).content == posted.content
+        messages = stack.sqs().receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+        assert [message["Body"] for message in messages] == ["kept"]
+    finally:
+        stacks.stop(stack)
+    assert events("reset", "--yes", home=stack.home).returncode == 0
+    assert not stack.home.exists()
+
+
+def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path, stack: Stack) -> None:
+    answer = events("up", "--detach", "--port-base", str(stack.port_base), home=tmp_path)
+    assert answer.returncode == 1
+    assert f"{stack.port_base}" in answer.stderr
+    assert "--port-base" in answer.stderr
+
+
+def test_up_of_a_running_stack_shows_it_and_succeeds(stack: Stack) -> None:
+    answer = events("up", "--detach", home=stack.home)
+    assert answer.returncode == 0
+    assert stack.api in answer.stdout
+
+
+def test_a_running_stack_is_not_reset(stack: Stack) -> None:
+    answer = events("reset", "--yes", home=stack.home)
+    assert answer.returncode == 1
+    assert "events down" in answer.stderr
+
+
+def test_nothing_running_is_told_by_message_and_exit_code(tmp_path: Path) -> None:
+    answer = events("status", home=tmp_path)
+    assert answer.returncode == 3
+    assert "events up" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["up", "down", "status", "reset", "post", "get", "sql", "tail", "token"]
+)
+def test_every_command_explains_itself_and_takes_home_and_ports(command: str) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "cli", command, "--help"],
+        capture_output=True, text=True, timeout=60, check=True,
+        env=os.environ | {"COLUMNS": "200"},
+    ).stdout  # fmt: skip
+    assert "--home" in shown
+    assert "--port-base" in shown
+
+
+def test_the_servers_listen_on_loopback_only(stack: Stack) -> None:
+    pids = {each["pid"] for each in stack.refresh()["processes"].values()}
+    listening = [
+        connection.laddr.ip
+        for pid in pids
+        for connection in psutil.Process(pid).net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= 5
+    assert set(listening) <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    with socket.socket() as probe:  # and something does answer there
+        probe.connect(("127.0.0.1", stack.port_base))

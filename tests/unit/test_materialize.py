@@ -1,0 +1,136 @@
+"""The exactly-once step on a table in memory: whatever fails, every record is stored once."""
+
+import asyncio
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.events import represent
+from contracts.parse import parse_event
+from processors.consume import next_offsets
+from processors.materialize import Materialize
+from processors.step import Transient
+from tests.builders import an_event
+from tests.fakes import FakeRecord, FakeRows
+
+VALUE = represent(
+    parse_event(json.dumps(an_event()).encode()), "01a20d33-994f-74a1-8936-e15ecec113da"
+)
+
+
+def records(*positions: tuple[int, int]) -> list[FakeRecord]:
+    return [FakeRecord(VALUE, partition, offset) for partition, offset in positions]
+
+
+def test_records_past_all_that_was_stored_are_inserted_without_reading_back() -> None:
+    table = FakeRows()
+    step = Materialize(table)
+    asyncio.run(step(records((0, 0), (1, 0))))
+    asyncio.run(step(records((0, 1), (1, 1))))
+    assert table.stored == [(0, 0), (1, 0), (0, 1), (1, 1)]
+    assert table.settled == [{0, 1}]  # once, at the first sight of the partitions
+
+
+def test_an_insert_whose_answer_was_lost_is_not_repeated() -> None:
+    table = FakeRows(fail_after=1)
+    step = Materialize(table)
+    batch = records((0, 0), (0, 1))
+    with pytest.raises(Transient):
+        asyncio.run(step(batch))
+    asyncio.run(step(batch))
+    assert sorted(table.stored) == [(0, 0), (0, 1)]
+    assert table.settled == [{0}, {0}]  # the unknown insert was waited for
+
+
+def test_only_what_is_missing_of_a_batch_is_inserted() -> None:
+    table = FakeRows(stored=[(0, 1), (0, 3)])
+    asyncio.run(Materialize(table)(records((0, 0), (0, 1), (0, 2), (0, 3), (0, 4))))
+    assert sorted(table.stored) == [(0, offset) for offset in range(5)]
+
+
+def test_a_partition_that_was_elsewhere_is_read_back() -> None:
+    table = FakeRows()
+    step = Materialize(table)
+    asyncio.run(step(records((0, 0))))
+    table.stored.append((0, 1))  # by another owner, who did not live to commit
+    step.assigned({0})
+    asyncio.run(step(records((0, 1), (0, 2))))
+    assert sorted(table.stored) == [(0, 0), (0, 1), (0, 2)]
+
+
+def test_a_record_that_is_no_event_is_rejected_and_the_rest_stored() -> None:
+    table = FakeRows()
+    batch = [
+        FakeRecord(VALUE, 0, 0),
+        FakeRecord(b"{}", 0, 1),
+        FakeRecord(None, 0, 2),
+        FakeRecord(VALUE, 0, 3, headers=()),
+        FakeRecord(VALUE, 0, 4),
+    ]
+    rejects = asyncio.run(Materialize(table)(batch))
+    assert [reject.record.offset for reject in rejects] == [1, 2, 3]
+    assert table.stored == [(0, 0), (0, 4)]
+
+
+def test_a_row_that_the_table_refuses_is_rejected_alone() -> None:
+    table = FakeRows()
+    bad = VALUE.replace(b'"base64_encoded_fault_json":null', b'"base64_encoded_fault_json":"?"')
+    batch = [FakeRecord(bad if n == 5 else VALUE, 0, n) for n in range(9)]
+    rejects = asyncio.run(Materialize(table)(batch))
+    assert [reject.record.offset for reject in rejects] == [5]
+    assert sorted(table.stored) == [(0, n) for n in range(9) if n != 5]
+
+
+def test_a_batch_over_the_end_of_a_month_goes_into_two_inserts() -> None:
+    table = FakeRows()
+    end_of_september = 1_790_812_799_999
+    batch = [FakeRecord(VALUE, 0, n, timestamp=end_of_september + n) for n in range(3)]
+    asyncio.run(Materialize(table)(batch))
+    assert table.inserts == 2
+
+
+steps = st.lists(
+    st.tuples(
+        st.integers(1, 4),  # records in the batch
+        st.sampled_from(["works", "refused", "answer lost", "killed before commit", "moved"]),
+    ),
+    max_size=25,
+)
+
+
+@given(steps)
+def test_whatever_fails_every_record_is_stored_exactly_once(story: list[tuple[int, str]]) -> None:
+    """The log is read from the committed offset again after each failure, as Kafka would give it."""
+    table = FakeRows()
+    step, committed = Materialize(table), 0
+    for size, fate in story:
+        batch = records(*((0, committed + n) for n in range(size)))
+        if fate == "moved":
+            step = Materialize(table)
+        table.fail_before = fate == "refused"
+        table.fail_after = fate == "answer lost"
+        with contextlib.suppress(Transient):
+            asyncio.run(step(batch))
+            if fate == "killed before commit":
+                step = Materialize(table)
+            else:
+                committed += size
+    table.fail_before = table.fail_after = 0
+    asyncio.run(step(records(*((0, committed + n) for n in range(4)))))
+    assert len(table.stored) == len(set(table.stored))
+    assert set(table.stored) >= {(0, offset) for offset in range(committed + 4)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 99)), min_size=1))
+def test_the_offset_after_the_last_record_of_each_partition_is_committed(
+    positions: list[tuple[int, int]],
+) -> None:
+    ordered = sorted(positions)
+    committed = next_offsets(records(*ordered))
+    for (topic, partition), offset in committed.items():
+        assert topic == "events"
+        assert offset == 1 + max(at for part, at in ordered if part == partition)
+    assert {partition for _, partition in committed} == {partition for partition, _ in ordered}
