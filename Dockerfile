@@ -1,9 +1,11 @@
 # One image for every service; the command says which. Built from pinned and hashed packages.
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY requirements/uv.txt requirements/service.txt requirements/
-RUN python -m venv /venv \
- && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements/service.txt
+COPY requirements/service.txt requirements/
+# wheels only: nothing is compiled, and no package runs code of its own while it is installed
+RUN python -m venv --without-pip /venv \
+ && pip --python /venv/bin/python install --no-cache-dir --require-hashes --only-binary :all: \
+    -r requirements/service.txt
 COPY contracts contracts
 COPY ingest ingest
 COPY processors processors
@@ -14,7 +16,8 @@ COPY local/__init__.py local/
 COPY local/issuer local/issuer
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin events
+RUN useradd --system --uid 10001 --user-group --home-dir /app --shell /usr/sbin/nologin events \
+ && install --directory --owner events --group events --mode 700 /data
 COPY --from=build /venv /venv
 COPY --from=build /src /app
 WORKDIR /app

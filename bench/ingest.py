@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import load
-from bench.servers import DATA, cpu_s, process, running_stack
+from bench.servers import DATA, cpu_s, process, servers
 
 
 def bodies() -> dict[str, list[bytes]]:
@@ -60,7 +60,7 @@ def main() -> None:
     table = Table(
         "event", "connections", "edge req/s", "edge p99 ms", "edge us", "null us", "ratio"
     )
-    with running_stack() as (where, ports):
+    with servers() as (where, ports, _):
         edge_port, null_port = ports.base + 7, ports.base + 8
         headers = where.headers("bench")
         with (

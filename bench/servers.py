@@ -1,4 +1,4 @@
-"""Servers for a measurement: a local stack in a folder of its own, and single processes beside it."""
+"""Servers for a measurement, in a folder of their own, and single processes beside them."""
 
 import contextlib
 import os
@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from cli.endpoints import Endpoints, endpoints
+from cli.endpoints import Endpoints
+from local import stack
 from local.stack import Ports, environment
 
 START_TIMEOUT_S = 30
@@ -33,17 +34,28 @@ def free_port_base() -> int:
 
 
 @contextlib.contextmanager
-def running_stack() -> Iterator[tuple[Endpoints, Ports]]:
-    """A whole stack, started with `events up`, in a temporary folder."""
-    with tempfile.TemporaryDirectory(prefix="events-bench-") as folder:
-        base = free_port_base()
-        events = [sys.executable, "-m", "cli"]
-        where = ["--home", folder, "--port-base", str(base)]
-        subprocess.run([*events, "up", "--detach", *where], check=True, stdout=subprocess.DEVNULL)
-        try:
-            yield endpoints(Path(folder), base), Ports(base)
-        finally:
-            subprocess.run([*events, "down", *where], check=True)
+def servers() -> Iterator[tuple[Endpoints, Ports, psutil.Process]]:
+    """Kafka, ClickHouse and the issuer with topics and tables, and no service of ours.
+
+    Yields where they are and ClickHouse's process.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="events-bench-") as folder,
+        contextlib.ExitStack() as up,
+    ):
+        home, ports = Path(folder), Ports(free_port_base())
+        settings = environment(ports)
+        children: dict[str, subprocess.Popen[bytes]] = {}
+        for spec in stack.servers(home, ports):
+            if spec.name != "sqs":
+                child = subprocess.Popen(
+                    spec.argv, env=settings, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+                )
+                children[spec.name] = up.enter_context(child)
+                up.callback(child.terminate)
+        subprocess.run(stack.setup().argv, env=settings, check=True, stderr=subprocess.DEVNULL)
+        where = Endpoints(home, *(ports.url(n) for n in ("api", "clickhouse", "kafka", "issuer")))
+        yield where, ports, psutil.Process(children["clickhouse"].pid)
 
 
 @contextlib.contextmanager

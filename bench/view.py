@@ -7,14 +7,11 @@ from ClickHouse's own binary format, batches of the same size, the better of two
 
 import argparse
 import asyncio
-import contextlib
 import itertools
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import chdb
 import httpx
@@ -25,7 +22,7 @@ from rich.table import Table
 
 from bench import load
 from bench.ingest import bodies
-from bench.servers import cpu_s, free_port_base, process
+from bench.servers import cpu_s, process, servers
 from cli.endpoints import Endpoints
 from contracts.connections import KafkaConnection
 from contracts.events import represent
@@ -34,7 +31,6 @@ from contracts.table import DDL, INSERT_SETTINGS
 from contracts.topics import EVENTS
 from contracts.wire import encode
 from ingest.events import new_id
-from local import stack
 from local.stack import Ports, environment
 from service.eventlog import EventLog
 from service.lane import LaneLimits
@@ -45,32 +41,6 @@ COLUMNS = (
     "tenant, id, received_at, event_type, event_source, operation, entity_id, entity_name,"
     " payload_entity_id, key_attributes, payload, fault, kafka_partition, kafka_offset, precedence"
 )
-
-
-@contextlib.contextmanager
-def servers() -> Iterator[tuple[Endpoints, Ports, psutil.Process]]:
-    """Kafka, ClickHouse and the issuer with topics and tables; yields ClickHouse's process too."""
-    with (
-        tempfile.TemporaryDirectory(prefix="events-bench-") as folder,
-        contextlib.ExitStack() as up,
-    ):
-        home, ports = Path(folder), Ports(free_port_base())
-        children: dict[str, subprocess.Popen[bytes]] = {}
-        for spec in stack.servers(home, ports):
-            if spec.name != "sqs":
-                child = subprocess.Popen(
-                    spec.argv,
-                    env=environment(ports),
-                    stderr=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                )
-                children[spec.name] = up.enter_context(child)
-                up.callback(child.terminate)
-        subprocess.run(
-            stack.setup().argv, env=environment(ports), check=True, stderr=subprocess.DEVNULL
-        )
-        where = Endpoints(home, *(ports.url(n) for n in ("api", "clickhouse", "kafka", "issuer")))
-        yield where, ports, psutil.Process(children["clickhouse"].pid)
 
 
 async def fill(kafka: str, count: int) -> list[str]:
