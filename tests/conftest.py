@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+from tests import containers
 from tests import stack as stacks
 from tests.stack import Stack
 
@@ -20,6 +21,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     running = stacks.start(tmp_path_factory.mktemp("events") / "home")
     yield running
     stacks.stop(running)
+
+
+@pytest.fixture(scope="session", params=["local", "containers"])
+def any_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """The local stack, and the one of compose.yaml where a Docker engine is."""
+    if request.param == "local":
+        yield request.getfixturevalue("stack")
+        return
+    if reason := containers.why_not():
+        pytest.skip(f"compose.yaml is not run: {reason}")
+    with containers.running() as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The main job on real servers: one POST becomes a record, a row and a message."""
 
 import itertools
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +8,7 @@ import httpx
 import pytest
 
 from tests.builders import SEED_SAMPLE, an_event, many_events
-from tests.stack import Stack, events, eventually
+from tests.stack import Stack, eventually
 
 
 def create_queue(stack: Stack, name: str) -> str:
@@ -34,9 +33,11 @@ def receive(stack: Stack, url: str) -> list[dict[str, object]]:
     return list(answer.get("Messages", []))
 
 
-def test_the_seeds_sample_is_posted_found_queried_and_received(stack: Stack, tenant: str) -> None:
-    queue = create_queue(stack, f"faults-{tenant}")
-    with stack.client(tenant) as client:
+def test_the_seeds_sample_is_posted_found_queried_and_received(
+    any_stack: Stack, tenant: str
+) -> None:
+    queue = create_queue(any_stack, f"faults-{tenant}")
+    with any_stack.client(tenant) as client:
         subscription = subscribe(client, f"faults-{tenant}", event_type=["FAULT"])
 
         posted = client.post("/api/v1/events", json=SEED_SAMPLE)
@@ -46,16 +47,10 @@ def test_the_seeds_sample_is_posted_found_queried_and_received(stack: Stack, ten
         assert found.json()["event_payload"]["entity_id"] == SEED_SAMPLE["entity_id"]
 
         event_id = posted.json()["id"]
-        rows = events(
-            "sql",
-            f"SELECT payload, fault FROM events WHERE id = '{event_id}'",
-            "--format",
-            "JSONCompactEachRow",
-            home=stack.home,
-        )
-        assert json.loads(rows.stdout) == ['{\n"id":"12",\n"reference":"12123"\n}', '{"id":"12\\"}']
+        rows = any_stack.sql(f"SELECT payload, fault FROM events WHERE id = '{event_id}'")
+        assert rows == [['{\n"id":"12",\n"reference":"12123"\n}', '{"id":"12\\"}']]
 
-        messages = eventually(lambda: receive(stack, queue))
+        messages = eventually(lambda: receive(any_stack, queue))
         assert [message["Body"] for message in messages] == [posted.text]
         attributes = messages[0]["MessageAttributes"]
         assert isinstance(attributes, dict)
@@ -65,10 +60,10 @@ def test_the_seeds_sample_is_posted_found_queried_and_received(stack: Stack, ten
 
 
 def test_an_event_that_the_filter_does_not_accept_is_not_delivered(
-    stack: Stack, tenant: str
+    any_stack: Stack, tenant: str
 ) -> None:
-    queue = create_queue(stack, f"only-faults-{tenant}")
-    with stack.client(tenant) as client:
+    queue = create_queue(any_stack, f"only-faults-{tenant}")
+    with any_stack.client(tenant) as client:
         subscribe(client, f"only-faults-{tenant}", event_type=["FAULT"], event_source=["ORDER"])
         for event in (
             an_event(event_type="WARNING", event_source="ORDER"),
@@ -78,14 +73,14 @@ def test_an_event_that_the_filter_does_not_accept_is_not_delivered(
         proof = client.post(  # of the same entity, so it is routed after the others
             "/api/v1/events", json=an_event(event_type="FAULT", event_source="ORDER")
         )
-    messages = eventually(lambda: receive(stack, queue))
+    messages = eventually(lambda: receive(any_stack, queue))
     assert [message["Body"] for message in messages] == [proof.text]
 
 
 def test_subscriptions_are_created_listed_read_replaced_and_deleted(
-    stack: Stack, tenant: str
+    any_stack: Stack, tenant: str
 ) -> None:
-    with stack.client(tenant) as client, stack.client("somebody-else") as stranger:
+    with any_stack.client(tenant) as client, any_stack.client("somebody-else") as stranger:
         subscription = subscribe(client, "a-queue", event_type=["FAULT"])
         path = f"/api/v1/subscriptions/{subscription}"
         shown = client.get(path).json()
@@ -104,14 +99,14 @@ def test_subscriptions_are_created_listed_read_replaced_and_deleted(
         assert client.put(path, json=shown).status_code == 404
 
 
-def test_two_posts_under_one_idempotency_key_are_one_event(stack: Stack, tenant: str) -> None:
+def test_two_posts_under_one_idempotency_key_are_one_event(any_stack: Stack, tenant: str) -> None:
     key = {"Idempotency-Key": "order-4711"}
-    with stack.client(tenant) as client:
+    with any_stack.client(tenant) as client:
         first = client.post("/api/v1/events", json=an_event(), headers=key)
         second = client.post("/api/v1/events", json=an_event(), headers=key)
         assert first.json()["id"] == second.json()["id"]
         assert client.get(first.headers["Location"]).content == first.content
-    with stack.client("somebody-else") as stranger:
+    with any_stack.client("somebody-else") as stranger:
         third = stranger.post("/api/v1/events", json=an_event(), headers=key)
         assert third.json()["id"] != first.json()["id"]
 
