@@ -36,7 +36,7 @@ from service.eventlog import EventLog
 from service.lane import LaneLimits
 
 TENANT = "bench"
-BATCH_ROWS = 20_000
+BATCH_ROWS = 10_000
 COLUMNS = (
     "tenant, id, received_at, event_type, event_source, operation, entity_id, entity_name,"
     " payload_entity_id, key_attributes, payload, fault, kafka_partition, kafka_offset, precedence"

@@ -15,8 +15,7 @@ async def spawn(
     process: Process, log_path: Path, environment: dict[str, str]
 ) -> asyncio.subprocess.Process:
     """Start `process`; a log that has grown long is set aside first."""
-    if log_path.exists() and log_path.stat().st_size > LOG_BYTES_MAX:
-        log_path.replace(log_path.with_suffix(".log.1"))
+    _set_aside_when_long(log_path)
     with log_path.open("ab") as log:
         return await asyncio.create_subprocess_exec(
             *process.argv,
@@ -37,6 +36,11 @@ async def end(child: asyncio.subprocess.Process) -> None:
         except TimeoutError:
             child.kill()
             await child.wait()
+
+
+def _set_aside_when_long(log_path: Path) -> None:
+    if log_path.exists() and log_path.stat().st_size > LOG_BYTES_MAX:
+        log_path.replace(log_path.with_suffix(".log.1"))
 
 
 def log_tail(path: Path) -> str:

@@ -1,6 +1,7 @@
 """`python -m processors materialize|route|setup`: the only place that knows the concrete parts."""
 
 import argparse
+import gc
 
 import uvloop
 
@@ -78,6 +79,7 @@ def main() -> None:
     )
     processor = parser.parse_args().processor
     configure(processor)
+    gc.set_threshold(200_000, 20, 100)  # a batch is many objects and no cycles
     if processor == "materialize":
         uvloop.run(materialize(MaterializeSettings()))
     elif processor == "route":

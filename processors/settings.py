@@ -29,7 +29,7 @@ class MaterializeSettings(_Settings):
 
     clickhouse: ClickHouseConnection = ClickHouseConnection()
     batch_rows_max: int = Field(
-        20_000, ge=1, le=500_000, description="Most rows of one insert; one insert is one part."
+        10_000, ge=1, le=500_000, description="Most rows of one insert; one insert is one part."
     )
     batch_bytes_min: int = Field(
         1_000_000,
