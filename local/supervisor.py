@@ -16,9 +16,10 @@ from pathlib import Path
 
 from local import child, stack, state
 from local.keeper import POLL_S, Keeper
-from local.probe import is_ready as is_ready
 from local.stack import Ports, Process
 from local.state import ProcessState
+
+log = logging.getLogger(__name__)
 
 READY_TIMEOUT_S = 60.0
 
@@ -42,7 +43,7 @@ class Supervisor:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        self._state.save(self._home)
+        self._save()
         start = asyncio.create_task(self._start())
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -70,7 +71,7 @@ class Supervisor:
             await asyncio.wait({preparing})
         await self._start_all(stack.services(self._ports))
         self._state.phase = "running"
-        self._state.save(self._home)
+        self._save()
 
     async def _start_all(self, processes: list[Process]) -> None:
         """Start `processes` and wait until all are ready. Raises `StartFailed`."""
@@ -115,7 +116,13 @@ class Supervisor:
 
     def _note(self, name: str, process: ProcessState) -> None:
         self._state.processes[name] = process
-        self._state.save(self._home)
+        self._save()
+
+    def _save(self) -> None:
+        try:
+            self._state.save(self._home)
+        except OSError as error:  # a full disk or a removed folder must not leave orphans
+            log.error("%s/state.json was not written: %s", self._home, error)
 
     def _state_of(self, name: str) -> str:
         known = self._state.processes.get(name)
@@ -127,16 +134,16 @@ class Supervisor:
     async def _stop(self) -> None:
         """End all processes, the last group first; each process gets its grace."""
         self._state.phase = "stopping"
-        self._state.save(self._home)
+        self._save()
         for group in reversed(self._groups):
             for keeper in group.values():
                 keeper.cancel()
             await asyncio.wait(group.values(), timeout=child.STOP_GRACE_S + 5)
             for name in group:
                 self._state.processes.pop(name, None)
-            self._state.save(self._home)
+            self._save()
         self._state.phase = "failed" if self._state.error else "stopped"
-        self._state.save(self._home)
+        self._save()
 
 
 def _why(what: str, process: Process, log_path: Path) -> str:
