@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -21,8 +22,12 @@ START_TIMEOUT_S = 30
 
 
 def free_port_base() -> int:
-    """The first of ten consecutive ports on loopback that are free now."""
-    for base in range(21000, 60000, 10):
+    """The first of ten consecutive ports on loopback that are free now.
+
+    Tried in random order, so that two runs side by side do not choose the same; below the range
+    from which systems take the ports of outgoing connections.
+    """
+    for base in random.sample(range(12_000, 32_000, 10), 200):
         with contextlib.ExitStack() as stack:
             try:
                 for port in range(base, base + 10):

@@ -1,7 +1,8 @@
 """`python -m local.sqs --path DIR --port N`: ElasticMQ, an SQS-compatible server, on loopback.
 
 Queues and messages are kept in the folder, so they survive a crash. Account 000000000000, region
-eu-west-1, any credentials. It accepts things that AWS refuses; it is no judge of limits.
+eu-west-1, any credentials. It accepts things that AWS refuses; it is no judge of limits. A restart
+loses the order of FIFO messages that were sent in the same millisecond.
 """
 
 import argparse

@@ -147,9 +147,12 @@ class Frozen:
 
 
 def start(home: Path) -> Stack:
-    """`events up --detach` on free ports."""
-    stack = Stack(home, free_port_base())
-    answer = events("up", "--detach", "--port-base", str(stack.port_base), home=home)
+    """`events up --detach` on free ports; on others when one was taken in between."""
+    for _ in range(3):
+        stack = Stack(home, free_port_base())
+        answer = events("up", "--detach", "--port-base", str(stack.port_base), home=home)
+        if "is taken" not in answer.stderr:
+            break
     assert answer.returncode == 0, answer.stderr
     stack.refresh()
     return stack

@@ -32,6 +32,25 @@ def test_every_command_is_a_module_that_exists_and_is_in_the_image(service: str)
         assert module.replace(".", "/") in copied or module.split(".")[0] in copied
 
 
+def test_what_the_image_holds_imports_nothing_of_ours_that_it_does_not_hold() -> None:
+    copied = [ROOT / name for name in re.findall(r"^COPY (\S+) ", DOCKERFILE, re.MULTILINE)]
+    sources = [path for each in copied if each.is_dir() for path in each.rglob("*.py")]
+    ours = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    held = {path.relative_to(ROOT).parts[0] for path in copied if path.exists()}
+    for source in sources:
+        imported = re.findall(r"^\s*(?:from|import) (\w+)", source.read_text(), re.MULTILINE)
+        assert set(imported) & ours <= held, source
+
+
+def test_one_service_builds_the_image_that_the_others_use() -> None:
+    assert len([name for name, service in SERVICES.items() if "build" in service]) == 1
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_says_when_it_is_started_again(service: str) -> None:
+    assert SERVICES[service]["restart"] in ("unless-stopped", "on-failure")
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_that_serves_has_a_health_check(service: str) -> None:
     assert ("healthcheck" in SERVICES[service]) != (service in ENDS_OR_RESTARTS_BY_ITSELF)
