@@ -4,10 +4,10 @@ import argparse
 import os
 from pathlib import Path
 
-import uvicorn
-
+from contracts.connections import Http
 from local.clickhouse.app import create_app
 from local.clickhouse.engine import Engine
+from service.app import serve
 from service.logs import configure
 
 
@@ -18,19 +18,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8801, help="port on 127.0.0.1")
     arguments = parser.parse_args()
     configure("clickhouse")
-    uvicorn.run(
-        create_app(Engine(arguments.path)),
-        host="127.0.0.1",
-        port=arguments.port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        h11_max_incomplete_event_size=None,
-        timeout_graceful_shutdown=5,
-    )
+    serve(create_app(Engine(arguments.path)), Http(port=arguments.port))
     os._exit(0)  # chDB's own threads would hold the interpreter's end up; all data is on disk
 
 
