@@ -13,13 +13,15 @@ from local.java import become
 ACCOUNT = "000000000000"
 REGION = "eu-west-1"
 
+# WRITE_DELAY=0: else the storage's H2 answers before it writes, and a kill loses half a second
+
 CONFIGURATION = """\
 include classpath("application.conf")
 node-address {{ protocol = http, host = "127.0.0.1", port = {port}, context-path = "" }}
 rest-sqs {{ enabled = true, bind-hostname = "127.0.0.1", bind-port = {port}, sqs-limits = strict }}
 rest-stats {{ enabled = false }}
 queues-storage {{ enabled = true, path = "{path}/queues.conf" }}
-messages-storage {{ enabled = true, uri = "jdbc:h2:{path}/messages" }}
+messages-storage {{ enabled = true, uri = "jdbc:h2:{path}/messages;WRITE_DELAY=0" }}
 aws {{ region = {region}, accountId = "{account}" }}
 pekko {{ loglevel = "WARNING" }}
 """

@@ -119,9 +119,9 @@ class Stack:
         """The process id of `name`."""
         return int(self.refresh()["processes"][name]["pid"])
 
-    def kill(self, name: str) -> None:
-        """kill -9, and wait until the supervisor has it running again."""
-        pid = self.pid(name)
+    def kill(self, name: str, pid: int | None = None) -> None:
+        """kill -9, and wait until the supervisor has it running again; at once when `pid` is known."""
+        pid = pid or self.pid(name)
         os.kill(pid, signal.SIGKILL)
         eventually(
             lambda: self.refresh()["processes"].get(name, {}),
