@@ -29,10 +29,13 @@ WAIT_S = 30.0
 class Session:
     """One connection while one request holds it."""
 
-    def __init__(self, connection: Connection, run: Callable[..., Any], scratch: Path) -> None:
-        self._connection = connection
+    def __init__(self, data: Path, scratch: Path) -> None:
+        self._data = data
+        self._connection: Connection = chdb.connect(str(data))
         self._scratch = scratch
-        self._run = run
+        # One thread: what a request that was cancelled left running ends before the next begins;
+        # chDB answers a query beside an open stream with nothing, as if it were empty.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="chdb")
         self.database = "default"
 
     async def use(self, database: str) -> None:
@@ -43,10 +46,18 @@ class Session:
 
     async def query(self, statement: Statement) -> bytes:
         """Run a statement and return the whole answer."""
+        if statement.first_word in ("SET", "USE"):
+            return await self._call(self._alone, statement)
         result = await self._call(
             self._connection.query, statement.text, statement.format, dict(statement.parameters)
         )
         return await self._call(result.bytes) or b""
+
+    def _alone(self, statement: Statement) -> bytes:
+        """Run on a connection of its own, so that nothing reaches the next request."""
+        with chdb.connect(str(self._data)) as connection:
+            result = connection.query(statement.text, statement.format, dict(statement.parameters))
+            return result.bytes() or b""
 
     async def stream(self, statement: Statement) -> AsyncGenerator[bytes, None]:
         """Run a statement and yield its answer block by block."""
@@ -77,9 +88,15 @@ class Session:
 
     async def _call(self, function: Callable[..., Result], *arguments: Any) -> Result:
         try:
-            return await asyncio.shield(self._run(function, *arguments))
+            loop = asyncio.get_running_loop()
+            return await asyncio.shield(loop.run_in_executor(self._thread, function, *arguments))
         except RuntimeError as error:  # chDB's errors are RuntimeErrors
             raise QueryFailed(str(error)) from None
+
+    def close(self) -> None:
+        """Finish what runs and close the connection."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._connection.close()
 
 
 class Engine:
@@ -97,14 +114,10 @@ class Engine:
         scratch = path / "inserts"
         shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
         scratch.mkdir()
-        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="chdb")
-        self._connections = [chdb.connect(str(path / "data")) for _ in range(CONNECTIONS)]
+        self._sessions = [Session(path / "data", scratch) for _ in range(CONNECTIONS)]
         self._free: asyncio.LifoQueue[Session] = asyncio.LifoQueue()
-        for connection in self._connections:
-            self._free.put_nowait(Session(connection, self._in_thread, scratch))
-
-    def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+        for session in self._sessions:
+            self._free.put_nowait(session)
 
     @contextlib.asynccontextmanager
     async def session(self, database: str) -> AsyncIterator[Session]:
@@ -125,6 +138,5 @@ class Engine:
 
     def close(self) -> None:
         """Finish what runs and close the folder."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        for connection in self._connections:
-            connection.close()
+        for session in self._sessions:
+            session.close()

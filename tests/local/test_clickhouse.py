@@ -62,6 +62,24 @@ def test_parameters_and_settings_reach_the_engine_and_settings_end_with_their_qu
     assert {ask(url, shown).text for _ in range(20)} == {before}
 
 
+def test_set_and_use_end_with_their_request(url: str) -> None:
+    shown = "SELECT getSetting('max_threads'), currentDatabase()"
+    before = ask(url, shown).text
+    assert ask(url, "SET max_threads = 9").status_code == 200
+    assert ask(url, "USE system").status_code == 200
+    assert {ask(url, shown).text for _ in range(20)} == {before}
+
+
+def test_a_client_that_leaves_a_stream_does_not_disturb_the_next_query(url: str) -> None:
+    slow = (
+        "SELECT number, sleepEachRow(0.00001) FROM numbers(300000) SETTINGS max_block_size = 20000"
+    )
+    for _ in range(10):
+        with httpx.stream("POST", url, content=slow) as answer:
+            next(answer.iter_raw())
+        assert ask(url, "SELECT 42").text == "42\n"
+
+
 @pytest.mark.parametrize("compress", [False, "lz4", "zstd", "gzip"])
 def test_clickhouse_connect_inserts_native_blocks_in_every_compression(
     client: Client, url: str, compress: bool | str
