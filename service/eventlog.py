@@ -9,13 +9,12 @@ import contextlib
 import logging
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from contracts.connections import KafkaConnection
-from contracts.topics import RECORD_BYTES_MAX
 from contracts.wire import Record, partition_of
 from service.lane import Lane, LaneLimits, Unaccepted
+from service.producer import Producer
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,6 @@ class EventLog:
         self._topics = topics
         self._limits = limits
         self._lanes: dict[str, list[Lane]] = {}
-        self._broken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -48,7 +46,7 @@ class EventLog:
         lanes = self._lanes.get(topic)
         if not lanes:
             raise Unaccepted("there is no connection to Kafka")
-        return lanes[partition_of(record.key, len(lanes))].append(record)
+        return lanes[partition_of(record.key, len(lanes))].append((record,))
 
     async def start(self) -> None:
         """Begin connecting, and keep doing so in the background."""
@@ -57,48 +55,34 @@ class EventLog:
     async def stop(self) -> None:
         """Send what waits, within a bound, and disconnect."""
         if self._task is not None:
+            await self._drain()
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=3 * DRAIN_S)
 
     async def _keep_connected(self) -> None:
         while True:
-            producer = AIOKafkaProducer(
-                acks="all",
-                enable_idempotence=True,
-                max_batch_size=512 * 1024,
-                max_request_size=2 * RECORD_BYTES_MAX,
-                metadata_max_age_ms=60_000,
-                **self._connection.client_args(),
-            )
             try:
+                async with asyncio.timeout(3 * self._connection.request_timeout_s):
+                    producer = await Producer.connect(self._connection, self._topics, self._limits)
                 await self._serve(producer)
-            except (KafkaError, TimeoutError, OSError) as error:
-                log.warning("no connection to Kafka, trying again: %s", error)
-            finally:
-                await self._discard(producer)
+            except* (KafkaError, TimeoutError, OSError) as errors:
+                log.warning("no connection to Kafka, trying again: %s", errors.exceptions)
             await asyncio.sleep(RECONNECT_S)
 
-    async def _serve(self, producer: AIOKafkaProducer) -> None:
-        async with asyncio.timeout(3 * self._connection.request_timeout_s):
-            await producer.start()
-            partitions = {topic: await producer.partitions_for(topic) for topic in self._topics}
-        self._broken.clear()
-        self._lanes = {
-            topic: [
-                Lane(producer, topic, number, self._limits, self._broken.set)
-                for number in sorted(numbers)
-            ]
-            for topic, numbers in partitions.items()
-        }
+    async def _serve(self, producer: Producer) -> None:
+        self._lanes = producer.lanes
         log.info("connected to Kafka")
-        await self._broken.wait()  # no deadline: as long as the producer is whole
-        log.error("the producer failed and is replaced")
+        try:
+            await producer.run()
+        finally:
+            self._lanes = {}
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    await producer.close()
 
-    async def _discard(self, producer: AIOKafkaProducer) -> None:
-        lanes = [lane for lanes in self._lanes.values() for lane in lanes]
-        self._lanes = {}
-        drain_s = 0 if self._broken.is_set() else DRAIN_S
-        await asyncio.gather(*(lane.close(drain_s) for lane in lanes))
-        with contextlib.suppress(KafkaError, TimeoutError):
+    async def _drain(self) -> None:
+        """Wait until Kafka has what was appended, for at most `DRAIN_S`."""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
-                await producer.stop()
+                while not all(lane.idle for lanes in self._lanes.values() for lane in lanes):
+                    await asyncio.sleep(self._limits.tick_s)

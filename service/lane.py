@@ -1,20 +1,23 @@
-"""One partition's queue to Kafka: records that arrive while a batch is under way form the next one.
+"""One partition's queue to Kafka: what waits, and the one batch that is under way.
 
-A lane cuts its own batches and has one under way at a time, so that many waiting requests cost one
-produce request and never wake each other (aiokafka issue 528). Every future it hands out is done
-within the deadline. While a batch stays unacknowledged the lane is stalled and refuses new records,
-because what aiokafka has taken it keeps and sends when the broker is back.
+A lane has at most one batch that Kafka has not acknowledged, and repeats it unchanged, with the same
+sequence number, until it knows what became of it: the broker drops a repeat (KIP-98). Every future
+that a lane hands out is done within the deadline. Past it the lane is stalled and refuses new
+records until the batch is settled.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from contracts.wire import Record
+
+BATCH_BYTES_MAX = 512 * 1024
+FORMAT = 2  # of record batches: https://kafka.apache.org/documentation/#recordbatch
+SEQUENCE_MASK = 2**31 - 1  # after the last sequence number comes 0
 
 
 class Unacknowledged(Exception):
@@ -28,8 +31,8 @@ class Unaccepted(Exception):
 class LaneLimits(NamedTuple):
     """`waiting_bytes` bounds what waits in one lane, `ack_s` how long anything waits for Kafka.
 
-    A busy lane cuts its batches on ticks of a clock that all lanes share, `tick_s` apart, so that
-    one produce request carries them all: its cost is fixed, whatever it carries.
+    Batches are cut on ticks of a clock that all lanes share, `tick_s` apart, so that one produce
+    request carries them all: its cost is fixed, whatever it carries.
     """
 
     waiting_bytes: int
@@ -37,129 +40,107 @@ class LaneLimits(NamedTuple):
     tick_s: float = 0.004
 
 
+class Batch(NamedTuple):
+    """Records as Kafka takes them, and who waits: index of the last record, future of its offset."""
+
+    data: bytes
+    futures: list[tuple[int, asyncio.Future[int]]]
+    deadline: asyncio.TimerHandle
+
+
 class Lane:
-    """Appends to one partition in the order of `append` calls."""
+    """Appends to one partition in the order of `append` calls; `wake` is called when there is work."""
 
     def __init__(
-        self,
-        producer: AIOKafkaProducer,
-        topic: str,
-        partition: int,
-        limits: LaneLimits,
-        broken: Callable[[], None],
+        self, topic: str, partition: int, limits: LaneLimits, wake: Callable[[], None]
     ) -> None:
-        self._producer = producer
-        self._topic = topic
-        self._partition = partition
-        self._limits = limits
-        self._broken = broken
-        self._waiting: deque[tuple[Record, asyncio.Future[int]]] = deque()
-        self._waiting_bytes = 0
-        self._wake = asyncio.Event()
-        self._cut_s = 0.0
+        self.topic = topic
+        self.partition = partition
+        self.batch: Batch | None = None
+        self.sending = False
         self.stalled = False
-        self._task = asyncio.create_task(self._run(), name=f"lane {topic}-{partition}")
+        self._limits = limits
+        self._wake = wake
+        self._waiting: deque[tuple[Record, asyncio.Future[int] | None]] = deque()
+        self._waiting_bytes = 0
+        self._sequence = 0
 
-    def append(self, record: Record) -> asyncio.Future[int]:
-        """A future of the record's offset once all in-sync replicas have it.
+    @property
+    def idle(self) -> bool:
+        """Nothing waits and nothing is under way."""
+        return self.batch is None and not self._waiting
+
+    def append(self, records: Sequence[Record]) -> asyncio.Future[int]:
+        """A future of the last record's offset once all in-sync replicas have all of `records`.
 
         Raises `Unaccepted` at once; the future raises `Unacknowledged`, at the latest after `ack_s`.
         """
         if self.stalled:
             raise Unaccepted("Kafka does not acknowledge at the moment")
-        size = len(record.value or b"")
+        size = sum(len(record.value or b"") for record in records)
         if self._waiting_bytes + size > self._limits.waiting_bytes and self._waiting:
             raise Unaccepted(f"{self._waiting_bytes:,} bytes wait for Kafka already")
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append((record, future))
+        self._waiting.extend((record, None) for record in records[:-1])
+        self._waiting.append((records[-1], future))
         self._waiting_bytes += size
-        self._wake.set()
+        self._wake()
         return future
 
-    async def close(self, drain_s: float) -> None:
-        """Send what waits for at most `drain_s`, then fail the rest."""
-        if self._waiting and not self.stalled and drain_s > 0:
-            await asyncio.wait({future for _, future in self._waiting}, timeout=drain_s)
-        self._task.cancel()
-        await asyncio.wait({self._task}, timeout=1)
-        self._fail_waiting(Unacknowledged("the producer was closed"))
+    def due(self) -> bool:
+        """Whether there is a batch to send now: one to repeat, or waiting records to cut one from."""
+        return not self.sending and not self.idle
 
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()  # no deadline: an idle lane waits for its next record
-            self._wake.clear()
-            while self._waiting:
-                await self._next_tick()
-                await self._send(self._cut())
+    def cut(self, producer_id: int, epoch: int) -> Batch:
+        """The batch to send: the one under way, else as many waiting records as fit into one."""
+        if self.batch is None:
+            builder = DefaultRecordBatchBuilder(
+                FORMAT, 0, 0, producer_id, epoch, self._sequence, BATCH_BYTES_MAX
+            )
+            append, waiting, count, futures = builder.append, self._waiting, 0, []
+            while waiting:
+                (key, value, headers, timestamp_ms), future = waiting[0]
+                if append(count, timestamp_ms, key, value, headers) is None:
+                    break
+                waiting.popleft()
+                self._waiting_bytes -= len(value or b"")
+                if future is not None:
+                    futures.append((count, future))
+                count += 1
+            self._sequence = (self._sequence + count) & SEQUENCE_MASK
+            deadline = asyncio.get_running_loop().call_later(self._limits.ack_s, self._stall)
+            self.batch = Batch(bytes(builder.build()), futures, deadline)
+        return self.batch
 
-    async def _next_tick(self) -> None:
-        """Wait for the tick after the last cut; a lane that has been idle for one does not wait."""
-        loop, tick_s = asyncio.get_running_loop(), self._limits.tick_s
-        due_s = (self._cut_s // tick_s + 1) * tick_s
-        if (pause_s := due_s - loop.time()) > 0:
-            await asyncio.sleep(pause_s)
-        self._cut_s = loop.time()
-
-    def _cut(self) -> list[tuple[Record, asyncio.Future[int]]]:
-        """Move as many waiting records as fit into one batch of the producer."""
-        self._batch = self._producer.create_batch()
-        append, waiting, cut = self._batch.append, self._waiting, []
-        while waiting:
-            key, value, headers, timestamp_ms = waiting[0][0]
-            if append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
-                break
-            cut.append(waiting.popleft())
-            self._waiting_bytes -= len(value or b"")
-        self._batch.close()
-        return cut
-
-    async def _send(self, cut: list[tuple[Record, asyncio.Future[int]]]) -> None:
-        futures = [future for _, future in cut]
-        try:
-            async with asyncio.timeout(self._limits.ack_s):
-                delivered = await self._producer.send_batch(
-                    self._batch, self._topic, partition=self._partition
-                )
-        except (KafkaError, TimeoutError) as error:
-            # the producer did not take the batch (no metadata, closed): the next record tries anew
-            _fail(futures, Unacknowledged(f"Kafka did not take the batch: {error!r}"))
-            return
-        await asyncio.wait({delivered}, timeout=self._limits.ack_s)
-        if not delivered.done():
-            await self._stall(delivered, futures)
-        self._settle(delivered, futures)
-
-    async def _stall(
-        self, delivered: asyncio.Future[object], futures: list[asyncio.Future[int]]
-    ) -> None:
-        self.stalled = True
-        late = Unacknowledged(f"Kafka did not acknowledge within {self._limits.ack_s:g} s")
-        _fail(futures, late)
-        self._fail_waiting(late)
-        await asyncio.wait({delivered})  # nobody waits for it: aiokafka retries until it knows
+    def settle(self, offset: int) -> None:
+        """Kafka has the batch, its first record at `offset`."""
+        batch, self.batch = self.batch, None
         self.stalled = False
+        if batch is not None:
+            batch.deadline.cancel()
+            for index, future in batch.futures:
+                if not future.done():
+                    future.set_result(offset + index)
+        if self._waiting:
+            self._wake()
 
-    def _settle(
-        self, delivered: asyncio.Future[object], futures: list[asyncio.Future[int]]
-    ) -> None:
-        error = delivered.exception()
-        if error is not None:
-            # after one failed batch an idempotent producer may fail for ever (aiokafka issue 1017)
-            _fail(futures, Unacknowledged(f"Kafka refused the batch: {error!r}"))
-            self._broken()
-            return
-        offset: int = delivered.result().offset  # type: ignore[attr-defined]  # RecordMetadata
-        for index, future in enumerate(futures):
-            if not future.done():
-                future.set_result(offset + index)
-
-    def _fail_waiting(self, error: Exception) -> None:
-        _fail([future for _, future in self._waiting], error)
+    def fail(self, reason: str) -> None:
+        """Nobody knows or will know what became of the batch; what waits was never sent."""
+        error = Unacknowledged(reason)
+        if self.batch is not None:
+            self.batch.deadline.cancel()
+            _fail((future for _, future in self.batch.futures), error)
+        _fail((future for _, future in self._waiting if future is not None), error)
         self._waiting.clear()
         self._waiting_bytes = 0
 
+    def _stall(self) -> None:
+        """The deadline has passed: nobody waits any longer, and the batch is repeated until known."""
+        self.stalled = True
+        self.fail(f"Kafka did not acknowledge within {self._limits.ack_s:g} s")
 
-def _fail(futures: list[asyncio.Future[int]], error: Exception) -> None:
+
+def _fail(futures: Iterable[asyncio.Future[int]], error: Exception) -> None:
     for future in futures:
         if not future.done():
             future.set_exception(error)

@@ -1,0 +1,100 @@
+"""One Kafka Produce request as bytes, and its answer: version 7, the fields of an idempotent producer.
+
+aiokafka encodes and decodes the same by walking its schemas, which costs more than all else that a
+request needs; here it is a few `struct` formats. Layout: https://kafka.apache.org/protocol, Produce.
+"""
+
+import struct
+from collections.abc import Iterable
+from io import BytesIO
+from typing import NamedTuple, Self
+
+from aiokafka.errors import IncompatibleBrokerVersion
+from aiokafka.protocol.api import Request
+from aiokafka.protocol.produce import ProduceRequest_v7
+
+VERSION = 7
+ALL_REPLICAS = -1
+
+_HEAD = struct.Struct(">hhii")  # no transactional id, acks, timeout in ms, number of topics
+_TEXT = struct.Struct(">h")
+_COUNT = struct.Struct(">i")
+_BATCH = struct.Struct(">ii")  # partition, bytes of its record batch
+_ACK = struct.Struct(">ihqqq")  # partition, error, base offset, append time, log start offset
+
+
+class Ack(NamedTuple):
+    """What became of one partition's batch; `error` is a Kafka error code, 0 for none."""
+
+    topic: str
+    partition: int
+    error: int
+    offset: int
+
+
+class Acks(NamedTuple):
+    """The answer to a Produce request."""
+
+    acks: list[Ack]
+
+    @classmethod
+    def decode(cls, data: BytesIO) -> Self:
+        """The answer's body, after its header."""
+        buffer, at = data.read(), _COUNT.size
+        (topics,) = _COUNT.unpack_from(buffer)
+        acks = []
+        for _ in range(topics):
+            (length,) = _TEXT.unpack_from(buffer, at)
+            at += _TEXT.size + length
+            topic = buffer[at - length : at].decode()
+            (partitions,) = _COUNT.unpack_from(buffer, at)
+            at += _COUNT.size
+            for _ in range(partitions):
+                partition, error, offset, _, _ = _ACK.unpack_from(buffer, at)
+                at += _ACK.size
+                acks.append(Ack(topic, partition, error, offset))
+        return cls(acks)
+
+
+class _Encoded(ProduceRequest_v7):  # type: ignore[misc]  # aiokafka is untyped here
+    """aiokafka's request with a body that is encoded already."""
+
+    RESPONSE_TYPE = Acks
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def encode(self) -> bytes:
+        return self._body
+
+
+class Produce(Request[_Encoded]):  # type: ignore[misc]
+    """Append record batches, waiting for all in-sync replicas; answered with `Acks`."""
+
+    API_KEY = ProduceRequest_v7.API_KEY
+
+    def __init__(
+        self, batches: Iterable[tuple[str, list[tuple[int, bytes]]]], timeout_ms: int
+    ) -> None:
+        """`batches`: per topic, pairs of partition and record batch (format version 2)."""
+        topics = list(batches)
+        parts = [_HEAD.pack(-1, ALL_REPLICAS, timeout_ms, len(topics))]
+        for topic, partitions in topics:
+            name = topic.encode()
+            parts += (_TEXT.pack(len(name)), name, _COUNT.pack(len(partitions)))
+            for partition, batch in partitions:
+                parts += (_BATCH.pack(partition, len(batch)), batch)
+        self._body = b"".join(parts)
+
+    def prepare(self, versions: dict[int, tuple[int, int]]) -> _Encoded:
+        """The request for a broker that takes `versions`; raises `IncompatibleBrokerVersion`."""
+        lowest, highest = versions[self.API_KEY]
+        if not lowest <= VERSION <= highest:
+            raise IncompatibleBrokerVersion(
+                f"the broker takes Produce {lowest} to {highest}, not {VERSION}: Kafka 2.1 or later"
+            )
+        return self.build(_Encoded)
+
+    def build(self, request_struct_class: type[_Encoded]) -> _Encoded:
+        """aiokafka's half of `prepare`."""
+        return request_struct_class(self._body)

@@ -1,0 +1,224 @@
+"""Appending to the real broker: in order, once, whatever becomes of the answers."""
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
+from aiokafka.structs import ConsumerRecord
+
+from contracts.connections import KafkaConnection
+from contracts.wire import Record
+from service.eventlog import EventLog
+from service.lane import LaneLimits, Unaccepted, Unacknowledged
+from service.produce import Produce
+from service.producer import Producer
+from tests.stack import Stack
+
+pytestmark = pytest.mark.anyio
+PARTITIONS = 3
+LIMITS = LaneLimits(waiting_bytes=1 << 20, ack_s=5)
+Answer = Callable[[Awaitable[Any]], Awaitable[Any]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def kafka(stack: Stack) -> KafkaConnection:
+    return KafkaConnection(bootstrap_servers=stack.status["kafka"])
+
+
+@pytest.fixture
+async def topic(kafka: KafkaConnection) -> AsyncIterator[str]:
+    """An empty topic."""
+    name = f"eventlog-{uuid.uuid4().hex[:8]}"
+    admin = AIOKafkaAdminClient(**kafka.client_args())
+    await admin.start()
+    await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
+    yield name
+    await admin.delete_topics([name])
+    await admin.close()
+
+
+def a_record(number: int, size: int = 10) -> Record:
+    return Record(b"%d" % number, b"%0*d" % (size, number), [("n", b"%d" % number)], 1_700_000_000)
+
+
+async def read_all(kafka: KafkaConnection, topic: str) -> list[ConsumerRecord]:
+    """Every record of the topic."""
+    consumer = AIOKafkaConsumer(**kafka.client_args())
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning()
+        ends = await consumer.end_offsets(partitions)
+        found: list[ConsumerRecord] = []
+        while any([await consumer.position(part) < ends[part] for part in partitions]):
+            for records in (await consumer.getmany(timeout_ms=1000)).values():
+                found += records
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def until(condition: Callable[[], bool], within_s: float = 30) -> None:
+    give_up = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < give_up
+        await asyncio.sleep(0.01)
+
+
+class Answering:
+    """aiokafka's client, with something done to the answers of Produce requests."""
+
+    def __init__(self, client: Any, answer: Answer) -> None:
+        self._client = client
+        self._answer = answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    async def send(self, node: int, request: Any) -> Any:
+        sent = self._client.send(node, request)
+        return await (self._answer(sent) if isinstance(request, Produce) else sent)
+
+
+def with_answers(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> None:
+    """Every producer made from now on gets its answers through `answer`."""
+    start = Producer._start
+
+    async def started(self: Producer, topics: Any) -> None:
+        await start(self, topics)
+        self._client = Answering(self._client, answer)
+
+    monkeypatch.setattr(Producer, "_start", started)
+
+
+async def append_all(log: EventLog, topic: str, records: list[Record]) -> list[int]:
+    return await asyncio.gather(*(log.append(topic, record) for record in records))
+
+
+async def test_records_are_there_once_at_their_offsets_and_in_order(
+    kafka: KafkaConnection, topic: str
+) -> None:
+    log = EventLog(kafka, (topic,), LIMITS)
+    await log.start()
+    await until(lambda: log.ready)
+    records = [a_record(number) for number in range(2000)]
+    offsets = await append_all(log, topic, records)
+    await log.stop()
+    found = await read_all(kafka, topic)
+    assert sorted((r.key, r.offset, r.value) for r in found) == sorted(
+        (record.key, offset, record.value) for record, offset in zip(records, offsets, strict=True)
+    )
+    for partition in range(PARTITIONS):
+        numbers = [int(r.value) for r in found if r.partition == partition]
+        assert numbers == sorted(numbers)
+    assert found[0].headers == (("n", found[0].key),)
+    assert found[0].timestamp == 1_700_000_000
+
+
+async def test_a_lost_answer_doubles_nothing(
+    kafka: KafkaConnection, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance, lost = random.Random(20261124), 0
+
+    async def lose_some(sent: Awaitable[Any]) -> Any:
+        nonlocal lost
+        answer = await sent
+        if chance.random() < 0.4:
+            lost += 1
+            raise KafkaConnectionError("the answer was lost")
+        return answer
+
+    with_answers(monkeypatch, lose_some)
+    log = EventLog(kafka, (topic,), LIMITS)
+    await log.start()
+    await until(lambda: log.ready)
+    for start in range(0, 300, 30):
+        await append_all(log, topic, [a_record(number) for number in range(start, start + 30)])
+    await log.stop()
+    assert lost > 3
+    found = await read_all(kafka, topic)
+    assert sorted(int(record.value) for record in found) == list(range(300))
+
+
+async def test_batches_larger_than_kafka_takes_are_cut_and_all_arrive(
+    kafka: KafkaConnection, topic: str
+) -> None:
+    log = EventLog(kafka, (topic,), LaneLimits(waiting_bytes=1 << 24, ack_s=5))
+    await log.start()
+    await until(lambda: log.ready)
+    await append_all(log, topic, [a_record(number, 200_000) for number in range(60)])
+    await log.stop()
+    assert len(await read_all(kafka, topic)) == 60
+
+
+async def test_without_acknowledgement_a_lane_refuses_and_comes_back(
+    kafka: KafkaConnection, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = asyncio.Event()
+
+    async def hold(sent: Awaitable[Any]) -> Any:
+        answer = await sent
+        await answers.wait()
+        return answer
+
+    with_answers(monkeypatch, hold)
+    log = EventLog(kafka, (topic,), LaneLimits(waiting_bytes=1 << 20, ack_s=0.3))
+    await log.start()
+    await until(lambda: log.ready)
+    first = log.append(topic, a_record(1))
+    with pytest.raises(Unacknowledged, match=r"0\.3 s"):
+        await first
+    assert not log.ready
+    with pytest.raises(Unaccepted, match="does not acknowledge"):
+        log.append(topic, a_record(1))
+    answers.set()
+    await until(lambda: log.ready)
+    await log.append(topic, a_record(2))
+    await log.stop()
+    assert len(await read_all(kafka, topic)) == 2
+
+
+async def test_what_waits_is_bounded(kafka: KafkaConnection, topic: str) -> None:
+    log = EventLog(kafka, (topic,), LaneLimits(waiting_bytes=1000, ack_s=5))
+    await log.start()
+    await until(lambda: log.ready)
+    taken = [log.append(topic, a_record(7, 400)) for _ in range(2)]
+    with pytest.raises(Unaccepted, match="800 bytes wait"):
+        log.append(topic, a_record(7, 400))
+    await asyncio.gather(*taken)
+    await log.stop()
+
+
+async def test_a_producer_that_lost_its_sequence_is_replaced(
+    kafka: KafkaConnection, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([True])
+
+    async def fail_once(sent: Awaitable[Any]) -> Any:
+        answer = await sent
+        if next(failures, False):
+            raise OutOfOrderSequenceNumber
+        return answer
+
+    with_answers(monkeypatch, fail_once)
+    log = EventLog(kafka, (topic,), LIMITS)
+    await log.start()
+    await until(lambda: log.ready)
+    with pytest.raises(Unacknowledged):
+        await log.append(topic, a_record(1))
+    await until(lambda: log.ready)
+    await log.append(topic, a_record(2))
+    await log.stop()
