@@ -1,22 +1,29 @@
 """The ClickHouse table of events: its DDL, the row that is inserted and the event read back.
 
 A row is the event's representation as it lies in Kafka with five members of ours written before it;
-ClickHouse takes it apart (EPHEMERAL `event_payload`, DEFAULT expressions), so nothing is parsed and
-encoded again on the way. Payload and fault are stored decoded: analysts read them.
+ClickHouse takes it apart (EPHEMERAL `event_payload`, DEFAULT expressions) and checks it (CONSTRAINT,
+strict input settings), so nothing is parsed twice on the way and no writer can leave a row that GET
+cannot answer. Payload and fault are stored decoded: analysts read them.
 """
 
 import uuid
 from collections.abc import Iterable
 from functools import lru_cache
 from time import gmtime
+from typing import get_args
 
-from contracts.events import Event, represent
+from contracts.events import Event, EventSource, EventType, Operation, represent
 
 EVENTS_TABLE = "events"
 DAY_S = 24 * 60 * 60
 
-DDL = """
-CREATE TABLE IF NOT EXISTS {database}.events
+
+def _one_of(literal: object) -> str:
+    return ", ".join(f"'{name}'" for name in get_args(literal))
+
+
+DDL = f"""
+CREATE TABLE IF NOT EXISTS {{database}}.events
 (
     tenant LowCardinality(String) COMMENT 'Tenant that posted the event',
     id UUID COMMENT 'Event id, unique within the tenant; a version 7 carries its time',
@@ -44,6 +51,11 @@ CREATE TABLE IF NOT EXISTS {database}.events
         entity_id String,
         key_attributes Map(String, String),
         operation String) EPHEMERAL COMMENT 'As inserted; its parts are the columns above',
+    CONSTRAINT id_is_given CHECK id != toUUID('00000000-0000-0000-0000-000000000000'),
+    CONSTRAINT entity_id_is_given CHECK notEmpty(entity_id) AND notEmpty(payload_entity_id),
+    CONSTRAINT event_type_is_known CHECK event_type IN ({_one_of(EventType)}),
+    CONSTRAINT event_source_is_known CHECK event_source IN ({_one_of(EventSource)}),
+    CONSTRAINT operation_is_known CHECK operation IN ({_one_of(Operation)}),
     INDEX by_time received_at TYPE minmax GRANULARITY 16,
     INDEX by_offset kafka_offset TYPE minmax GRANULARITY 16
 )
@@ -67,6 +79,10 @@ INSERT_SETTINGS: dict[str, str | int] = {
     "max_insert_threads": 1,
     "input_format_parallel_parsing": 0,  # one block, so one part per insert
     "input_format_skip_unknown_fields": 0,
+    "input_format_null_as_default": 0,
+    "input_format_json_read_numbers_as_strings": 0,
+    "input_format_json_read_bools_as_strings": 0,
+    "input_format_json_read_arrays_as_strings": 0,
     "date_time_input_format": "basic",
 }
 
@@ -89,7 +105,8 @@ FORMAT JSONEachRow
 def row(tenant: str, partition: int, offset: int, received_ms: int, value: bytes) -> bytes:
     """One JSONEachRow row: the record's position, tenant and time joined to its value.
 
-    `value` must have passed `wire.decode_event`, `tenant` `wire.decode_tenant`: neither is escaped.
+    `value` must be one JSON object (`wire.is_one_event`), `tenant` have passed `decode_tenant`:
+    neither is escaped.
     """
     return b'{"kafka_partition":%d,"kafka_offset":%d,"tenant":"%b","received_at":%d.%03d,%b\n' % (
         partition,

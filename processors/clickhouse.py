@@ -19,7 +19,12 @@ SETTLE_POLL_S = 0.05
 TAG = "events.materialize "
 
 # ClickHouse's ErrorCodes for data that it cannot take: the row is at fault, not the server.
-DATA_ERRORS = frozenset((6, 26, 27, 36, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 467, 469))
+DATA_ERRORS = frozenset(
+    (
+        *(6, 25, 26, 27, 32, 33, 36, 38, 41, 53, 69, 70, 72, 117),
+        *(130, 131, 321, 349, 376, 441, 467, 469, 563),
+    )
+)
 
 RUNNING = """
 SELECT Settings['log_comment'] AS tag FROM system.processes

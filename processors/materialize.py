@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from contracts.table import month_of, row
-from contracts.wire import Undecodable, decode_event, decode_tenant
+from contracts.wire import Undecodable, decode_event, decode_tenant, is_one_event
 from processors.step import LogRecord, Reject
 
 
@@ -54,6 +54,7 @@ class Materialize:
     def __init__(self, table: Rows) -> None:
         self._table = table
         self._may_hold: dict[int, int] = {}  # highest offset that the table may hold, if known
+        self._in_doubt = False  # the last batch failed: a record may be at fault, whatever was said
 
     def assigned(self, partitions: Collection[int]) -> None:
         """Forget what was known: another process may have written since."""
@@ -63,6 +64,9 @@ class Materialize:
     async def __call__(self, records: Sequence[LogRecord]) -> list[Reject]:
         """Store what is missing of `records`; returns those that are no events."""
         rows, rejects = read_rows(records)
+        if self._in_doubt:
+            rows, unsound = validated(rows)
+            rejects += unsound
         await self._settle({row.partition for row in rows})
         missing = await self._missing(rows)
         for row_ in missing:
@@ -72,14 +76,21 @@ class Materialize:
                 rejects += await self._store([row_ for row_ in missing if row_.month == month])
         except BaseException:  # its outcome is unknown, also when we are being cancelled
             self.assigned({row_.partition for row_ in missing})
+            self._in_doubt = True
             raise
+        self._in_doubt = False
         return rejects
 
     async def _store(self, rows: list[Row]) -> list[Reject]:
-        """Insert `rows`; when the table refuses them, halve until the refused ones stand alone."""
+        """Insert `rows`; when the table refuses them, find those at fault: validate, then halve."""
+        if not rows:
+            return []
         try:
             await self._table.insert(rows)
         except Unstorable as error:
+            sound, rejects = validated(rows)
+            if rejects:
+                return rejects + await self._store(sound)
             if len(rows) == 1:
                 return [Reject(rows[0].record, str(error))]
             half = len(rows) // 2
@@ -103,18 +114,36 @@ class Materialize:
 
 
 def read_rows(records: Sequence[LogRecord]) -> tuple[list[Row], list[Reject]]:
-    """Validate every record: rows of those that are events, rejects of the rest."""
+    """Rows of the records, rejects of those that cannot be one.
+
+    What an event must hold is left to the table, which has to parse it anyway and refuses the rest.
+    """
     rows: list[Row] = []
     rejects: list[Reject] = []
     for record in records:
         try:
             tenant = decode_tenant(record.headers)
-            decode_event(record.value)
+            if not is_one_event(record.value):
+                decode_event(record.value)
         except Undecodable as undecodable:
             rejects.append(Reject(record, str(undecodable)))
         else:
             rows.append(_row(record, tenant))
     return rows, rejects
+
+
+def validated(rows: Sequence[Row]) -> tuple[list[Row], list[Reject]]:
+    """Those of `rows` that are events, and rejects that name the first field of the others."""
+    sound: list[Row] = []
+    rejects: list[Reject] = []
+    for each in rows:
+        try:
+            decode_event(each.record.value)
+        except Undecodable as undecodable:
+            rejects.append(Reject(each.record, str(undecodable)))
+        else:
+            sound.append(each)
+    return sound, rejects
 
 
 def _row(record: LogRecord, tenant: str) -> Row:

@@ -91,3 +91,38 @@ def test_rows_that_the_table_cannot_take_are_refused_and_none_is_stored(run: Any
         assert await rows.present({0: (0, 100)}) == set()
 
     run(check)
+
+
+@pytest.mark.parametrize(
+    ("member", "instead"),
+    [
+        (b'"event_type":"ENTITY_EVENT"', b'"event_type":"RUMOUR"'),
+        (b'"event_type":"ENTITY_EVENT",', b""),
+        (b'"operation":"UPDATE"', b'"operation":"MELT"'),
+        (b'"entity_id":"1000144"', b'"entity_id":""'),
+        (b'"entity_id":"1000144"', b'"entity_id":1000144'),
+        (b'"event_source"', b'"event_origin"'),
+        (b'"id":"', b'"id":"not-'),
+        (b'"key_attributes":{"correlationId":"637d6efa"},', b'"key_attributes":{"correlationId":'),
+        (b'"key_attributes":{"correlationId":"637d6efa"}', b'"key_attributes":{"a":[1]}'),
+    ],
+)
+def test_what_is_no_event_is_refused_whoever_wrote_it(
+    run: Any, member: bytes, instead: bytes
+) -> None:
+    async def check(rows: Rows) -> None:
+        bad = a_row(0, 2)
+        assert member in bad.text
+        value = (bad.record.value or b"").replace(member, instead)
+        with pytest.raises(Unstorable):
+            await rows.insert(
+                [
+                    a_row(0, 1),
+                    bad._replace(
+                        text=bad.text.replace(member, instead), record=FakeRecord(value, 0, 2)
+                    ),
+                ]
+            )
+        assert await rows.present({0: (0, 100)}) == set()
+
+    run(check)

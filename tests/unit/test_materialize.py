@@ -75,6 +75,23 @@ def test_a_record_that_is_no_event_is_rejected_and_the_rest_stored() -> None:
     assert table.stored == [(0, 0), (0, 4)]
 
 
+def test_two_events_in_one_record_are_none() -> None:
+    table = FakeRows()
+    batch = [FakeRecord(VALUE + VALUE, 0, 0), FakeRecord(VALUE, 0, 1)]
+    rejects = asyncio.run(Materialize(table)(batch))
+    assert [reject.record.offset for reject in rejects] == [0]
+    assert table.stored == [(0, 1)]
+
+
+def test_a_record_that_breaks_the_insert_in_an_unknown_way_does_not_hold_up_the_rest() -> None:
+    table = FakeRows(fail_before=1)
+    step, batch = Materialize(table), [FakeRecord(VALUE[:-40], 0, 0), FakeRecord(VALUE, 0, 1)]
+    with pytest.raises(Transient):
+        asyncio.run(step(batch))
+    assert [reject.record.offset for reject in asyncio.run(step(batch))] == [0]
+    assert table.stored == [(0, 1)]
+
+
 def test_a_row_that_the_table_refuses_is_rejected_alone() -> None:
     table = FakeRows()
     bad = VALUE.replace(b'"base64_encoded_fault_json":null', b'"base64_encoded_fault_json":"?"')
