@@ -37,6 +37,22 @@ class ProblemDocument(BaseModel):
     id: str | None = None
 
 
+class BatchItem(BaseModel):
+    """What became of one event of a batch: its id, or the problem."""
+
+    status: int
+    id: str | None = None
+    problem: ProblemDocument | None = None
+
+
+class BatchAnswer(BaseModel):
+    """What became of a batch: one item per event, in order."""
+
+    accepted: int
+    rejected: int
+    items: list[BatchItem]
+
+
 class SubscriptionList(BaseModel):
     """All subscriptions of a tenant, oldest first."""
 
@@ -45,7 +61,10 @@ class SubscriptionList(BaseModel):
 
 def openapi() -> dict[str, Any]:
     """The document, members in a stable order."""
-    models = (EventDraft, Event, SubscriptionDraft, Subscription, SubscriptionList, ProblemDocument)
+    models = (
+        *(EventDraft, Event, BatchAnswer, ProblemDocument),
+        *(SubscriptionDraft, Subscription, SubscriptionList),
+    )
     _, schemas = models_json_schema(
         [(model, "validation") for model in models], ref_template=REFERENCE
     )
@@ -83,8 +102,38 @@ def _event_paths() -> dict[str, Any]:
     get = _operation("getEvent", "Find an event by its id", 200, "Event", also=(404,))
     return {
         "/api/v1/events": {"post": post},
+        "/api/v1/events:batch": {"post": _batch()},
         "/api/v1/events/{eventId}": {"parameters": [_id_parameter("eventId")], "get": get},
     }
+
+
+def _batch() -> dict[str, Any]:
+    post = _operation("postEvents", "Create many events", 201, "BatchAnswer", also=(413, 415))
+    some = {"description": "Some were accepted", "content": _json("BatchAnswer")}
+    problem = {CONTENT_TYPE: {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}}
+    none = {
+        "description": "None was accepted, or invalid input",
+        "headers": {"Allow": {"schema": {"type": "string"}}},
+        "content": _json("BatchAnswer") | problem,
+    }
+    post["responses"] |= {"207": some, "405": none}
+    post["parameters"] += [
+        {"$ref": "#/components/parameters/IdempotencyKey"},
+        {
+            "name": "Content-Encoding",
+            "in": "header",
+            "schema": {"enum": ["gzip", "zstd", "identity"]},
+        },
+    ]
+    event = {"$ref": REFERENCE.format(model="EventDraft")}
+    post["requestBody"] = {
+        "required": True,
+        "content": {
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "application/json": {"schema": {"type": "array", "items": event}},
+        },
+    }
+    return post
 
 
 def _subscription_paths() -> dict[str, Any]:

@@ -8,7 +8,8 @@ from starlette.routing import Router
 from contracts.access import Verifier
 from contracts.keys import SigningKeys
 from contracts.topics import EVENTS, SUBSCRIPTIONS
-from ingest import events
+from ingest import batch, events
+from ingest.batch import BatchLimits, PostBatch
 from ingest.events import PostEvent
 from ingest.settings import IngestSettings
 from ingest.subscriptions import SubscriptionResource
@@ -28,12 +29,20 @@ class Edge:
         self.log = EventLog(settings.kafka, (EVENTS, SUBSCRIPTIONS), limits)
         self.follower = SubscriptionsFollower(settings.kafka)
         self._event_bytes_max = settings.event_bytes_max
+        self._batch_limits = BatchLimits(
+            settings.batch_items_max, settings.batch_bytes_max, settings.event_bytes_max
+        )
 
     def resources(self) -> Resources:
         """Handlers by path and method; the busiest first."""
         post_event = PostEvent(self.verifier, self.log, self._event_bytes_max)
         subscriptions = SubscriptionResource(self.verifier, self.log, self.follower)
-        return {events.PATH: {"POST": post_event}, **subscriptions.resources()}
+        post_batch = PostBatch(self.verifier, self.log, self._batch_limits)
+        return {
+            events.PATH: {"POST": post_event},
+            batch.PATH: {"POST": post_batch},
+            **subscriptions.resources(),
+        }
 
     async def waiting_for(self) -> list[str]:
         """What keeps the edge from being ready."""

@@ -20,6 +20,14 @@ class IngestSettings(BaseSettings):
     event_bytes_max: int = Field(
         EVENT_BYTES_MAX, ge=1024, le=EVENT_BYTES_MAX, description="Largest event, in bytes of JSON."
     )
+    batch_items_max: int = Field(
+        10_000, ge=1, le=100_000, description="Most events of one batch request."
+    )
+    batch_bytes_max: int = Field(
+        16 * 1024 * 1024,
+        ge=1024,
+        description="Largest batch request in bytes, as it came and decompressed.",
+    )
     ack_timeout_s: float = Field(
         5, gt=0, description="How long a POST waits for Kafka before it answers 503."
     )

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from contracts.connections import KafkaConnection
 from contracts.wire import Record, partition_of
-from service.lane import Lane, LaneLimits, Unaccepted
+from service.lane import Lane, LaneLimits, Unaccepted, Unacknowledged
 from service.producer import Producer
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,27 @@ class EventLog:
         if not lanes:
             raise Unaccepted("there is no connection to Kafka")
         return lanes[partition_of(record.key, len(lanes))].append((record,))
+
+    async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
+        """Append `records`; when all are settled, what each failed with, None for durable ones."""
+        failures: list[Exception | None] = [None] * len(records)
+        lanes = self._lanes.get(topic)
+        if not lanes:
+            return [Unaccepted("there is no connection to Kafka") for _ in records]
+        indexes: dict[int, list[int]] = {}
+        for index, record in enumerate(records):
+            indexes.setdefault(partition_of(record.key, len(lanes)), []).append(index)
+        appended = [
+            (found, _appended(lanes[number], [records[index] for index in found]))
+            for number, found in indexes.items()
+        ]
+        for found, future in appended:
+            try:
+                await future  # its lane keeps the deadline
+            except (Unaccepted, Unacknowledged) as error:
+                for index in found:
+                    failures[index] = error
+        return failures
 
     async def start(self) -> None:
         """Begin connecting, and keep doing so in the background."""
@@ -86,3 +107,13 @@ class EventLog:
             async with asyncio.timeout(DRAIN_S):
                 while not all(lane.idle for lanes in self._lanes.values() for lane in lanes):
                     await asyncio.sleep(self._limits.tick_s)
+
+
+def _appended(lane: Lane, records: Sequence[Record]) -> asyncio.Future[int]:
+    """`Lane.append`, with a refusal in the future."""
+    try:
+        return lane.append(records)
+    except Unaccepted as error:
+        refused: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        refused.set_exception(error)
+        return refused

@@ -1,0 +1,99 @@
+"""POST /api/v1/events:batch over real HTTP: every item answered, the accepted ones durable."""
+
+import gzip
+import json
+from typing import Any
+
+import httpx
+import pytest
+import zstandard
+
+from tests.builders import an_event, many_events
+from tests.stack import Stack, eventually
+
+PATH = "/api/v1/events:batch"
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+def ndjson(*events: Any) -> bytes:
+    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
+
+
+def test_a_thousand_events_in_one_request_are_found_and_counted(stack: Stack, tenant: str) -> None:
+    bodies = many_events(1000)
+    with stack.client(tenant) as client:
+        answer = client.post(PATH, content="\n".join(bodies), headers=NDJSON)
+        assert answer.status_code == 201, answer.text
+        assert (answer.json()["accepted"], answer.json()["rejected"]) == (1000, 0)
+        items = answer.json()["items"]
+        assert {item["status"] for item in items} == {201}
+        for index in (0, 499, 999):
+            found = client.get(f"/api/v1/events/{items[index]['id']}")
+            assert found.json()["entity_id"] == json.loads(bodies[index])["entity_id"]
+    eventually(lambda: stack.counts(tenant), until=lambda counts: counts == (1000, 1000))
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_a_compressed_array_is_taken(stack: Stack, tenant: str, encoding: str) -> None:
+    body = json.dumps([an_event(entity_id=str(number)) for number in range(20)]).encode()
+    packed = gzip.compress(body) if encoding == "gzip" else zstandard.compress(body)
+    with stack.client(tenant) as client:
+        answer = client.post(PATH, content=packed, headers={"Content-Encoding": encoding})
+        assert answer.status_code == 201, answer.text
+        found = client.get(f"/api/v1/events/{answer.json()['items'][19]['id']}")
+        assert found.json()["entity_id"] == "19"
+
+
+def test_some_accepted_is_207_and_each_refused_item_says_why(stack: Stack, tenant: str) -> None:
+    body = ndjson(an_event(), an_event(event_type="RUMOUR"), an_event()) + b'{"entity_id":\n'
+    with stack.client(tenant) as client:
+        answer = client.post(PATH, content=body, headers=NDJSON)
+        assert answer.status_code == 207
+        items = answer.json()["items"]
+        assert [item["status"] for item in items] == [201, 405, 201, 400]
+        assert items[1]["problem"]["errors"][0]["pointer"] == "/1/event_type"
+        assert client.get(f"/api/v1/events/{items[2]['id']}").status_code == 200
+    eventually(lambda: stack.counts(tenant), until=lambda counts: counts == (2, 2))
+
+
+def test_a_batch_repeated_under_its_key_gives_the_same_ids(stack: Stack, tenant: str) -> None:
+    body, headers = ndjson(an_event(), an_event()), NDJSON | {"Idempotency-Key": "batch-1"}
+    with stack.client(tenant) as client:
+        first = client.post(PATH, content=body, headers=headers).json()["items"]
+        again = client.post(PATH, content=body, headers=headers).json()["items"]
+    assert first == again
+    assert first[0]["id"] != first[1]["id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (ndjson(an_event(operation=1), {}), NDJSON, 405),
+        (b"\n\n", NDJSON, 405),
+        (b"{}", {}, 405),
+        (b"[{", {}, 400),
+        (b"", {"Content-Type": "text/csv"}, 415),
+        (b"rubbish", NDJSON | {"Content-Encoding": "gzip"}, 400),
+        (gzip.compress(bytes(20_000_000)), NDJSON | {"Content-Encoding": "gzip"}, 413),
+        (b"{}\n" * 10_001, NDJSON, 413),
+        (ndjson(an_event()), NDJSON | {"Authorization": "Bearer no"}, 401),
+    ],
+)
+def test_what_cannot_be_accepted_is_refused_whole(
+    stack: Stack, tenant: str, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    with stack.client(tenant) as client:
+        answer: httpx.Response = client.post(PATH, content=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        if status == 405:
+            assert answer.headers["Allow"] == "POST"
+
+
+def test_a_batch_answers_in_time_when_kafka_is_away(stack: Stack, tenant: str) -> None:
+    with stack.client(tenant) as client:
+        with stack.freeze("kafka"):
+            answer = client.post(PATH, content=ndjson(an_event(), an_event()), headers=NDJSON)
+            assert answer.status_code == 503
+            assert answer.headers["Retry-After"]
+            assert all(item["problem"]["id"] for item in answer.json()["items"])
+        eventually(lambda: httpx.get(f"{stack.api}/readyz").status_code, until=lambda s: s == 200)

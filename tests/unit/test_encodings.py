@@ -1,0 +1,64 @@
+"""Compressed bodies: what was put in comes out; bombs, stumps and rubbish are refused."""
+
+import gzip
+from collections.abc import Callable
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.problems import Problem
+from service.encodings import decoded
+
+LIMIT = 1_000_000
+COMPRESS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"gzip": gzip.compress,
+    b"zstd": zstandard.compress,
+}
+encodings = pytest.mark.parametrize("encoding", COMPRESS)
+
+
+@given(st.sampled_from(sorted(COMPRESS)), st.lists(st.binary(), min_size=1, max_size=4))
+def test_members_and_frames_come_out_joined(encoding: bytes, parts: list[bytes]) -> None:
+    body = b"".join(COMPRESS[encoding](part) for part in parts)
+    assert decoded(body, encoding, LIMIT) == b"".join(parts)
+
+
+@encodings
+def test_a_bomb_is_stopped_at_the_limit(encoding: bytes) -> None:
+    bomb = COMPRESS[encoding](bytes(200 * LIMIT))
+    assert len(bomb) < LIMIT
+    with pytest.raises(Problem) as caught:
+        decoded(bomb, encoding, LIMIT)
+    assert caught.value.status == 413
+    assert caught.value.extra["limit"] == LIMIT
+    assert LIMIT < caught.value.extra["size"] < 40 * LIMIT
+
+
+@encodings
+def test_the_limit_itself_is_taken(encoding: bytes) -> None:
+    assert len(decoded(COMPRESS[encoding](bytes(LIMIT)), encoding, LIMIT)) == LIMIT
+
+
+@encodings
+@given(cut=st.integers(1, 30))
+def test_a_body_that_is_cut_short_is_refused(encoding: bytes, cut: int) -> None:
+    whole = COMPRESS[encoding](b'{"entity_id":"1"}\n' * 1000)
+    with pytest.raises(Problem) as caught:
+        decoded(whole[:-cut], encoding, LIMIT)
+    assert caught.value.status == 400
+
+
+@encodings
+def test_rubbish_is_refused(encoding: bytes) -> None:
+    with pytest.raises(Problem) as caught:
+        decoded(b"rubbish, not compressed", encoding, LIMIT)
+    assert caught.value.status == 400
+
+
+def test_an_encoding_that_is_not_taken_is_named() -> None:
+    with pytest.raises(Problem) as caught:
+        decoded(b"", b"br", LIMIT)
+    assert caught.value.status == 415
+    assert "'br'" in caught.value.detail
