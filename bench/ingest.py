@@ -1,11 +1,14 @@
 """Single POST with durable ack beside a null app on the same server: CPU per request of the edge.
 
 `python -m bench.ingest [--seconds S] [--rounds R]`. Rounds alternate between edge and null app; the
-figures are medians, the ratio is of medians of the same connections and body.
+figures are medians, the ratio is of medians of the same connections and body. Then batches of 500
+events as NDJSON over four connections, plain and gzip: CPU per event of the edge.
 """
 
 import argparse
 import base64
+import gzip
+import itertools
 import json
 import statistics
 
@@ -50,6 +53,34 @@ def measure(
     return used / result.total * 1e6, result
 
 
+BATCH_EVENTS = 500
+BATCH_CONNECTIONS = 4
+
+
+def batches(
+    edge: psutil.Process, port: int, headers: dict[str, str], seconds: float, rounds: int
+) -> Table:
+    """Batches of every kind of event, plain and compressed."""
+    table = Table("batch of 500", "encoding", "events/s", "p99 ms", "edge us/event")
+    headers = headers | {"Content-Type": "application/x-ndjson"}
+    for name, texts in bodies().items():
+        batch = b"\n".join(itertools.islice(itertools.cycle(texts), BATCH_EVENTS))
+        for encoding, body in (("identity", batch), ("gzip", gzip.compress(batch, 6))):
+            encoded = headers | {"Content-Encoding": encoding}
+            requests = [load.request("POST", "/api/v1/events:batch", encoded, body)]
+            measure(edge, port, requests, BATCH_CONNECTIONS, 1)  # warm
+            found = [
+                measure(edge, port, requests, BATCH_CONNECTIONS, seconds) for _ in range(rounds)
+            ]
+            rate = statistics.median(result.total / result.seconds for _, result in found)
+            p99_ms = statistics.median(result.quantile_ms(0.99) for _, result in found)
+            cost_us = statistics.median(cost for cost, _ in found) / BATCH_EVENTS
+            table.add_row(
+                name, encoding, f"{rate * BATCH_EVENTS:,.0f}", f"{p99_ms:.0f}", f"{cost_us:.1f}"
+            )
+    return table
+
+
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(prog="python -m bench.ingest", description=__doc__)
@@ -89,7 +120,8 @@ def main() -> None:
                         f"{null_us:.1f}",
                         f"{edge_us / null_us:.2f}",
                     )
-    console.print(table)
+            batch_table = batches(edge, edge_port, headers, arguments.seconds, arguments.rounds)
+    console.print(table, batch_table)
 
 
 if __name__ == "__main__":
