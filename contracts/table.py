@@ -22,6 +22,14 @@ def _one_of(literal: object) -> str:
     return ", ".join(f"'{name}'" for name in get_args(literal))
 
 
+CONSTRAINTS = {
+    "id_is_given": "id != toUUID('00000000-0000-0000-0000-000000000000')",
+    "entity_id_is_given": "notEmpty(entity_id) AND notEmpty(payload_entity_id)",
+    "event_type_is_known": f"event_type IN ({_one_of(EventType)})",
+    "event_source_is_known": f"event_source IN ({_one_of(EventSource)})",
+    "operation_is_known": f"operation IN ({_one_of(Operation)})",
+}
+
 DDL = f"""
 CREATE TABLE IF NOT EXISTS {{database}}.events
 (
@@ -51,11 +59,7 @@ CREATE TABLE IF NOT EXISTS {{database}}.events
         entity_id String,
         key_attributes Map(String, String),
         operation String) EPHEMERAL COMMENT 'As inserted; its parts are the columns above',
-    CONSTRAINT id_is_given CHECK id != toUUID('00000000-0000-0000-0000-000000000000'),
-    CONSTRAINT entity_id_is_given CHECK notEmpty(entity_id) AND notEmpty(payload_entity_id),
-    CONSTRAINT event_type_is_known CHECK event_type IN ({_one_of(EventType)}),
-    CONSTRAINT event_source_is_known CHECK event_source IN ({_one_of(EventSource)}),
-    CONSTRAINT operation_is_known CHECK operation IN ({_one_of(Operation)}),
+    {"".join(f"CONSTRAINT {name} CHECK {check}, " for name, check in CONSTRAINTS.items())}
     INDEX by_time received_at TYPE minmax GRANULARITY 16,
     INDEX by_offset kafka_offset TYPE minmax GRANULARITY 16
 )
@@ -65,6 +69,11 @@ ORDER BY (tenant, toUInt128(id))
 SETTINGS index_granularity = 256
 COMMENT 'Every accepted event, one row per (tenant, id)'
 """
+
+ADD_CONSTRAINTS = "ALTER TABLE {database}.events " + ", ".join(
+    f"ADD CONSTRAINT IF NOT EXISTS {name} CHECK {check}" for name, check in CONSTRAINTS.items()
+)
+"""For a table that an earlier release made; changes nothing where they are there."""
 
 INSERT_FORMAT = "JSONEachRow"
 INSERT_COLUMNS = (

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from contracts.connections import ClickHouseConnection
 from contracts.events import represent
 from contracts.parse import parse_event
-from contracts.table import DDL, month_of, row
+from contracts.table import ADD_CONSTRAINTS, DDL, month_of, row
 from processors.clickhouse import ClickHouseRows
 from processors.materialize import Row, Rows, Unstorable
 from service.clickhouse import ClickHouse
@@ -29,26 +30,32 @@ def a_row(partition: int, offset: int, received_ms: int = 1_790_000_000_000) -> 
     return Row(partition, offset, month_of(received_ms), text, FakeRecord(value, partition, offset))
 
 
-@pytest.fixture(params=["fake", "clickhouse"])
+OLD_DDL = re.sub(r"\n    CONSTRAINT .*", "", DDL)
+"""The table of a release that had no constraints."""
+
+
+@pytest.fixture(params=["fake", "clickhouse", "upgraded"])
 def run(request: pytest.FixtureRequest) -> Callable[[Check], None]:
     """Runs a check against a fresh table of each kind."""
     if request.param == "fake":
         return lambda check: asyncio.run(_on_fake(check))
     stack: Stack = request.getfixturevalue("stack")
-    return lambda check: asyncio.run(_on_clickhouse(stack.status["clickhouse"], check))
+    ddl = [DDL] if request.param == "clickhouse" else [OLD_DDL, DDL, ADD_CONSTRAINTS]
+    return lambda check: asyncio.run(_on_clickhouse(stack.status["clickhouse"], ddl, check))
 
 
 async def _on_fake(check: Check) -> None:
     await check(FakeRows())
 
 
-async def _on_clickhouse(url: str, check: Check) -> None:
+async def _on_clickhouse(url: str, ddl: list[str], check: Check) -> None:
     database = f"t_{uuid.uuid4().hex}"
     connection = ClickHouseConnection(url=url, database=database)
     clickhouse = ClickHouse(connection)
     try:
         await clickhouse.execute(f"CREATE DATABASE {database}")
-        await clickhouse.execute(DDL.format(database=database))
+        for statement in ddl:
+            await clickhouse.execute(statement.format(database=database))
         await check(ClickHouseRows(clickhouse, connection))
     finally:
         await clickhouse.execute(f"DROP DATABASE IF EXISTS {database}")
