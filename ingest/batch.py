@@ -6,27 +6,24 @@ calls accepted is durable: Kafka has it on all in-sync replicas.
 
 import asyncio
 import json
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from uuid_utils import uuid7
 
 from contracts.access import Verifier
 from contracts.events import represent
-from contracts.ids import derived_id
 from contracts.parse import parse_event
 from contracts.problems import Problem, unavailable
 from contracts.topics import EVENTS
 from contracts.wire import Record, encode
+from ingest.events import new_id
 from service.encodings import decoded
 from service.eventlog import EventLog
-from service.http import Receive, Scope, Send, read_body, respond, single_headers, too_large
+from service.http import JSON, Receive, Scope, Send, read_body, respond, single_headers, too_large
 
 PATH = "/api/v1/events:batch"
 NDJSON = b"application/x-ndjson"
-JSON = b"application/json"
 ITEMS_AT_ONCE = 50  # parsed before other requests get their turn
 
 _array = msgspec.json.Decoder(list[msgspec.Raw])  # splits an array, reads no further
@@ -85,7 +82,7 @@ class PostBatch:
             )
 
     def _item(self, tenant: str, key: bytes | None, index: int, text: bytes) -> Item:
-        event_id = str(uuid7()) if key is None else derived_id(tenant, key, index)
+        event_id, received_ms = new_id(tenant, key, index)
         limit = self._limits.event_bytes
         try:
             if len(text) > limit:
@@ -98,7 +95,6 @@ class PostBatch:
             for error in problem.errors:
                 error["pointer"] = f"/{index}{error['pointer']}"
             return Item(problem=problem)
-        received_ms = time.time_ns() // 1_000_000
         return Item(event_id, encode(tenant, draft, event_id, received_ms, representation))
 
     async def _append(self, items: list[Item]) -> list[Item]:

@@ -65,9 +65,9 @@ class PostEvent:
         await respond(send, 201, (JSON_TYPE, (b"location", location)), representation)
 
 
-def new_id(tenant: str, idempotency_key: bytes | None) -> tuple[str, int]:
-    """An id for an event received now, and that time in ms since 1970."""
+def new_id(tenant: str, idempotency_key: bytes | None, item: int = 0) -> tuple[str, int]:
+    """An id for the request's `item`-th event, received now, and that time in ms since 1970."""
     if idempotency_key is not None:
-        return derived_id(tenant, idempotency_key), time.time_ns() // 1_000_000
+        return derived_id(tenant, idempotency_key, item), time.time_ns() // 1_000_000
     made = uuid7()
     return str(made), made.timestamp
