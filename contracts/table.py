@@ -66,7 +66,9 @@ CREATE TABLE IF NOT EXISTS {{database}}.events
 ENGINE = ReplacingMergeTree(precedence)
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (tenant, toUInt128(id))
-SETTINGS index_granularity = 256
+SETTINGS index_granularity = 256,
+    merge_selector_base = 10, -- fewer, larger merges: they cost as much as the inserts themselves
+    vertical_merge_algorithm_min_rows_to_activate = 1 -- only the key is compared row by row
 COMMENT 'Every accepted event, one row per (tenant, id)'
 """
 

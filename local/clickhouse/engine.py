@@ -24,6 +24,7 @@ Result = TypeVar("Result")
 
 CONNECTIONS = 8
 WAIT_S = 30.0
+WRITE_BYTES = 1024 * 1024
 
 
 class Session:
@@ -80,8 +81,15 @@ class Session:
         when a DEFAULT expression throws.
         """
         with tempfile.NamedTemporaryFile(dir=self._scratch, suffix=".data") as file:
+            waiting: list[bytes] = []  # chunks of the network are small beside a hop to the thread
+            size = 0
             async for chunk in data:
-                await self._call(file.write, chunk)
+                waiting.append(chunk)
+                size += len(chunk)
+                if size >= WRITE_BYTES:
+                    await self._call(file.writelines, waiting)
+                    waiting, size = [], 0
+            await self._call(file.writelines, waiting)
             file.flush()
             result = await self._call(self._connection.query, insert.from_file(file.name))
         return int(result.rows_read())
