@@ -24,8 +24,8 @@ from bench import load
 from bench.ingest import bodies
 from bench.servers import cpu_s, process, servers
 from cli.endpoints import Endpoints
+from contracts.codec import represent
 from contracts.connections import KafkaConnection
-from contracts.events import represent
 from contracts.parse import parse_event
 from contracts.table import DDL, INSERT_SETTINGS
 from contracts.topics import EVENTS
@@ -52,10 +52,9 @@ async def fill(kafka: str, count: int) -> list[str]:
         await asyncio.sleep(0.05)
     ids: list[str] = []
     for draft in itertools.islice(itertools.cycle(drafts), count):
-        event_id, received_ms = new_id(TENANT, None)
-        record = encode(TENANT, draft, event_id, received_ms, represent(draft, event_id))
-        appended = log.append(EVENTS, record)
-        ids.append(event_id)
+        draft.id, received_ms = new_id(TENANT, None)
+        appended = log.append(EVENTS, encode(TENANT, draft, received_ms, represent(draft)))
+        ids.append(draft.id)
         if len(ids) % 5000 == 0 or len(ids) == count:
             await appended
     await log.stop()

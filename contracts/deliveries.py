@@ -5,9 +5,9 @@ Delivered at least once; subscribers tell repeats by (tenant, id), FIFO queues d
 """
 
 import hashlib
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from contracts.events import RecordedEvent
+from contracts.codec import EventJson
 
 SQS_BATCH_ENTRIES_MAX = 10
 SQS_BATCH_BYTES_MAX = 1_048_576  # since August 2025; one message may take all of it
@@ -31,16 +31,16 @@ class Delivery(NamedTuple):
 
 
 def delivery(
-    tenant: str, event: RecordedEvent, value: bytes, subscription_id: str, position: tuple[int, int]
+    tenant: str, event: EventJson, value: bytes, subscription_id: str, position: tuple[int, int]
 ) -> Delivery:
     """The message for `event` and one subscription. `value` is the record's value."""
     attributes = {
         "tenant": tenant,
-        "event_id": event["id"],
-        "event_type": event["event_type"],
-        "event_source": event["event_source"],
+        "event_id": cast("str", event.id),
+        "event_type": event.event_type,
+        "event_source": event.event_source,
         "subscription_id": subscription_id,
     }
     # a group per entity keeps an entity's events in order; hashed, for ids may hold any character
-    group = hashlib.sha256(f"{tenant}:{event['entity_id']}".encode()).hexdigest()
+    group = hashlib.sha256(f"{tenant}:{event.entity_id}".encode()).hexdigest()
     return Delivery(value.decode(), attributes, group, position)

@@ -1,15 +1,13 @@
 """The event: what a client may POST, and the one representation of it that GET, Kafka and SQS carry.
 
 `EventDraft` is the request body, `Event` the representation with its id; fields and samples are those
-of the specification. `represent` encodes once: the bytes it returns are the 201 body, the Kafka
-value, the SQS body and what GET answers.
+of the specification. They say what the documents publish and what an answer explains; `codec.py`
+reads and writes the same on the hot paths.
 """
 
-from json.encoder import encode_basestring as _string  # one JSON string, escaped as RFC 8259 asks
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from typing_extensions import TypedDict  # pydantic asks for it before Python 3.12
 
 EVENT_BYTES_MAX = 1_000_000
 """Upper bound of an event's representation: below Kafka's and SQS's 1 MiB with room for headers."""
@@ -37,11 +35,16 @@ CANONICAL_BASE64 = (
 
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
+ENTITY_ID_MAX = ENTITY_NAME_MAX = 512
+ATTRIBUTES_MAX = 100
+ATTRIBUTE_NAME_MAX = 256
+ATTRIBUTE_TEXT_MAX = 8192
+
 Base64Text = Annotated[str, StringConstraints(pattern=CANONICAL_BASE64)]
-EntityId = Annotated[str, StringConstraints(min_length=1, max_length=512)]
-EntityName = Annotated[str, StringConstraints(max_length=512)]
-AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-AttributeText = Annotated[str, StringConstraints(max_length=8192)]
+EntityId = Annotated[str, StringConstraints(min_length=1, max_length=ENTITY_ID_MAX)]
+EntityName = Annotated[str, StringConstraints(max_length=ENTITY_NAME_MAX)]
+AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=ATTRIBUTE_NAME_MAX)]
+AttributeText = Annotated[str, StringConstraints(max_length=ATTRIBUTE_TEXT_MAX)]
 
 
 class EventPayload(BaseModel):
@@ -57,7 +60,9 @@ class EventPayload(BaseModel):
         description="Base64 (RFC 4648, padded) of the payload; usually JSON, any bytes allowed.",
     )
     entity_id: EntityId | None = Field(None, description="The event's entity_id when left out.")
-    key_attributes: Annotated[dict[AttributeName, AttributeText], Field(max_length=100)] = Field(
+    key_attributes: Annotated[
+        dict[AttributeName, AttributeText], Field(max_length=ATTRIBUTES_MAX)
+    ] = Field(
         default_factory=dict,
         description="Free text by name: correlation id, reference id, time of the error.",
     )
@@ -83,61 +88,3 @@ class Event(EventDraft):
         pattern=UUID_PATTERN,
         description="The event's id, a UUID made at the edge; unique within its tenant.",
     )
-
-
-class RecordedPayload(TypedDict):
-    """`EventPayload` as it lies in the log: every member is there."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
-
-    base64_encoded_fault_json: str | None
-    base64_encoded_payload_json: str | None
-    entity_id: str
-    key_attributes: dict[str, str]
-    operation: Operation
-
-
-class RecordedEvent(TypedDict):
-    """`Event` as readers of the log check it: shape and enumerations, at a third of the model's cost.
-
-    Lengths and base64 were checked at the edge; ClickHouse refuses a base64 text that is none.
-    """
-
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
-
-    entity_id: str
-    entity_name: str | None
-    event_payload: RecordedPayload
-    event_source: EventSource
-    event_type: EventType
-    id: Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
-
-
-def represent(draft: EventDraft, event_id: str) -> bytes:
-    """The representation of an accepted event as UTF-8 JSON; fills the payload's entity_id.
-
-    Written out member by member in the order of the specification: the base64 texts, most of an
-    event, have been validated and need no escaping. U+FFFE and U+FFFF are escaped because SQS
-    refuses them raw (SendMessage, InvalidMessageContents).
-    """
-    payload = draft.event_payload
-    entity_id = _string(draft.entity_id)
-    own_id = entity_id if payload.entity_id is None else _string(payload.entity_id)
-    name = "null" if draft.entity_name is None else _string(draft.entity_name)
-    fault = _base64(payload.base64_encoded_fault_json)
-    content = _base64(payload.base64_encoded_payload_json)
-    attributes = ",".join([f"{_string(k)}:{_string(v)}" for k, v in payload.key_attributes.items()])
-    text = (
-        f'{{"entity_id":{entity_id},"entity_name":{name},"event_payload":{{'
-        f'"base64_encoded_fault_json":{fault},"base64_encoded_payload_json":{content},'
-        f'"entity_id":{own_id},"key_attributes":{{{attributes}}},'
-        f'"operation":"{payload.operation}"}},"event_source":"{draft.event_source}",'
-        f'"event_type":"{draft.event_type}","id":"{event_id}"}}'
-    )
-    if not text.isascii():
-        text = text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
-    return text.encode()
-
-
-def _base64(text: str | None) -> str:
-    return "null" if text is None else f'"{text}"'

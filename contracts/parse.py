@@ -1,16 +1,20 @@
 """Bytes from a client to a validated model, or the Problem that says what is wrong with them.
 
-The happy path is one pass of pydantic's JSON parser. Only when that finds something wrong, or the
-text may hold a repeated key, is the text read a second time, to tell broken JSON (400) from
-well-formed JSON that breaks the contract (405), as the specification separates them.
+The happy path of an event is one pass of `codec.decode`. Only when that finds something wrong, or
+the text may hold a repeated key, is the text read a second time: pydantic says which fields are at
+fault, and broken JSON (400) is told from well-formed JSON that breaks the contract (405), as the
+specification separates them.
 """
 
 import json
 from typing import Any, TypeVar
 
+import msgspec
+from msgspec import UNSET
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from contracts.codec import EventJson, base64_is_canonical, decode, fill_defaults, strings
 from contracts.events import EventDraft
 from contracts.problems import Problem
 
@@ -22,17 +26,31 @@ ERRORS_MAX = 20
 BASE64_DETAIL = "must be base64 as in RFC 4648 section 4: padded, no line breaks, unused bits zero"
 
 
-def parse_event(body: bytes) -> EventDraft:
-    """The draft in `body`. Raises `Problem` 400 (not JSON, repeated key) or 405 (breaks the contract)."""
+def parse_event(body: bytes) -> EventJson:
+    """The event in `body`, without an id, its defaults filled.
+
+    Raises `Problem` 400 (not JSON, repeated key) or 405 (breaks the contract).
+    """
     try:
-        draft = EventDraft.model_validate_json(body)
-    except ValidationError as error:
-        raise explain(body, error) from None
-    # pydantic keeps the last of two equal keys. More quotes than the model has strings means that
+        event = decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _refusal(body) from None
+    if event.id is not UNSET or not base64_is_canonical(event.event_payload):
+        raise _refusal(body)
+    # The parser keeps the last of two equal keys. More quotes than the event has strings means that
     # one was dropped, a backslash that the count cannot be trusted: only then read strictly.
-    if body.count(b'"') != 2 * _strings(draft) or b"\\" in body:
+    if body.count(b'"') != 2 * strings(event) or b"\\" in body:
         read_json(body)
-    return draft
+    fill_defaults(event)
+    return event
+
+
+def _refusal(body: bytes) -> Problem:
+    try:
+        EventDraft.model_validate_json(body)
+    except ValidationError as error:
+        return explain(body, error)
+    return Problem(400, "The body is not JSON that can be read.")
 
 
 def parse(model: type[Model], body: bytes) -> Model:
@@ -42,21 +60,6 @@ def parse(model: type[Model], body: bytes) -> Model:
         return model.model_validate_json(body)
     except ValidationError as error:
         raise explain(body, error) from None
-
-
-def _strings(draft: EventDraft) -> int:
-    """How many JSON strings, keys and values, the text of this draft holds."""
-    payload = draft.event_payload
-    return (
-        len(draft.__pydantic_fields_set__)
-        + len(payload.__pydantic_fields_set__)
-        + 4  # the values of entity_id, event_source, event_type and operation
-        + (draft.entity_name is not None)
-        + (payload.entity_id is not None)
-        + (payload.base64_encoded_fault_json is not None)
-        + (payload.base64_encoded_payload_json is not None)
-        + 2 * len(payload.key_attributes)
-    )
 
 
 def read_json(body: bytes) -> Any:

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from contracts.events import EntityId, EntityName, EventSource, EventType, RecordedEvent
+from contracts.codec import EventJson
+from contracts.events import EntityId, EntityName, EventSource, EventType
 from contracts.tenants import is_tenant
 
 ARN_PATTERN = (
@@ -31,10 +32,10 @@ class Filter(BaseModel):
     event_source: list[EventSource] | None = Values
     event_type: list[EventType] | None = Values
 
-    def accepts(self, event: RecordedEvent) -> bool:
+    def accepts(self, event: EventJson) -> bool:
         """Whether `event` has an accepted value in every field that this filter names."""
         return all(
-            (accepted := getattr(self, name)) is None or event[name] in accepted  # type: ignore[literal-required]
+            (accepted := getattr(self, name)) is None or getattr(event, name) in accepted
             for name in self.model_fields_set
         )
 
@@ -129,7 +130,7 @@ class Subscriptions:
         """One subscription, or None."""
         return self._by_tenant.get(tenant, {}).get(subscription_id)
 
-    def matching(self, tenant: str, event: RecordedEvent) -> Iterator[Subscription]:
+    def matching(self, tenant: str, event: EventJson) -> Iterator[Subscription]:
         """The enabled subscriptions whose filter accepts `event`."""
         for subscription in self._by_tenant.get(tenant, {}).values():
             if subscription.enabled and subscription.filter.accepts(event):

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from starlette.routing import Router
+from starlette.types import ASGIApp
 
 from contracts.access import Verifier
 from contracts.keys import SigningKeys
@@ -13,7 +13,7 @@ from ingest.batch import BatchLimits, PostBatch
 from ingest.events import PostEvent
 from ingest.settings import IngestSettings
 from ingest.subscriptions import SubscriptionResource
-from service.app import create_router
+from service.app import asgi_app
 from service.eventlog import EventLog
 from service.follow import SubscriptionsFollower
 from service.http import Resources
@@ -61,7 +61,7 @@ class Edge:
             await self.log.stop()
 
 
-def create_app(settings: IngestSettings) -> Router:
+def create_app(settings: IngestSettings) -> ASGIApp:
     """The ASGI application."""
     edge = Edge(settings)
-    return create_router(edge.resources(), edge.waiting_for, edge.running)
+    return asgi_app(edge.resources(), edge.waiting_for, edge.running)

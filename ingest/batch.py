@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contracts.access import Verifier
-from contracts.events import represent
+from contracts.codec import represent
 from contracts.parse import parse_event
 from contracts.problems import Problem, unavailable
+from contracts.recordbatch import Record
 from contracts.topics import EVENTS
-from contracts.wire import Record, encode
+from contracts.wire import encode
 from ingest.events import new_id
 from service.encodings import decoded
 from service.eventlog import EventLog
@@ -87,15 +88,16 @@ class PostBatch:
         try:
             if len(text) > limit:
                 raise too_large(len(text), limit)
-            draft = parse_event(text)
-            representation = represent(draft, event_id)
+            event = parse_event(text)
+            event.id = event_id
+            representation = represent(event)
             if len(representation) > limit:
                 raise too_large(len(representation), limit)
         except Problem as problem:
             for error in problem.errors:
                 error["pointer"] = f"/{index}{error['pointer']}"
             return Item(problem=problem)
-        return Item(event_id, encode(tenant, draft, event_id, received_ms, representation))
+        return Item(event_id, encode(tenant, event, received_ms, representation))
 
     async def _append(self, items: list[Item]) -> list[Item]:
         """`items` with a problem where Kafka did not confirm the record."""

@@ -9,7 +9,7 @@ import time
 from uuid_utils import uuid7
 
 from contracts.access import Verifier
-from contracts.events import represent
+from contracts.codec import represent
 from contracts.ids import derived_id
 from contracts.parse import parse_event
 from contracts.problems import unavailable
@@ -45,12 +45,12 @@ class PostEvent:
         headers = single_headers(scope["headers"])
         tenant = await self._verifier.tenant(headers)
         require_json(headers)
-        draft = parse_event(await read_body(headers, receive, self._event_bytes_max))
-        event_id, received_ms = new_id(tenant, headers.get(b"idempotency-key"))
-        representation = represent(draft, event_id)
+        event = parse_event(await read_body(headers, receive, self._event_bytes_max))
+        event.id, received_ms = new_id(tenant, headers.get(b"idempotency-key"))
+        representation = represent(event)
         if len(representation) > self._event_bytes_max:
             raise too_large(len(representation), self._event_bytes_max)
-        record = encode(tenant, draft, event_id, received_ms, representation)
+        record = encode(tenant, event, received_ms, representation)
         try:
             await self._log.append(EVENTS, record)  # its lane keeps the deadline
         except Unaccepted as error:
@@ -59,9 +59,9 @@ class PostEvent:
             raise unavailable(
                 f"Whether the event was stored is unknown: {error}. GET its id to find out;"
                 " a retry with the same Idempotency-Key counts once.",
-                id=event_id,
+                id=event.id,
             ) from None
-        location = b"/api/v1/events/" + event_id.encode()
+        location = b"/api/v1/events/" + event.id.encode()
         await respond(send, 201, (JSON_TYPE, (b"location", location)), representation)
 
 

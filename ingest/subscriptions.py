@@ -12,9 +12,9 @@ from uuid_utils import uuid7
 from contracts.access import Verifier
 from contracts.parse import parse
 from contracts.problems import Problem, unavailable
+from contracts.recordbatch import Record, encode_headers
 from contracts.subscriptions import Subscription, SubscriptionDraft, create, subscription_key
 from contracts.topics import SUBSCRIPTIONS
-from contracts.wire import Record
 from service.eventlog import EventLog
 from service.follow import SubscriptionsFollower
 from service.http import (
@@ -110,7 +110,7 @@ class SubscriptionResource:
 
     async def _store(self, tenant: str, subscription_id: str, value: bytes | None) -> None:
         """Append, and wait until the table has followed. Raises `Problem` 503."""
-        headers = [("ce_tenant", tenant.encode())]
+        headers = encode_headers([("ce_tenant", tenant.encode())])
         key = subscription_key(tenant, subscription_id)
         received_ms = uuid7().timestamp
         try:

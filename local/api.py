@@ -3,18 +3,18 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from starlette.routing import Router
+from starlette.types import ASGIApp
 
 from ingest.app import Edge
 from ingest.settings import IngestSettings
 from query.app import Reader
 from query.settings import QuerySettings
-from service.app import create_router, serve
+from service.app import asgi_app, serve
 from service.http import Resources
 from service.logs import configure
 
 
-def create_app(ingest: IngestSettings, query: QuerySettings) -> Router:
+def create_app(ingest: IngestSettings, query: QuerySettings) -> ASGIApp:
     """The ASGI application: both services' handlers by path and method."""
     edge, reader = Edge(ingest), Reader(query)
     resources: Resources = {}
@@ -29,7 +29,7 @@ def create_app(ingest: IngestSettings, query: QuerySettings) -> Router:
         async with edge.running(), reader.running():
             yield
 
-    return create_router(resources, waiting_for, running)
+    return asgi_app(resources, waiting_for, running)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The events table as the materializer needs it. Errors become `Transient` or `Unstorable` here.
+"""The events table as the materializer needs it. Errors become `Transient` here.
 
 Every insert carries its Kafka partitions in the setting `log_comment`, which system.processes shows
 while it runs, so that the next owner of a partition can wait for its predecessor's last insert.
@@ -10,21 +10,13 @@ from collections.abc import Collection, Sequence
 
 from contracts.connections import ClickHouseConnection
 from contracts.table import EVENTS_TABLE, INSERT_COLUMNS, INSERT_FORMAT, INSERT_SETTINGS
-from processors.materialize import Row, Unstorable
+from processors.materialize import Row
 from processors.step import Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
 
 SETTLE_TIMEOUT_S = 30.0
 SETTLE_POLL_S = 0.05
 TAG = "events.materialize "
-
-# ClickHouse's ErrorCodes for data that it cannot take: the row is at fault, not the server.
-DATA_ERRORS = frozenset(
-    (
-        *(6, 25, 26, 27, 32, 33, 36, 38, 41, 53, 69, 70, 72, 117),
-        *(130, 131, 321, 349, 376, 441, 467, 469, 563),
-    )
-)
 
 RUNNING = """
 SELECT Settings['log_comment'] AS tag FROM system.processes
@@ -48,19 +40,17 @@ class ClickHouseRows:
         self._database = connection.database
 
     async def insert(self, rows: Sequence[Row]) -> None:
-        """See `Rows`. Raises `Unstorable` when ClickHouse refuses the data itself."""
+        """See `Rows`."""
         partitions = ",".join(str(number) for number in sorted({row.partition for row in rows}))
         try:
             await self._clickhouse.insert(
                 f"{self._database}.{EVENTS_TABLE}",
                 INSERT_COLUMNS,
                 INSERT_FORMAT,
-                b"".join([row.text for row in rows]),
+                b"".join([row.data for row in rows]),
                 INSERT_SETTINGS | {"log_comment": TAG + partitions},
             )
         except ClickHouseFailed as error:
-            if error.code in DATA_ERRORS:
-                raise Unstorable(f"ClickHouse refuses the row: {error}"[:500]) from error
             raise Transient(f"insert of {len(rows)} rows: {error}") from error
 
     async def settle(self, partitions: Collection[int]) -> None:

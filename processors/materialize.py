@@ -10,33 +10,28 @@ rows are inserted. What a paused earlier owner may write late, ReplacingMergeTre
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
-from contracts.table import month_of, row
-from contracts.wire import Undecodable, decode_event, decode_tenant, is_one_event
+from contracts.row import NotBase64, row
+from contracts.table import month_of
+from contracts.wire import Undecodable, decode_event, decode_tenant
 from processors.step import LogRecord, Reject
+
+YEAR_2200_MS = 7_258_118_400_000  # the table's column ends in 2299
 
 
 class Row(NamedTuple):
-    """One row to insert: its position in the log, its month (YYYYMM, UTC) and its JSONEachRow text."""
+    """One row to insert: its position in the log, its month (YYYYMM, UTC), its RowBinary bytes."""
 
     partition: int
     offset: int
     month: int
-    text: bytes
-    record: LogRecord
-
-
-class Unstorable(Exception):
-    """The store refuses these rows for what is in them; none of them is stored."""
+    data: bytes
 
 
 class Rows(Protocol):
     """The table as this step needs it. Every method raises `Transient` when ClickHouse fails."""
 
     async def insert(self, rows: Sequence[Row]) -> None:
-        """Write `rows`, all of one month, as one block; on return they are stored.
-
-        Raises `Unstorable` when a row is at fault.
-        """
+        """Write `rows`, all of one month, as one block; on return they are stored."""
 
     async def settle(self, partitions: Collection[int]) -> None:
         """Return when no insert into these partitions is running any more, whoever sent it."""
@@ -54,7 +49,6 @@ class Materialize:
     def __init__(self, table: Rows) -> None:
         self._table = table
         self._may_hold: dict[int, int] = {}  # highest offset that the table may hold, if known
-        self._in_doubt = False  # the last batch failed: a record may be at fault, whatever was said
 
     def assigned(self, partitions: Collection[int]) -> None:
         """Forget what was known: another process may have written since."""
@@ -64,38 +58,17 @@ class Materialize:
     async def __call__(self, records: Sequence[LogRecord]) -> list[Reject]:
         """Store what is missing of `records`; returns those that are no events."""
         rows, rejects = read_rows(records)
-        if self._in_doubt:
-            rows, unsound = validated(rows)
-            rejects += unsound
         await self._settle({row.partition for row in rows})
         missing = await self._missing(rows)
         for row_ in missing:
             self._may_hold[row_.partition] = max(self._may_hold[row_.partition], row_.offset)
         try:
             for month in sorted({row_.month for row_ in missing}):  # one block into one partition
-                rejects += await self._store([row_ for row_ in missing if row_.month == month])
+                await self._table.insert([row_ for row_ in missing if row_.month == month])
         except BaseException:  # its outcome is unknown, also when we are being cancelled
             self.assigned({row_.partition for row_ in missing})
-            self._in_doubt = True
             raise
-        self._in_doubt = False
         return rejects
-
-    async def _store(self, rows: list[Row]) -> list[Reject]:
-        """Insert `rows`; when the table refuses them, find those at fault: validate, then halve."""
-        if not rows:
-            return []
-        try:
-            await self._table.insert(rows)
-        except Unstorable as error:
-            sound, rejects = validated(rows)
-            if rejects:
-                return rejects + await self._store(sound)
-            if len(rows) == 1:
-                return [Reject(rows[0].record, str(error))]
-            half = len(rows) // 2
-            return await self._store(rows[:half]) + await self._store(rows[half:])
-        return []
 
     async def _settle(self, partitions: Collection[int]) -> None:
         """Learn what the table may hold of the partitions of which that is unknown."""
@@ -114,42 +87,24 @@ class Materialize:
 
 
 def read_rows(records: Sequence[LogRecord]) -> tuple[list[Row], list[Reject]]:
-    """Rows of the records, rejects of those that cannot be one.
-
-    What an event must hold is left to the table, which has to parse it anyway and refuses the rest.
-    """
+    """Rows of the records, rejects of those that cannot be one."""
     rows: list[Row] = []
     rejects: list[Reject] = []
     for record in records:
         try:
-            tenant = decode_tenant(record.headers)
-            if not is_one_event(record.value):
-                decode_event(record.value)
-        except Undecodable as undecodable:
-            rejects.append(Reject(record, str(undecodable)))
-        else:
-            rows.append(_row(record, tenant))
+            rows.append(_row(record))
+        except (Undecodable, NotBase64) as error:
+            rejects.append(Reject(record, str(error)))
     return rows, rejects
 
 
-def validated(rows: Sequence[Row]) -> tuple[list[Row], list[Reject]]:
-    """Those of `rows` that are events, and rejects that name the first field of the others."""
-    sound: list[Row] = []
-    rejects: list[Reject] = []
-    for each in rows:
-        try:
-            decode_event(each.record.value)
-        except Undecodable as undecodable:
-            rejects.append(Reject(each.record, str(undecodable)))
-        else:
-            sound.append(each)
-    return sound, rejects
-
-
-def _row(record: LogRecord, tenant: str) -> Row:
+def _row(record: LogRecord) -> Row:
     partition, offset, received_ms = record.partition, record.offset, record.timestamp
-    text = row(tenant, partition, offset, received_ms, record.value or b"")
-    return Row(partition, offset, month_of(received_ms), text, record)
+    if not 0 <= received_ms < YEAR_2200_MS:
+        raise Undecodable(f"the record's time, {received_ms} ms, is not between 1970 and 2200")
+    tenant, event = decode_tenant(record.headers), decode_event(record.value)
+    data = row(tenant, partition, offset, received_ms, event)
+    return Row(partition, offset, month_of(received_ms), data)
 
 
 def spans(rows: Sequence[Row]) -> dict[int, tuple[int, int]]:

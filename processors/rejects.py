@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from contracts.wire import Record
+from contracts.recordbatch import Record, encode_headers
 from processors.step import Reject, Transient
 from service.eventlog import EventLog
 from service.lane import Unaccepted, Unacknowledged
@@ -32,6 +32,5 @@ def _parked(reject: Reject) -> Record:
         ("source_partition", str(record.partition).encode()),
         ("source_offset", str(record.offset).encode()),
     ]
-    return Record(
-        record.key or b"", record.value, [*record.headers, *origin], time.time_ns() // 1_000_000
-    )
+    headers = encode_headers([*record.headers, *origin])
+    return Record(record.key or b"", record.value, headers, time.time_ns() // 1_000_000)

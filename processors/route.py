@@ -14,9 +14,10 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from contracts.deliveries import Delivery, delivery
+from contracts.recordbatch import Record, encode_headers
 from contracts.subscriptions import SqsDestination, Subscription
 from contracts.topics import DELIVERIES_DEAD
-from contracts.wire import Record, Undecodable, decode_event, decode_tenant
+from contracts.wire import Undecodable, decode_event, decode_tenant
 from processors.outcomes import Outcome
 from processors.sqs import packed
 from processors.step import LogRecord, Reject, Transient
@@ -114,7 +115,7 @@ class Route:
         record = Record(
             ":".join(key).encode(),
             outcome.delivery.body.encode(),
-            headers,
+            encode_headers(headers),
             time.time_ns() // 1_000_000,
         )
         try:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from contracts.table import ADD_CONSTRAINTS, DDL
+from contracts.table import DDL
 from contracts.topics import Topic, topics
 from processors.settings import SetupSettings
 from service.clickhouse import ClickHouse, ClickHouseFailed
@@ -68,7 +68,6 @@ async def create_tables(settings: SetupSettings) -> None:
     try:
         await clickhouse.execute(f"CREATE DATABASE IF NOT EXISTS {database}")
         await clickhouse.execute(DDL.format(database=database))
-        await clickhouse.execute(ADD_CONSTRAINTS.format(database=database))
         log.info("table %s.events is there", database)
     finally:
         await clickhouse.close()

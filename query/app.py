@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from starlette.routing import Router
+from starlette.types import ASGIApp
 
 from contracts.access import Verifier
 from contracts.keys import SigningKeys
@@ -11,7 +11,7 @@ from query import events
 from query.events import GetEvent
 from query.settings import QuerySettings
 from query.store import EventStore
-from service.app import create_router
+from service.app import asgi_app
 from service.clickhouse import ClickHouse
 from service.http import Resources
 
@@ -49,7 +49,7 @@ class Reader:
             await self.clickhouse.close()
 
 
-def create_app(settings: QuerySettings) -> Router:
+def create_app(settings: QuerySettings) -> ASGIApp:
     """The ASGI application."""
     reader = Reader(settings)
-    return create_router(reader.resources(), reader.waiting_for, reader.running)
+    return asgi_app(reader.resources(), reader.waiting_for, reader.running)

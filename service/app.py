@@ -23,11 +23,11 @@ from service.http import (
 GC_THRESHOLDS = (100_000, 50, 100)
 
 
-def create_router(
+def asgi_app(
     resources: Resources,
     waiting_for: Callable[[], Awaitable[list[str]]],
     running: Callable[[], AbstractAsyncContextManager[None]],
-) -> Router:
+) -> ASGIApp:
     """The ASGI application of a service.
 
     Serves `resources`, `/healthz` (200 while the process answers) and `/readyz` (503 naming what
@@ -41,12 +41,17 @@ def create_router(
         await respond_ready(send, await waiting_for())
 
     health: Resources = {"/healthz": {"GET": healthz}, "/readyz": {"GET": readyz}}
-    return Router(
-        [Route(path, Resource(handlers)) for path, handlers in (resources | health).items()],
-        default=not_found,
-        redirect_slashes=False,
-        lifespan=lambda app: running(),
+    routes = [Route(path, Resource(handlers)) for path, handlers in (resources | health).items()]
+    router = Router(
+        routes, default=not_found, redirect_slashes=False, lifespan=lambda app: running()
     )
+    exact = {route.path: route.app for route in routes if "{" not in route.path}
+
+    def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # a path without parameters needs no trying of route by route, nor the calls in between
+        return exact.get(scope.get("path", ""), router)(scope, receive, send)
+
+    return app
 
 
 def serve(app: ASGIApp, http: Http) -> None:
@@ -62,6 +67,7 @@ def serve(app: ASGIApp, http: Http) -> None:
         port=http.port,
         loop="uvloop",
         http="httptools",
+        interface="asgi3",
         ws="none",
         log_config=None,
         access_log=False,

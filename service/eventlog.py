@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from aiokafka.errors import KafkaError
 
 from contracts.connections import KafkaConnection
-from contracts.wire import Record, partition_of
+from contracts.recordbatch import Record
+from contracts.wire import partition_of
 from service.lane import Lane, LaneLimits, Unaccepted, Unacknowledged
 from service.producer import Producer
 
@@ -46,7 +47,8 @@ class EventLog:
         lanes = self._lanes.get(topic)
         if not lanes:
             raise Unaccepted("there is no connection to Kafka")
-        return lanes[partition_of(record.key, len(lanes))].append((record,))
+        lane = lanes[partition_of(record.key, len(lanes))]
+        return lane.append((record,), record.size_bytes)
 
     async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
         """Append `records`; when all are settled, what each failed with, None for durable ones."""
@@ -112,7 +114,7 @@ class EventLog:
 def _appended(lane: Lane, records: Sequence[Record]) -> asyncio.Future[int]:
     """`Lane.append`, with a refusal in the future."""
     try:
-        return lane.append(records)
+        return lane.append(records, sum(record.size_bytes for record in records))
     except Unaccepted as error:
         refused: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         refused.set_exception(error)

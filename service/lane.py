@@ -9,14 +9,12 @@ records until the batch is settled.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-
-from contracts.wire import Record
+from contracts.recordbatch import Record, encode_batch
 
 BATCH_BYTES_MAX = 512 * 1024
-FORMAT = 2  # of record batches: https://kafka.apache.org/documentation/#recordbatch
 SEQUENCE_MASK = 2**31 - 1  # after the last sequence number comes 0
 
 
@@ -61,8 +59,11 @@ class Lane:
         self.stalled = False
         self._limits = limits
         self._wake = wake
-        self._waiting: deque[tuple[Record, asyncio.Future[int] | None]] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Record] = deque()
         self._waiting_bytes = 0
+        self._askers: deque[tuple[int, asyncio.Future[int]]] = deque()  # by number of the record
+        self._appended = self._cut = 0  # records, ever
         self._sequence = 0
 
     @property
@@ -70,20 +71,21 @@ class Lane:
         """Nothing waits and nothing is under way."""
         return self.batch is None and not self._waiting
 
-    def append(self, records: Sequence[Record]) -> asyncio.Future[int]:
+    def append(self, records: Sequence[Record], size_bytes: int) -> asyncio.Future[int]:
         """A future of the last record's offset once all in-sync replicas have all of `records`.
 
-        Raises `Unaccepted` at once; the future raises `Unacknowledged`, at the latest after `ack_s`.
+        `size_bytes` is the sum of theirs. Raises `Unaccepted` at once; the future raises
+        `Unacknowledged`, at the latest after `ack_s`.
         """
         if self.stalled:
             raise Unaccepted("Kafka does not acknowledge at the moment")
-        size = sum(len(record.value or b"") for record in records)
-        if self._waiting_bytes + size > self._limits.waiting_bytes and self._waiting:
+        if self._waiting_bytes + size_bytes > self._limits.waiting_bytes and self._waiting:
             raise Unaccepted(f"{self._waiting_bytes:,} bytes wait for Kafka already")
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.extend((record, None) for record in records[:-1])
-        self._waiting.append((records[-1], future))
-        self._waiting_bytes += size
+        future: asyncio.Future[int] = self._loop.create_future()
+        self._waiting += records
+        self._waiting_bytes += size_bytes
+        self._appended += len(records)
+        self._askers.append((self._appended, future))
         self._wake()
         return future
 
@@ -94,23 +96,35 @@ class Lane:
     def cut(self, producer_id: int, epoch: int) -> Batch:
         """The batch to send: the one under way, else as many waiting records as fit into one."""
         if self.batch is None:
-            builder = DefaultRecordBatchBuilder(
-                FORMAT, 0, 0, producer_id, epoch, self._sequence, BATCH_BYTES_MAX
-            )
-            append, waiting, count, futures = builder.append, self._waiting, 0, []
-            while waiting:
-                (key, value, headers, timestamp_ms), future = waiting[0]
-                if append(count, timestamp_ms, key, value, headers) is None:
-                    break
-                waiting.popleft()
-                self._waiting_bytes -= len(value or b"")
-                if future is not None:
-                    futures.append((count, future))
-                count += 1
-            self._sequence = (self._sequence + count) & SEQUENCE_MASK
-            deadline = asyncio.get_running_loop().call_later(self._limits.ack_s, self._stall)
-            self.batch = Batch(bytes(builder.build()), futures, deadline)
+            records = self._take()
+            first, self._cut = self._cut, self._cut + len(records)
+            futures = []
+            while self._askers and self._askers[0][0] <= self._cut:
+                number, future = self._askers.popleft()
+                futures.append((number - first - 1, future))
+            data = encode_batch(records, producer_id, epoch, self._sequence)
+            self._sequence = (self._sequence + len(records)) & SEQUENCE_MASK
+            deadline = self._loop.call_later(self._limits.ack_s, self._stall)
+            self.batch = Batch(data, futures, deadline)
         return self.batch
+
+    def _take(self) -> Sequence[Record]:
+        """The waiting records that fit into one batch, at least one."""
+        waiting = self._waiting
+        if self._waiting_bytes <= BATCH_BYTES_MAX:
+            self._waiting, self._waiting_bytes = deque(), 0
+            return waiting
+        count = size_bytes = 0
+        for record in waiting:
+            if count and size_bytes + record.size_bytes > BATCH_BYTES_MAX:
+                break
+            count += 1
+            size_bytes += record.size_bytes
+        self._waiting_bytes -= size_bytes
+        taken = list(islice(waiting, count))
+        for _ in taken:
+            waiting.popleft()
+        return taken
 
     def settle(self, offset: int) -> None:
         """Kafka has the batch, its first record at `offset`."""
@@ -130,9 +144,11 @@ class Lane:
         if self.batch is not None:
             self.batch.deadline.cancel()
             _fail((future for _, future in self.batch.futures), error)
-        _fail((future for _, future in self._waiting if future is not None), error)
+        _fail((future for _, future in self._askers), error)
+        self._askers.clear()
         self._waiting.clear()
         self._waiting_bytes = 0
+        self._appended = self._cut
 
     def _stall(self) -> None:
         """The deadline has passed: nobody waits any longer, and the batch is repeated until known."""

@@ -7,7 +7,9 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
+from contracts.codec import represent
 from contracts.events import EventSource, EventType, Operation
+from contracts.parse import parse_event
 
 SEED_SAMPLE = json.loads((Path(__file__).parent.parent / "examples" / "event.json").read_text())
 RETAIL = Path(__file__).parent.parent.parent / "shared" / "data" / "retail-events.ndjson"
@@ -32,6 +34,13 @@ def a_payload(**changes: Any) -> dict[str, Any]:
     """A valid event_payload with `changes`."""
     payload: dict[str, Any] = an_event()["event_payload"]
     return payload | changes
+
+
+def represented(event: object, event_id: str) -> bytes:
+    """The representation of the body `event` under `event_id`."""
+    parsed = parse_event(json.dumps(event).encode())
+    parsed.id = event_id
+    return represent(parsed)
 
 
 def many_events(count: int) -> list[str]:

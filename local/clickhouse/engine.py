@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 CONNECTIONS = 8
 WAIT_S = 30.0
 WRITE_BYTES = 1024 * 1024
+SCRATCH_BYTES_KEPT = 64 * 1024 * 1024
 
 
 class Session:
@@ -33,7 +34,7 @@ class Session:
     def __init__(self, data: Path, scratch: Path) -> None:
         self._data = data
         self._connection: Connection = chdb.connect(str(data))
-        self._scratch = scratch
+        self._scratch = tempfile.NamedTemporaryFile(dir=scratch, suffix=".data")  # noqa: SIM115
         # One thread: what a request that was cancelled left running ends before the next begins;
         # chDB answers a query beside an open stream with nothing, as if it were empty.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="chdb")
@@ -78,20 +79,24 @@ class Session:
         """Run an INSERT with its data; nothing is written unless `data` ends well. Rows written.
 
         The data goes through a file: chDB's streaming insert (26.9) answers OK and stores nothing
-        when a DEFAULT expression throws.
+        when a DEFAULT expression throws. The file is written over by the next insert: memory that it
+        has is cheaper than new memory.
         """
-        with tempfile.NamedTemporaryFile(dir=self._scratch, suffix=".data") as file:
-            waiting: list[bytes] = []  # chunks of the network are small beside a hop to the thread
-            size = 0
-            async for chunk in data:
-                waiting.append(chunk)
-                size += len(chunk)
-                if size >= WRITE_BYTES:
-                    await self._call(file.writelines, waiting)
-                    waiting, size = [], 0
-            await self._call(file.writelines, waiting)
-            file.flush()
-            result = await self._call(self._connection.query, insert.from_file(file.name))
+        file = self._scratch
+        await self._call(file.seek, 0)
+        waiting: list[bytes] = []  # chunks of the network are small beside a hop to the thread
+        size = 0
+        async for chunk in data:
+            waiting.append(chunk)
+            size += len(chunk)
+            if size >= WRITE_BYTES:
+                await self._call(file.writelines, waiting)
+                waiting, size = [], 0
+        await self._call(file.writelines, waiting)
+        await self._call(file.truncate)
+        result = await self._call(self._connection.query, insert.from_file(file.name))
+        if file.tell() > SCRATCH_BYTES_KEPT:
+            await self._call(file.truncate, 0)
         return int(result.rows_read())
 
     async def _call(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -105,6 +110,7 @@ class Session:
         """Finish what runs and close the connection."""
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._connection.close()
+        self._scratch.close()
 
 
 class Engine:

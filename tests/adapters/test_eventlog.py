@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
 from aiokafka.structs import ConsumerRecord
 
 from contracts.connections import KafkaConnection
-from contracts.wire import Record
+from contracts.recordbatch import Record, encode_headers
 from service.eventlog import EventLog
 from service.lane import LaneLimits, Unaccepted, Unacknowledged
 from service.produce import Produce
@@ -50,7 +50,8 @@ async def topic(kafka: KafkaConnection) -> AsyncIterator[str]:
 
 
 def a_record(number: int, size: int = 10) -> Record:
-    return Record(b"%d" % number, b"%0*d" % (size, number), [("n", b"%d" % number)], 1_700_000_000)
+    headers = encode_headers([("n", b"%d" % number)])
+    return Record(b"%d" % number, b"%0*d" % (size, number), headers, 1_700_000_000)
 
 
 async def read_all(kafka: KafkaConnection, topic: str) -> list[ConsumerRecord]:
@@ -196,7 +197,7 @@ async def test_what_waits_is_bounded(kafka: KafkaConnection, topic: str) -> None
     await log.start()
     await until(lambda: log.ready)
     taken = [log.append(topic, a_record(7, 400)) for _ in range(2)]
-    with pytest.raises(Unaccepted, match="800 bytes wait"):
+    with pytest.raises(Unaccepted, match="876 bytes wait"):
         log.append(topic, a_record(7, 400))
     await asyncio.gather(*taken)
     await log.stop()

@@ -1,64 +1,64 @@
 """The table's port: one suite, passed by ClickHouse behind the stack and by the fake."""
 
 import asyncio
-import json
-import re
+import contextlib
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from contracts.connections import ClickHouseConnection
-from contracts.events import represent
-from contracts.parse import parse_event
-from contracts.table import ADD_CONSTRAINTS, DDL, month_of, row
+from contracts.row import row
+from contracts.table import DDL, month_of, read_events, select_events
+from contracts.wire import decode_event
 from processors.clickhouse import ClickHouseRows
-from processors.materialize import Row, Rows, Unstorable
+from processors.materialize import Row, Rows
 from service.clickhouse import ClickHouse
-from tests.builders import an_event
-from tests.fakes import FakeRecord, FakeRows
+from tests.builders import an_event, events, represented
+from tests.fakes import FakeRows
 from tests.stack import Stack
 
 Check = Callable[[Rows], Awaitable[None]]
 
 
 def a_row(partition: int, offset: int, received_ms: int = 1_790_000_000_000) -> Row:
-    event_id = str(uuid.uuid4())
-    value = represent(parse_event(json.dumps(an_event()).encode()), event_id)
-    text = row("acme", partition, offset, received_ms, value)
-    return Row(partition, offset, month_of(received_ms), text, FakeRecord(value, partition, offset))
+    event = decode_event(represented(an_event(), str(uuid.uuid4())))
+    data = row("acme", partition, offset, received_ms, event)
+    return Row(partition, offset, month_of(received_ms), data)
 
 
-OLD_DDL = re.sub(r"\n    CONSTRAINT .*", "", DDL)
-"""The table of a release that had no constraints."""
-
-
-@pytest.fixture(params=["fake", "clickhouse", "upgraded"])
+@pytest.fixture(params=["fake", "clickhouse"])
 def run(request: pytest.FixtureRequest) -> Callable[[Check], None]:
     """Runs a check against a fresh table of each kind."""
     if request.param == "fake":
         return lambda check: asyncio.run(_on_fake(check))
     stack: Stack = request.getfixturevalue("stack")
-    ddl = [DDL] if request.param == "clickhouse" else [OLD_DDL, DDL, ADD_CONSTRAINTS]
-    return lambda check: asyncio.run(_on_clickhouse(stack.status["clickhouse"], ddl, check))
+    return lambda check: asyncio.run(_on_clickhouse(stack.status["clickhouse"], check))
 
 
 async def _on_fake(check: Check) -> None:
     await check(FakeRows())
 
 
-async def _on_clickhouse(url: str, ddl: list[str], check: Check) -> None:
-    database = f"t_{uuid.uuid4().hex}"
-    connection = ClickHouseConnection(url=url, database=database)
+async def _on_clickhouse(url: str, check: Check) -> None:
+    async with fresh_table(url) as (clickhouse, connection):
+        await check(ClickHouseRows(clickhouse, connection))
+
+
+@contextlib.asynccontextmanager
+async def fresh_table(url: str) -> AsyncIterator[tuple[ClickHouse, ClickHouseConnection]]:
+    """A database of its own with an empty table."""
+    connection = ClickHouseConnection(url=url, database=f"t_{uuid.uuid4().hex}")
     clickhouse = ClickHouse(connection)
     try:
-        await clickhouse.execute(f"CREATE DATABASE {database}")
-        for statement in ddl:
-            await clickhouse.execute(statement.format(database=database))
-        await check(ClickHouseRows(clickhouse, connection))
+        await clickhouse.execute(f"CREATE DATABASE {connection.database}")
+        await clickhouse.execute(DDL.format(database=connection.database))
+        yield clickhouse, connection
     finally:
-        await clickhouse.execute(f"DROP DATABASE IF EXISTS {database}")
+        await clickhouse.execute(f"DROP DATABASE IF EXISTS {connection.database}")
         await clickhouse.close()
 
 
@@ -87,49 +87,22 @@ def test_with_no_insert_running_settling_returns(run: Any) -> None:
     run(check)
 
 
-def test_rows_that_the_table_cannot_take_are_refused_and_none_is_stored(run: Any) -> None:
-    async def check(rows: Rows) -> None:
-        bad = a_row(0, 2)
-        text = bad.text.replace(
-            b'"base64_encoded_fault_json":null', b'"base64_encoded_fault_json":"?"'
-        )
-        with pytest.raises(Unstorable):
-            await rows.insert([a_row(0, 1), bad._replace(text=text), a_row(0, 3)])
-        assert await rows.present({0: (0, 100)}) == set()
-
-    run(check)
-
-
-@pytest.mark.parametrize(
-    ("member", "instead"),
-    [
-        (b'"event_type":"ENTITY_EVENT"', b'"event_type":"RUMOUR"'),
-        (b'"event_type":"ENTITY_EVENT",', b""),
-        (b'"operation":"UPDATE"', b'"operation":"MELT"'),
-        (b'"entity_id":"1000144"', b'"entity_id":""'),
-        (b'"entity_id":"1000144"', b'"entity_id":1000144'),
-        (b'"event_source"', b'"event_origin"'),
-        (b'"id":"', b'"id":"not-'),
-        (b'"key_attributes":{"correlationId":"637d6efa"},', b'"key_attributes":{"correlationId":'),
-        (b'"key_attributes":{"correlationId":"637d6efa"}', b'"key_attributes":{"a":[1]}'),
-    ],
-)
-def test_what_is_no_event_is_refused_whoever_wrote_it(
-    run: Any, member: bytes, instead: bytes
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(events, min_size=1, max_size=50))
+def test_every_event_comes_back_from_the_table_as_it_was_represented(
+    stack: Stack, posted: list[dict[str, Any]]
 ) -> None:
-    async def check(rows: Rows) -> None:
-        bad = a_row(0, 2)
-        assert member in bad.text
-        value = (bad.record.value or b"").replace(member, instead)
-        with pytest.raises(Unstorable):
-            await rows.insert(
-                [
-                    a_row(0, 1),
-                    bad._replace(
-                        text=bad.text.replace(member, instead), record=FakeRecord(value, 0, 2)
-                    ),
-                ]
-            )
-        assert await rows.present({0: (0, 100)}) == set()
+    values = {(id_ := str(uuid.uuid4())): represented(event, id_) for event in posted}
 
-    run(check)
+    async def check() -> None:
+        async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
+            rows = [
+                Row(0, n, 202609, row("acme", 0, n, 1_790_000_000_000, decode_event(value)))
+                for n, value in enumerate(values.values())
+            ]
+            await ClickHouseRows(clickhouse, connection).insert(rows)
+            keys = [("acme", uuid.UUID(id_)) for id_ in values]
+            found = read_events(await clickhouse.select(select_events(connection.database, keys)))
+        assert found == {("acme", id_): value for id_, value in values.items()}
+
+    asyncio.run(check())

@@ -10,12 +10,14 @@ from pathlib import Path
 import httpx
 import jwt
 import pytest
-from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from contracts.events import EventDraft, represent
-from contracts.wire import encode
+from contracts.connections import KafkaConnection
+from contracts.wire import decode_event, encode
 from local import jars
+from service.eventlog import EventLog
+from service.lane import LaneLimits
+from tests.builders import represented
 from tests.cli.conftest import UNUSED, Api, Events, an_event
 from tests.processes import free_port, running_module, wait_until
 
@@ -108,18 +110,29 @@ async def create_topic(bootstrap: str) -> None:
     await admin.close()
 
 
+LIMITS = LaneLimits(waiting_bytes=1 << 20, ack_s=5)
+
+
 def produce(bootstrap: str, entity_ids: list[str]) -> list[bytes]:
     """Append events of these entities as the edge does; their values."""
 
     async def send() -> list[bytes]:
-        async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
-            values = []
-            for entity_id in entity_ids:
-                draft = EventDraft.model_validate(an_event(entity_id=entity_id))
-                values.append(value := represent(draft, ID))
-                key, _, headers, ms = encode("acme", draft, ID, 1_700_000_000_123, value)
-                await producer.send_and_wait("events", value, key, headers=headers, timestamp_ms=ms)
-            return values
+        log = EventLog(KafkaConnection(bootstrap_servers=bootstrap), ("events",), LIMITS)
+        await log.start()
+        values = []
+        try:
+            async with asyncio.timeout(30):
+                while not log.ready:
+                    await asyncio.sleep(0.05)
+                for entity_id in entity_ids:
+                    value = represented(an_event(entity_id=entity_id), ID)
+                    values.append(value)
+                    await log.append(
+                        "events", encode("acme", decode_event(value), 1_700_000_000_123, value)
+                    )
+        finally:
+            await log.stop()
+        return values
 
     return asyncio.run(send())
 

@@ -2,23 +2,18 @@
 
 import asyncio
 import contextlib
-import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.events import represent
-from contracts.parse import parse_event
 from processors.consume import next_offsets
 from processors.materialize import Materialize
 from processors.step import Transient
-from tests.builders import an_event
+from tests.builders import an_event, represented
 from tests.fakes import FakeRecord, FakeRows
 
-VALUE = represent(
-    parse_event(json.dumps(an_event()).encode()), "01a20d33-994f-74a1-8936-e15ecec113da"
-)
+VALUE = represented(an_event(), "01a20d33-994f-74a1-8936-e15ecec113da")
 
 
 def records(*positions: tuple[int, int]) -> list[FakeRecord]:
@@ -83,22 +78,46 @@ def test_two_events_in_one_record_are_none() -> None:
     assert table.stored == [(0, 1)]
 
 
-def test_a_record_that_breaks_the_insert_in_an_unknown_way_does_not_hold_up_the_rest() -> None:
-    table = FakeRows(fail_before=1)
-    step, batch = Materialize(table), [FakeRecord(VALUE[:-40], 0, 0), FakeRecord(VALUE, 0, 1)]
-    with pytest.raises(Transient):
-        asyncio.run(step(batch))
-    assert [reject.record.offset for reject in asyncio.run(step(batch))] == [0]
-    assert table.stored == [(0, 1)]
+NO_EVENTS = {
+    "an unknown type": (b'"event_type":"ENTITY_EVENT"', b'"event_type":"RUMOUR"'),
+    "no type": (b'"event_type":"ENTITY_EVENT",', b""),
+    "an unknown operation": (b'"operation":"UPDATE"', b'"operation":"MELT"'),
+    "an empty entity id": (b'"entity_id":"1000144"', b'"entity_id":""'),
+    "a number for an entity id": (b'"entity_id":"1000144"', b'"entity_id":1000144'),
+    "a member under another name": (b'"event_source"', b'"event_origin"'),
+    "an id that is no UUID": (b'"id":"', b'"id":"not-'),
+    "an id in upper case": (b"e15ecec113da", b"E15ECEC113DA"),
+    "no id": (b',"id":"01a20d33-994f-74a1-8936-e15ecec113da"', b""),
+    "a list for an attribute": (b'"correlationId":"637d6efa"', b'"a":[1]'),
+    "a fault that is not base64": (
+        b'"base64_encoded_fault_json":null',
+        b'"base64_encoded_fault_json":"?"',
+    ),
+    "a fault with bits to spare": (
+        b'"base64_encoded_fault_json":null',
+        b'"base64_encoded_fault_json":"QR=="',
+    ),
+    "bytes that are not UTF-8": (b"637d6efa", b"\xff"),
+    "a text that is cut off": (b'da"}', b""),
+}
 
 
-def test_a_row_that_the_table_refuses_is_rejected_alone() -> None:
-    table = FakeRows()
-    bad = VALUE.replace(b'"base64_encoded_fault_json":null', b'"base64_encoded_fault_json":"?"')
+@pytest.mark.parametrize(("member", "instead"), NO_EVENTS.values(), ids=NO_EVENTS.keys())
+def test_what_is_no_event_is_rejected_alone(member: bytes, instead: bytes) -> None:
+    assert member in VALUE
+    table, bad = FakeRows(), VALUE.replace(member, instead)
     batch = [FakeRecord(bad if n == 5 else VALUE, 0, n) for n in range(9)]
     rejects = asyncio.run(Materialize(table)(batch))
     assert [reject.record.offset for reject in rejects] == [5]
-    assert sorted(table.stored) == [(0, n) for n in range(9) if n != 5]
+    assert table.stored == [(0, n) for n in range(9) if n != 5]
+
+
+@pytest.mark.parametrize("timestamp", [-1, 10**17])
+def test_a_record_from_no_time_that_can_be_is_rejected(timestamp: int) -> None:
+    table = FakeRows()
+    rejects = asyncio.run(Materialize(table)([FakeRecord(VALUE, timestamp=timestamp)]))
+    assert "time" in rejects[0].reason
+    assert not table.stored
 
 
 def test_a_batch_over_the_end_of_a_month_goes_into_two_inserts() -> None:

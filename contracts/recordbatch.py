@@ -1,0 +1,104 @@
+"""Records and Kafka's record batches, format version 2: what goes over the wire and onto the disk.
+
+aiokafka's builder takes headers as lists of pairs and walks them for every record; here what many
+records have in common is encoded once and joined. Layout:
+https://kafka.apache.org/documentation/#recordbatch.
+"""
+
+import struct
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+import crc32c
+
+KafkaHeaders = Iterable[tuple[str, bytes]]
+
+
+class Record(NamedTuple):
+    """What is appended to a topic. `headers` is encoded by `encode_headers`, the time in ms since 1970."""
+
+    key: bytes
+    value: bytes | None
+    headers: bytes
+    timestamp_ms: int
+
+    @property
+    def size_bytes(self) -> int:
+        """What the record takes in a batch, or a little more."""
+        return len(self.key) + len(self.value or b"") + len(self.headers) + OVERHEAD_BYTES
+
+
+OVERHEAD_BYTES = 32  # lengths, attributes and deltas of a record: seven varints at the most
+MAGIC = 2
+NO_LEADER_EPOCH = -1
+NULL = b"\x01"  # the length -1
+NO_ATTRIBUTES = b"\0"
+
+_HEAD = struct.Struct(">qiibI")  # base offset, length of what follows, leader epoch, magic, crc
+_BODY = struct.Struct(
+    ">hiqqqhii"
+)  # attributes, last offset delta, times, producer, sequence, count
+_LENGTH_STARTS = 12
+
+
+def varint(number: int) -> bytes:
+    """A zigzag variable-length integer (Protocol Buffers' sint64)."""
+    if 0 <= number < len(_SMALL):
+        return _SMALL[number]
+    return _varint(number)
+
+
+def _varint(number: int) -> bytes:
+    rest = (number << 1) ^ (number >> 63)
+    out = bytearray()
+    while rest > 0x7F:
+        out.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
+
+
+_SMALL = [_varint(number) for number in range(8192)]
+
+
+def encode_header(name: str, value: bytes) -> bytes:
+    """One record header."""
+    key = name.encode()
+    return b"".join((varint(len(key)), key, varint(len(value)), value))
+
+
+def encode_headers(headers: Collection[tuple[str, bytes]], more: int = 0) -> bytes:
+    """A record's headers, counted; `more` are counted that the caller adds behind them."""
+    encoded = [encode_header(name, value) for name, value in headers]
+    return varint(len(encoded) + more) + b"".join(encoded)
+
+
+def encode_batch(
+    records: Sequence[Record], producer_id: int, producer_epoch: int, first_sequence: int
+) -> bytes:
+    """`records`, at least one, as one batch of an idempotent producer."""
+    first_ms = latest_ms = records[0].timestamp_ms
+    parts: list[bytes] = [b""]
+    for index, (key, value, headers, timestamp_ms) in enumerate(records):
+        if timestamp_ms > latest_ms:
+            latest_ms = timestamp_ms
+        body = b"".join(
+            (
+                NO_ATTRIBUTES,
+                varint(timestamp_ms - first_ms),
+                varint(index),
+                varint(len(key)),
+                key,
+                NULL if value is None else varint(len(value)),
+                value or b"",
+                headers,
+            )
+        )
+        parts += (varint(len(body)), body)
+    count = len(records)
+    parts[0] = _BODY.pack(
+        0, count - 1, first_ms, latest_ms, producer_id, producer_epoch, first_sequence, count
+    )
+    body = b"".join(parts)
+    length = len(body) + _HEAD.size - _LENGTH_STARTS
+    return _HEAD.pack(0, length, NO_LEADER_EPOCH, MAGIC, crc32c.crc32c(body)) + body
