@@ -41,10 +41,11 @@ class Claims(BaseModel):
 class Grant:
     """What a verified token allows: one tenant, until `expires` (s since 1970)."""
 
-    __slots__ = ("expires", "tenant")
+    __slots__ = ("expires", "header", "tenant")
 
-    def __init__(self, tenant: bytes, expires: float) -> None:
+    def __init__(self, tenant: str, expires: float) -> None:
         self.tenant = tenant
+        self.header = tenant.encode()
         self.expires = expires
 
 
@@ -56,6 +57,17 @@ class Verifier:
         self._keys = keys
         self._grants: dict[bytes, Grant] = {}
 
+    def known(self, headers: dict[bytes, bytes]) -> str | None:
+        """The tenant of a token that was verified a moment ago; None: ask `tenant`."""
+        grant = self._grants.get(headers.get(b"authorization", b""))
+        if (
+            grant is not None
+            and grant.expires > time.time()
+            and headers.get(b"x-twc-tenant") == grant.header
+        ):
+            return grant.tenant
+        return None
+
     async def tenant(self, headers: dict[bytes, bytes]) -> str:
         """The tenant that the request may act for.
 
@@ -66,9 +78,9 @@ class Verifier:
         if grant is None or grant.expires <= time.time():
             grant = await self._verify(authorization)
         claimed = headers.get(b"x-twc-tenant")
-        if claimed != grant.tenant:
+        if claimed != grant.header:
             raise _tenant_problem(claimed)
-        return claimed.decode()
+        return grant.tenant
 
     async def _verify(self, authorization: bytes) -> Grant:
         token = bearer_token(authorization)
@@ -129,7 +141,7 @@ class Verifier:
         tenant = (claims.model_extra or {}).get(access.tenant_claim)
         if not isinstance(tenant, str) or not is_tenant(tenant):
             raise Problem(403, f"The token's claim {access.tenant_claim} names no tenant.")
-        return Grant(tenant.encode(), min(claims.exp + access.leeway_s, now + REMEMBER_S))
+        return Grant(tenant, min(claims.exp + access.leeway_s, now + REMEMBER_S))
 
     def _remember(self, authorization: bytes, grant: Grant) -> None:
         if len(self._grants) >= REMEMBERED_MAX:

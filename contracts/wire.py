@@ -32,7 +32,7 @@ def encode(tenant: str, event: EventJson, received_ms: int, value: bytes) -> Rec
             _ID,
             cast("str", event.id).encode(),
             _TIME,
-            b"%b.%03dZ" % (_second(received_ms // 1000), received_ms % 1000),
+            _time(received_ms),
             encode_header("ce_subject", entity_id),
         )
     )
@@ -58,8 +58,10 @@ _TIME = encode_header("ce_time", bytes(24))[:-24]
 
 
 @lru_cache(maxsize=8)
-def _second(seconds: int) -> bytes:
-    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds)).encode()
+def _time(received_ms: int) -> bytes:
+    """RFC 3339 in UTC with milliseconds."""
+    seconds, ms = divmod(received_ms, 1000)
+    return b"%b.%03dZ" % (strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds)).encode(), ms)
 
 
 def partition_of(key: bytes, partitions: int) -> int:

@@ -47,8 +47,7 @@ class EventLog:
         lanes = self._lanes.get(topic)
         if not lanes:
             raise Unaccepted("there is no connection to Kafka")
-        lane = lanes[partition_of(record.key, len(lanes))]
-        return lane.append((record,), record.size_bytes)
+        return lanes[partition_of(record.key, len(lanes))].append((record,), record.size_bytes)
 
     async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
         """Append `records`; when all are settled, what each failed with, None for durable ones."""
@@ -108,7 +107,7 @@ class EventLog:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 while not all(lane.idle for lanes in self._lanes.values() for lane in lanes):
-                    await asyncio.sleep(self._limits.tick_s)
+                    await asyncio.sleep(self._limits.linger_s)
 
 
 def _appended(lane: Lane, records: Sequence[Record]) -> asyncio.Future[int]:

@@ -29,13 +29,13 @@ class Unaccepted(Exception):
 class LaneLimits(NamedTuple):
     """`waiting_bytes` bounds what waits in one lane, `ack_s` how long anything waits for Kafka.
 
-    Batches are cut on ticks of a clock that all lanes share, `tick_s` apart, so that one produce
-    request carries them all: its cost is fixed, whatever it carries.
+    Batches of all lanes are cut together, `linger_s` after the first of them has work, so that one
+    produce request carries them all: its cost is fixed, whatever it carries.
     """
 
     waiting_bytes: int
     ack_s: float
-    tick_s: float = 0.004
+    linger_s: float = 0.001
 
 
 class Batch(NamedTuple):

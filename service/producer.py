@@ -1,4 +1,4 @@
-"""An idempotent producer over aiokafka's client: on every tick one Produce request per broker.
+"""An idempotent producer over aiokafka's client: after each linger one Produce request per broker.
 
 It carries the batches of all lanes that the broker leads. A partition that could not be written is
 tried again with the same bytes; an error after which sequence numbers are no longer certain ends
@@ -39,7 +39,6 @@ class Producer:
         self._client = client
         self._limits = limits
         self._wake = asyncio.Event()
-        self._cut_s = 0.0
         self._producer_id, self._epoch = -1, -1
         self.lanes: dict[str, list[Lane]] = {}
 
@@ -82,7 +81,7 @@ class Producer:
             while True:
                 await self._wake.wait()  # no deadline: idle lanes wait for their next record
                 self._wake.clear()
-                await self._next_tick()
+                await asyncio.sleep(self._limits.linger_s)
                 for node, led in self._by_leader([lane for lane in lanes if lane.due()]).items():
                     requests.create_task(self._send(node, led))
 
@@ -92,14 +91,6 @@ class Producer:
             for lane in lanes:
                 lane.fail("the producer was closed")
         await self._client.close()
-
-    async def _next_tick(self) -> None:
-        """Wait for the tick after the last one used; after an idle one there is no wait."""
-        loop, tick_s = asyncio.get_running_loop(), self._limits.tick_s
-        due_s = (self._cut_s // tick_s + 1) * tick_s
-        if (pause_s := due_s - loop.time()) > 0:
-            await asyncio.sleep(pause_s)
-        self._cut_s = loop.time()
 
     def _by_leader(self, lanes: list[Lane]) -> dict[int, list[Lane]]:
         led = defaultdict(list)
