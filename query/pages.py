@@ -1,0 +1,226 @@
+"""A page of a search, newest first, at a bounded cost.
+
+The range is read in windows that begin at its end and grow, so that a page of recent events never
+reads old ones. ClickHouse refuses a window with too many rows and stops a slow one; what was found
+until then is a page too. Few searches run at once, so that they leave room for GET by id.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from contracts.criteria import Criteria
+from contracts.ids import made_at_ms
+from contracts.search import (
+    TOO_MANY_ROWS,
+    TOO_SLOW,
+    Position,
+    read_limits,
+    read_positions,
+    select_first_receipts,
+    select_positions,
+)
+from contracts.table import read_events, select_events
+from query.cursor import Rest
+from service.clickhouse import ClickHouseFailed
+
+FIRST_WINDOW_MS = 2 * 60 * 1000
+GROWTH = 16
+ROWS_MIN = 50
+"""Rows that a query asks for at least: repeats are left out, and must not make it a query each."""
+LOOKUP_IDS_MAX = 50
+"""Events that are fetched at once: they may have a megabyte each."""
+PAGE_BYTES = 8_000_000
+"""A page ends with the event that reaches this size."""
+GRACE_S = 1.0
+"""After its deadline a query that ClickHouse has not stopped is given up."""
+
+
+class Select(Protocol):
+    """Runs one query with parameters and settings, returns the raw answer. Raises `ClickHouseFailed`."""
+
+    def __call__(
+        self, sql: str, parameters: dict[str, Any] | None, settings: dict[str, Any]
+    ) -> Awaitable[bytes]:
+        """The answer's bytes in the format that the query names."""
+
+
+class TooManySearches(Exception):
+    """More searches wait than may, or one waited until its deadline."""
+
+
+class Stopped(Exception):
+    """ClickHouse stopped a window that ends at `position` before it had found anything."""
+
+    def __init__(self, position: Position) -> None:
+        super().__init__()
+        self.position = position
+
+
+class TooBroad(Stopped):
+    """It would have read too many rows."""
+
+
+class TooSlow(Stopped):
+    """It took too long."""
+
+
+class Page(NamedTuple):
+    """Representations, newest first, and what remains of the search; None when nothing does."""
+
+    events: list[bytes]
+    rest: Rest | None
+
+
+class Limits(NamedTuple):
+    """Of one search: rows that a query may read, seconds for all of them, threads of each query."""
+
+    rows_max: int
+    timeout_s: float
+    threads: int
+
+
+class Pages:
+    """Finds pages, `queries_max` at once while at most `waiting_max` wait."""
+
+    def __init__(
+        self, select: Select, database: str, limits: Limits, *, queries_max: int, waiting_max: int
+    ) -> None:
+        self._select = select
+        self._database = database
+        self._limits = limits
+        self._slots = asyncio.Semaphore(queries_max)
+        self._waiting = 0
+        self._waiting_max = waiting_max
+
+    async def find(self, tenant: str, criteria: Criteria, rest: Rest, count: int) -> Page:
+        """The next page of at most `count` events.
+
+        Raises `TooManySearches`, `TooBroad`, `TooSlow` and `ClickHouseFailed`.
+        """
+        async with self._slot():
+            scan = _Scan(self._select, self._database, self._limits, tenant, criteria)
+            try:
+                async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
+                    return await _fill(scan.newest_first(rest, count), rest, count)
+            except TimeoutError:
+                raise TooSlow(rest.position) from None
+
+    @contextlib.asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        if self._waiting >= self._waiting_max:
+            raise TooManySearches(f"{self._waiting:,} searches wait already")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._limits.timeout_s):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise TooManySearches("no search ended in time") from None
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+
+async def _fill(
+    found: AsyncGenerator[tuple[Position, bytes], None], rest: Rest, count: int
+) -> Page:
+    events: list[bytes] = []
+    size = 0
+    try:
+        async with contextlib.aclosing(found):
+            async for position, representation in found:
+                events.append(representation)
+                size += len(representation)
+                if len(events) == count or size >= PAGE_BYTES:
+                    return Page(events, Rest(rest.from_ms, position))
+    except Stopped as stopped:
+        if not events:
+            raise
+        return Page(events, Rest(rest.from_ms, stopped.position))
+    return Page(events, None)
+
+
+class _Scan:
+    """The matching events of one search."""
+
+    def __init__(
+        self, select: Select, database: str, limits: Limits, tenant: str, criteria: Criteria
+    ) -> None:
+        self._run = select
+        self._database = database
+        self._limits = limits
+        self._tenant = tenant
+        self._criteria = criteria
+        self._deadline_s = time.monotonic() + limits.timeout_s
+
+    async def newest_first(
+        self, rest: Rest, count: int
+    ) -> AsyncGenerator[tuple[Position, bytes], None]:
+        """Every event of `rest` with its position; raises `Stopped` where ClickHouse stopped it."""
+        rows, window_ms = max(count, ROWS_MIN), FIRST_WINDOW_MS
+        end, position = Position(rest.from_ms), rest.position
+        while position > end:
+            from_ms = max(rest.from_ms, position.received_ms - window_ms)
+            query = select_positions(
+                self._database, self._tenant, self._criteria, from_ms, position, rows
+            )
+            found = read_positions(await self._select(position, *query, self._limits.rows_max))
+            firsts = await self._first_receipts(position, list(dict.fromkeys(found)))
+            for some in _slices(firsts, min(count, LOOKUP_IDS_MAX)):
+                for each, representation in await self._lookup(position, some):
+                    yield each, representation
+                    position = each
+            if len(found) == rows:
+                position = found[-1]
+            else:
+                position, window_ms = Position(from_ms), window_ms * GROWTH
+
+    async def _first_receipts(self, at: Position, found: list[Position]) -> list[Position]:
+        """`found` without repeats: only an id derived from an Idempotency-Key comes at two times."""
+        derived = [each.event_id for each in found if made_at_ms(each.event_id) is None]
+        if not derived:
+            return found
+        query = select_first_receipts(self._database, self._tenant, derived)
+        first = set(read_positions(await self._select(at, query)))
+        return [each for each in found if made_at_ms(each.event_id) is not None or each in first]
+
+    async def _lookup(
+        self, at: Position, positions: list[Position]
+    ) -> list[tuple[Position, bytes]]:
+        """The events there, as GET answers them."""
+        keys = [(self._tenant, each.event_id) for each in positions]
+        found = read_events(await self._select(at, select_events(self._database, keys)))
+        shown = [(each, found.get((self._tenant, str(each.event_id)))) for each in positions]
+        return [(each, event) for each, event in shown if event is not None]
+
+    async def _select(
+        self, at: Position, sql: str, parameters: dict[str, Any] | None = None, rows_max: int = 0
+    ) -> bytes:
+        """Run a query that must end by the deadline; one that names its ids needs no `rows_max`."""
+        seconds = self._deadline_s - time.monotonic()
+        if seconds <= 0.001:  # 0 would mean no limit to ClickHouse
+            raise TooSlow(at)
+        settings = read_limits(rows_max, seconds, self._limits.threads)
+        try:
+            return await self._run(sql, parameters, settings)
+        except ClickHouseFailed as error:
+            if error.code in TOO_MANY_ROWS:
+                raise TooBroad(at) from error
+            if error.code in TOO_SLOW:
+                raise TooSlow(at) from error
+            raise
+
+
+Value = TypeVar("Value")
+
+
+def _slices(values: list[Value], size: int) -> Iterator[list[Value]]:
+    each = iter(values)
+    while some := list(itertools.islice(each, size)):
+        yield some
