@@ -1,8 +1,8 @@
 """SQL of searches in the table of events: positions of matching rows, newest first.
 
 Rows are found in two steps. The first reads only the columns that the criteria name and gives
-positions, the second is the lookup by id, so that a search shows what GET shows. Between them a
-repeat of an event is told from its first receipt: the repeat may lie in another page or month.
+positions, the second is the lookup by id, so that a search shows what GET shows. It also tells a
+repeat of an event from its first receipt: the repeat may lie in another page or month.
 Every value is bound as a parameter of ClickHouse's HTTP interface, never written into the SQL.
 """
 
@@ -10,7 +10,11 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from pydantic import Field
+
 from contracts.criteria import Criteria
+from contracts.events import represent
+from contracts.table import SELECT_EVENT, StoredEvent
 
 TOO_MANY_ROWS = (158, 307)
 """ClickHouse's error codes when a query would read more than its settings allow."""
@@ -30,13 +34,10 @@ LIMIT {{count:UInt32}}
 FORMAT TabSeparated
 """
 
-SELECT_FIRST_RECEIPTS = """
-SELECT toUnixTimestamp64Milli(argMax(received_at, precedence)), id
-FROM {database}.events
-WHERE (tenant, id) IN ({keys})
-GROUP BY id
-FORMAT TabSeparated
-"""
+SELECT_FOUND = SELECT_EVENT.replace(
+    "SELECT ", "SELECT toUnixTimestamp64Milli(received_at) AS received_ms, ", 1
+)
+"""The lookup by id, which also tells when the event was received first."""
 
 TEXT = "positionCaseInsensitiveUTF8(ifNull({column}, ''), {{q:String}}) > 0"
 CONDITIONS = {
@@ -81,16 +82,30 @@ def select_positions(
     return SELECT_POSITIONS.format(database=database, conditions=joined), parameters
 
 
-def select_first_receipts(database: str, tenant: str, ids: Iterable[uuid.UUID]) -> str:
-    """The query for when each of `ids` was first received; `tenant` must have passed `is_tenant`."""
-    keys = ", ".join(f"('{tenant}', '{event_id}')" for event_id in ids)
-    return SELECT_FIRST_RECEIPTS.format(database=database, keys=keys)
-
-
 def read_positions(lines: bytes) -> list[Position]:
-    """The answer to either query."""
+    """The answer to `select_positions`; a row that was written twice comes twice."""
     fields = (line.split("\t") for line in lines.decode("ascii").splitlines())
     return [Position(int(received_ms), uuid.UUID(event_id)) for received_ms, event_id in fields]
+
+
+def select_found(database: str, tenant: str, ids: Iterable[uuid.UUID]) -> str:
+    """The query for the events with these ids; `tenant` must have passed `is_tenant`."""
+    keys = ", ".join(f"('{tenant}', '{event_id}')" for event_id in ids)
+    return SELECT_FOUND.format(database=database, keys=keys)
+
+
+class FoundEvent(StoredEvent):
+    """One line of the answer to `select_found`."""
+
+    received_ms: int = Field(strict=False)  # ClickHouse may quote integers of 64 bits
+
+
+def read_found(lines: bytes) -> dict[Position, bytes]:
+    """The answer to `select_found` as representations by the position of their first receipt."""
+    found = (FoundEvent.model_validate_json(line) for line in lines.splitlines())
+    return {
+        Position(each.received_ms, uuid.UUID(each.id)): represent(each, each.id) for each in found
+    }
 
 
 def read_limits(rows_max: int, seconds: float, threads: int) -> dict[str, Any]:

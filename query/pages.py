@@ -13,21 +13,20 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from contracts.criteria import Criteria
-from contracts.ids import made_at_ms
 from contracts.search import (
     TOO_MANY_ROWS,
     TOO_SLOW,
     Position,
+    read_found,
     read_limits,
     read_positions,
-    select_first_receipts,
+    select_found,
     select_positions,
 )
-from contracts.table import read_events, select_events
 from query.cursor import Rest
 from service.clickhouse import ClickHouseFailed
 
-FIRST_WINDOW_MS = 2 * 60 * 1000
+FIRST_WINDOW_MS = 4 * 60 * 1000
 GROWTH = 16
 ROWS_MIN = 50
 """Rows that a query asks for at least: repeats are left out, and must not make it a query each."""
@@ -171,8 +170,7 @@ class _Scan:
                 self._database, self._tenant, self._criteria, from_ms, position, rows
             )
             found = read_positions(await self._select(position, *query, self._limits.rows_max))
-            firsts = await self._first_receipts(position, list(dict.fromkeys(found)))
-            for some in _slices(firsts, min(count, LOOKUP_IDS_MAX)):
+            for some in _slices(list(dict.fromkeys(found)), min(count, LOOKUP_IDS_MAX)):
                 for each, representation in await self._lookup(position, some):
                     yield each, representation
                     position = each
@@ -181,23 +179,13 @@ class _Scan:
             else:
                 position, window_ms = Position(from_ms), window_ms * GROWTH
 
-    async def _first_receipts(self, at: Position, found: list[Position]) -> list[Position]:
-        """`found` without repeats: only an id derived from an Idempotency-Key comes at two times."""
-        derived = [each.event_id for each in found if made_at_ms(each.event_id) is None]
-        if not derived:
-            return found
-        query = select_first_receipts(self._database, self._tenant, derived)
-        first = set(read_positions(await self._select(at, query)))
-        return [each for each in found if made_at_ms(each.event_id) is not None or each in first]
-
     async def _lookup(
         self, at: Position, positions: list[Position]
     ) -> list[tuple[Position, bytes]]:
-        """The events there, as GET answers them."""
-        keys = [(self._tenant, each.event_id) for each in positions]
-        found = read_events(await self._select(at, select_events(self._database, keys)))
-        shown = [(each, found.get((self._tenant, str(each.event_id)))) for each in positions]
-        return [(each, event) for each, event in shown if event is not None]
+        """The events there as GET answers them, without repeats: those have another first receipt."""
+        query = select_found(self._database, self._tenant, (each.event_id for each in positions))
+        found = read_found(await self._select(at, query))
+        return [(each, found[each]) for each in positions if each in found]
 
     async def _select(
         self, at: Position, sql: str, parameters: dict[str, Any] | None = None, rows_max: int = 0

@@ -48,8 +48,11 @@ class SearchEvents:
             page = await self._pages.find(tenant, search, rest, search.limit)
         except TooBroad as stopped:
             raise _too_broad(stopped) from None
-        except TooSlow:
-            raise unavailable(f"The search took too long. {NARROWER}, or try again.") from None
+        except TooSlow as stopped:
+            raise unavailable(
+                f"The search took too long; nothing matches from {_shown(stopped.position)} on."
+                f" {NARROWER}, or try again."
+            ) from None
         except (TooManySearches, ClickHouseFailed) as error:
             log.warning("search failed: %s", error)
             raise unavailable("Events cannot be searched at the moment. Try again.") from None
@@ -75,14 +78,18 @@ class SearchEvents:
 
 def _too_broad(stopped: TooBroad) -> Problem:
     """400 that says how far the search came, so that it can be continued."""
-    until = datetime.fromtimestamp(stopped.position.received_ms / 1000, UTC)
-    shown = until.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     detail = (
         "the range holds more events than one search may read before it finds one;"
-        f" nothing matches from {shown} on"
+        f" nothing matches from {_shown(stopped.position)} on"
     )
     return Problem(
         400,
         f"The search is too broad. {NARROWER}.",
         errors=[{"pointer": "/from", "detail": detail}],
     )
+
+
+def _shown(position: Position) -> str:
+    """The position's time as RFC 3339."""
+    time_ = datetime.fromtimestamp(position.received_ms / 1000, UTC)
+    return time_.isoformat(timespec="milliseconds").replace("+00:00", "Z")
