@@ -103,6 +103,7 @@ FILTERS: dict[str, tuple[dict[str, str], list[int]]] = {
     "an attribute": ({"key_attributes.a.b'c": "x y+z"}, [3]),
     "an attribute with another value": ({"key_attributes.n": "2"}, []),
     "an attribute that nobody has": ({"key_attributes.m": "1"}, []),
+    "an attribute of the longest text": ({"key_attributes.n": "'\\" * 512}, []),
     "two attributes": ({"key_attributes.n": "1", "key_attributes.a.b'c": "x y+z"}, [3]),
     "text of a fault and a payload": ({"q": "TimeOut"}, [4, 5]),
     "text that is no pattern": ({"q": "100%"}, [4]),
