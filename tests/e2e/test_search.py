@@ -14,7 +14,7 @@ import pytest
 from local.stack import Ports, environment
 from tests.builders import a_payload, an_event
 from tests.processes import free_port, running_module
-from tests.stack import Stack, eventually
+from tests.stack import Stack, events, eventually
 
 PATH = "/api/v1/events"
 
@@ -191,6 +191,32 @@ def test_a_walk_over_all_pages_shows_every_event_once_while_new_ones_arrive(
     ids = [event["id"] for event in found if event["entity_id"] != "later"]
     first_posts = [answer.json()["id"] for answer in keyed[:3]]
     assert ids == [*reversed(first_posts), *sorted(accepted, reverse=True)]
+
+
+def test_events_find_prints_what_it_finds_and_says_what_is_wrong(
+    stack: Stack, searched: tuple[httpx.Client, list[dict[str, Any]]]
+) -> None:
+    client, posted = searched
+    tenant = ("--tenant", "searcher")
+    found = events("find", "q=TIMEOUT", "event_type=FAULT", *tenant, home=stack.home)
+    assert found.stdout == client.get(f"{PATH}/{posted[4]['id']}").text + "\n"
+    two = events("find", "--limit", "2", *tenant, home=stack.home)
+    assert [json.loads(line) for line in two.stdout.splitlines()] == [posted[5], posted[4]]
+    wrong = events("find", "colour=red", *tenant, home=stack.home)
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "No events: 400 1 parameter cannot be used. /colour is not" in wrong.stderr
+
+
+def test_events_find_follows_the_pages(stack: Stack, tenant: str) -> None:
+    body = "\n".join(json.dumps(an_event(entity_id=str(number))) for number in range(250))
+    with stack.client(tenant) as client:
+        headers = {"Content-Type": "application/x-ndjson"}
+        assert client.post(f"{PATH}:batch", content=body, headers=headers).status_code == 201
+    eventually(lambda: stack.counts(tenant)[1], until=lambda count: count == 250)
+    for limit in ("230", "1000"):
+        found = events("find", "--limit", limit, "--tenant", tenant, home=stack.home)
+        ids = [json.loads(line)["id"] for line in found.stdout.splitlines()]
+        assert len(ids) == len(set(ids)) == min(int(limit), 250)
 
 
 def test_nobody_finds_the_events_of_another_tenant(
