@@ -116,4 +116,5 @@ def read_limits(rows_max: int, seconds: float, threads: int) -> dict[str, Any]:
         "max_execution_time": round(seconds, 3),
         "timeout_overflow_mode": "throw",
         "max_threads": threads,
+        "wait_end_of_query": 1,  # an error is a status, never text after the first rows
     }

@@ -9,7 +9,8 @@ from contracts.access import Verifier
 from contracts.keys import SigningKeys
 from query import events, search
 from query.events import GetEvent
-from query.pages import Limits, Pages
+from query.pages import Pages
+from query.scan import Limits
 from query.search import SearchEvents
 from query.settings import QuerySettings
 from query.store import EventStore

@@ -15,7 +15,8 @@ from contracts.problems import Problem, unavailable
 from contracts.search import Position
 from query.criteria import next_query, parse_search, read_pairs
 from query.cursor import Rest, decode, encode
-from query.pages import Pages, TooBroad, TooManySearches, TooSlow
+from query.pages import Pages, TooManySearches
+from query.scan import TooBroad, TooSlow
 from service.clickhouse import ClickHouseFailed
 from service.http import Receive, Scope, Send, respond, single_headers
 
