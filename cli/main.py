@@ -12,7 +12,7 @@ app = typer.Typer(
 )
 
 STACK = (stack.up, stack.status, stack.down, stack.reset, stack.install, settings.settings)
-EVENTS = (post.post, read.get, read.sql, read.tail, read.token)
+EVENTS = (post.post, read.get, read.find, read.sql, read.tail, read.token)
 
 for command in (*STACK, *EVENTS):
     app.command()(command)

@@ -1,6 +1,7 @@
-"""`events token|get|sql|tail`: get in, find one event, query them all, watch the log."""
+"""`events token|get|find|sql|tail`: get in, find one event or some, query them all, watch the log."""
 
 import asyncio
+import json
 import sys
 from typing import Annotated
 
@@ -57,6 +58,42 @@ def get(
     if answer.status_code != httpx.codes.OK:
         fail(f"No event: {why(answer)}")
     show_json(answer.text)
+
+
+def find(
+    criteria: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Parameters of the search.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Stop after this many events.")] = 50,
+    tenant: TenantOption = TENANT,
+    home: HomeOption = HOME,
+    port_base: PortBaseOption = PORT_BASE,
+) -> None:
+    """Print events that meet all criteria, newest first, one JSON text a line.
+
+    \b
+    events find event_type=FAULT q=timeout from=2026-01-31T12:00:00Z
+    events find key_attributes.correlationId=4711 --limit 1000 | jq .entity_id
+    """
+    import httpx
+
+    where = endpoints(home, port_base)
+    pairs = [(name, value) for name, _, value in (each.partition("=") for each in criteria or ())]
+    url = f"{where.api}/api/v1/events?{httpx.QueryParams([*pairs, ('limit', min(limit, 200))])}"
+    try:
+        with httpx.Client(headers=where.headers(tenant), timeout=TIMEOUT_S) as client:
+            while limit > 0:
+                answer = client.get(url)
+                if answer.status_code != httpx.codes.OK:
+                    fail(f"No events: {why(answer)}")
+                for event in answer.json()["events"][:limit]:
+                    typer.echo(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+                    limit -= 1
+                if "next" not in answer.links:
+                    break
+                url = str(answer.url.join(answer.links["next"]["url"]))
+    except httpx.TransportError as error:
+        unreachable(where.api, error)
 
 
 def sql(

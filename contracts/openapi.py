@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from contracts.criteria import EventPage, query_parameters
 from contracts.events import Event, EventDraft
 from contracts.ids import IDEMPOTENCY_KEY_BYTES_MAX
 from contracts.problems import CONTENT_TYPE, TITLES
@@ -62,7 +63,7 @@ class SubscriptionList(BaseModel):
 def openapi() -> dict[str, Any]:
     """The document, members in a stable order."""
     models = (
-        *(EventDraft, Event, BatchAnswer, ProblemDocument),
+        *(EventDraft, Event, EventPage, BatchAnswer, ProblemDocument),
         *(SubscriptionDraft, Subscription, SubscriptionList),
     )
     _, schemas = models_json_schema(
@@ -73,7 +74,7 @@ def openapi() -> dict[str, Any]:
         "info": {
             "title": "Events API",
             "version": VERSION,
-            "description": "Post events, find them by id, subscribe queues to them.",
+            "description": "Post events, find and search them, subscribe queues to them.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "http://127.0.0.1:8800", "description": "the local stack"}],
@@ -99,9 +100,11 @@ def _event_paths() -> dict[str, Any]:
         headers=("Location",),
     )
     post["parameters"].append({"$ref": "#/components/parameters/IdempotencyKey"})
+    search = _operation("searchEvents", "Search events", 200, "EventPage", headers=("Link",))
+    search["parameters"] += query_parameters()
     get = _operation("getEvent", "Find an event by its id", 200, "Event", also=(404,))
     return {
-        "/api/v1/events": {"post": post},
+        "/api/v1/events": {"get": search, "post": post},
         "/api/v1/events:batch": {"post": _batch()},
         "/api/v1/events/{eventId}": {"parameters": [_id_parameter("eventId")], "get": get},
     }

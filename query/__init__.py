@@ -1,1 +1,1 @@
-"""HTTP in, ClickHouse out: events found by id."""
+"""HTTP in, ClickHouse out: events found by id, and by what they are about."""

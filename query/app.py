@@ -7,8 +7,11 @@ from starlette.types import ASGIApp
 
 from contracts.access import Verifier
 from contracts.keys import SigningKeys
-from query import events
+from query import events, search
 from query.events import GetEvent
+from query.pages import Pages
+from query.scan import Limits
+from query.search import SearchEvents
 from query.settings import QuerySettings
 from query.store import EventStore
 from service.app import asgi_app
@@ -29,12 +32,24 @@ class Reader:
             queries_max=settings.lookup_queries_max,
             waiting_max=settings.lookup_waiting_max,
         )
+        self.pages = Pages(
+            self.clickhouse.select,
+            settings.clickhouse.database,
+            Limits(settings.search_rows_max, settings.search_timeout_s, settings.search_threads),
+            queries_max=settings.search_queries_max,
+            waiting_max=settings.search_waiting_max,
+        )
         self._settings = settings
 
     def resources(self) -> Resources:
         """Handlers by path and method."""
         waits = self._settings.recent_s, self._settings.visible_timeout_s
-        return {events.PATH: {"GET": GetEvent(self.verifier, self.store, *waits)}}
+        return {
+            events.PATH: {"GET": GetEvent(self.verifier, self.store, *waits)},
+            search.PATH: {
+                "GET": SearchEvents(self.verifier, self.pages, self._settings.search_days)
+            },
+        }
 
     async def waiting_for(self) -> list[str]:
         """What keeps the service from being ready."""

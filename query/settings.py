@@ -33,3 +33,21 @@ class QuerySettings(BaseSettings):
     lookup_waiting_max: int = Field(
         10_000, ge=1, description="GETs that may wait; more are answered 503."
     )
+    search_days: float = Field(
+        7, gt=0, le=3650, description="Days that a search without `from` goes back."
+    )
+    search_rows_max: int = Field(
+        10_000_000, ge=1000, description="Rows that a query of a search may read; then 400."
+    )
+    search_timeout_s: float = Field(
+        5, gt=0, description="Deadline of one page of a search, and of its wait before; then 503."
+    )
+    search_threads: int = Field(
+        2, ge=1, le=64, description="Threads of ClickHouse that one search uses."
+    )
+    search_queries_max: int = Field(
+        2, ge=1, le=64, description="Searches that run in ClickHouse at once."
+    )
+    search_waiting_max: int = Field(
+        100, ge=1, description="Searches that may wait; more are answered 503."
+    )

@@ -33,9 +33,17 @@ class ClickHouse:
         self._client: AsyncClient | None = None
         self._connecting = asyncio.Lock()
 
-    async def select(self, sql: str) -> bytes:
-        """The raw answer, in the format that `sql` names. Raises `ClickHouseFailed`."""
-        answer: bytes = await self._run("raw_query", sql)
+    async def select(
+        self,
+        sql: str,
+        parameters: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> bytes:
+        """The raw answer, in the format that `sql` names. Raises `ClickHouseFailed`.
+
+        `parameters` are the values of `{name:Type}` in `sql`: sent beside it, never written into it.
+        """
+        answer: bytes = await self._run("raw_query", sql, parameters, settings)
         return answer
 
     async def execute(self, sql: str) -> None:

@@ -49,9 +49,11 @@ def is_ready(address: str) -> bool:
 
 
 @contextlib.contextmanager
-def running_module(module: str, *arguments: str, ready: str) -> Iterator[subprocess.Popen[bytes]]:
+def running_module(
+    module: str, *arguments: str, ready: str, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m module arguments`, from when `ready` (URL or host:port) answers until the end."""
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments])
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment)
 
     def answers() -> bool:
         assert process.poll() is None, f"{module} ended with {process.returncode}"

@@ -1,4 +1,4 @@
-"""`events token|get|sql|tail`: against the issuer, a small API, and the real ClickHouse and Kafka."""
+"""`events token|get|find|sql|tail`: against the issuer, a small API, and the real ClickHouse and Kafka."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ def test_get_of_an_unknown_id_says_so(events: Events, event_id: str) -> None:
     assert "No event: 404 There is no such event." in result.stderr
 
 
-@pytest.mark.parametrize("command", [("get", ID), ("sql", "SELECT 1"), ("tail",)])
+@pytest.mark.parametrize("command", [("get", ID), ("find",), ("sql", "SELECT 1"), ("tail",)])
 def test_a_server_that_is_away_is_named_with_what_to_do(
     events: Events, command: tuple[str, ...]
 ) -> None:

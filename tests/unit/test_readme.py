@@ -43,6 +43,7 @@ def test_the_first_events_journey_runs_as_it_is_written(stack: Stack) -> None:
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     assert "HTTP/1.1 201 Created" in run.stdout
+    assert run.stdout.count('"next":null}') == 1
     assert 'fault:       {"id":"12\\"}' in run.stdout
     received = run.stdout.rsplit("received_at", 1)[-1]
     assert '"event_type":"FAULT"' in received

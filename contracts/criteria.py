@@ -1,0 +1,126 @@
+"""What GET /api/v1/events asks and answers: the models, and the parameters as OpenAPI has them.
+
+All criteria must hold. Texts are compared exactly; only `q` finds parts, in any case.
+"""
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from contracts.events import (
+    AttributeName,
+    EntityId,
+    EntityName,
+    Event,
+    EventSource,
+    EventType,
+    Operation,
+)
+
+QUERY_BYTES_MAX = 4096
+"""Of a query string; the link to the next page repeats it in a header."""
+
+LIMIT_DEFAULT = 50
+LIMIT_MAX = 200
+
+# the years that ClickHouse's DateTime64 holds, less one at either end for the time zones
+YEAR_MIN, YEAR_MAX = 1901, 2298
+RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def instant_ms(text: object) -> int:
+    """An RFC 3339 time as ms since 1970, rounded up: the first millisecond that is not before it."""
+    try:
+        if not isinstance(text, str) or not RFC_3339.fullmatch(text):
+            raise ValueError
+        time = datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise PydanticCustomError(
+            "rfc_3339",
+            "must be a time as in RFC 3339, 2026-01-31T12:00:00Z; write the + of an offset as %2B",
+        ) from None
+    if not YEAR_MIN <= time.year <= YEAR_MAX:
+        raise PydanticCustomError("year", f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
+    whole = time.replace(microsecond=0).astimezone(UTC)
+    return int(whole.timestamp()) * 1000 + math.ceil(time.microsecond / 1000)
+
+
+Instant = Annotated[
+    int,
+    BeforeValidator(instant_ms),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+SearchedAttribute = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+SearchedText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+SearchedName = Annotated[EntityName, StringConstraints(min_length=1)]
+
+
+class Criteria(BaseModel):
+    """Which events are meant. Times are ms since 1970."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    from_: Instant | None = Field(
+        None, alias="from", description="Received at this time or later (RFC 3339)."
+    )
+    to: Instant | None = Field(None, description="Received before this time (RFC 3339).")
+    event_type: EventType | None = Field(None, description="Of this type.")
+    event_source: EventSource | None = Field(None, description="About this kind of entity.")
+    operation: Operation | None = Field(None, description="While this was done.")
+    entity_id: EntityId | None = Field(None, description="About this entity, exactly.")
+    entity_name: SearchedName | None = Field(None, description="With this entity name, exactly.")
+    key_attributes: Annotated[dict[AttributeName, SearchedAttribute], Field(max_length=5)] = Field(
+        default_factory=dict,
+        description="With these key attributes, exactly: `key_attributes.correlationId=4711`.",
+    )
+    q: SearchedText | None = Field(
+        None, description="With this text in the decoded payload or fault, in any case."
+    )
+
+
+class Search(Criteria):
+    """One request: the criteria, how much, and from where on."""
+
+    limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX, description="Most events of a page.")
+    cursor: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
+        None, description="`next` of the page before, with the same criteria."
+    )
+
+
+class EventPage(BaseModel):
+    """Events, newest first, and the cursor of the page after."""
+
+    events: list[Event] = Field(
+        description="As GET by id answers each. A page may hold fewer than `limit`, even none."
+    )
+    next: str | None = Field(description="`cursor` of the next page; null when there is none.")
+
+
+def query_parameters() -> list[dict[str, Any]]:
+    """The OpenAPI parameter objects of `Search`."""
+    properties: dict[str, dict[str, Any]] = Search.model_json_schema()["properties"]
+    parameters = []
+    for name, schema in properties.items():
+        given = next((each for each in schema.get("anyOf", ()) if "type" in each), schema)
+        kept = {key: given[key] for key in given if key not in ("title", "description", "default")}
+        if "default" in schema and schema["default"] is not None:
+            kept["default"] = schema["default"]
+        if name == "key_attributes":  # exploded, so each property is a parameter of its own
+            kept["propertyNames"] = {"pattern": r"^key_attributes\..{1,256}$"}
+        about = {"name": name, "in": "query", "description": schema["description"]}
+        parameters.append(about | {"schema": kept})
+    return parameters

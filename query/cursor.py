@@ -1,0 +1,63 @@
+"""Cursors: where the next page begins, as one opaque word.
+
+A cursor is a position in its own tenant's events and grants nothing, so it is not signed; its
+checksum tells a cursor that was damaged or belongs to other criteria from one of this search.
+"""
+
+import base64
+import binascii
+import hashlib
+import struct
+import uuid
+from typing import NamedTuple
+
+from contracts.criteria import Criteria
+from contracts.problems import Problem
+from contracts.search import Position
+
+CHECKSUM_BYTES = 10
+LAYOUT = struct.Struct(f">qq16s{CHECKSUM_BYTES}s")
+"""Start of the time range and position in ms since 1970, the position's id, checksum: a multiple of
+three bytes, so that base64 leaves neither padding nor unused bits."""
+
+
+class Rest(NamedTuple):
+    """What of a search is still to come: events before `position`, received at `from_ms` or later."""
+
+    from_ms: int
+    position: Position
+
+
+def encode(rest: Rest, tenant: str, criteria: Criteria) -> str:
+    """The cursor for `rest` of this tenant's search."""
+    known = (rest.from_ms, rest.position.received_ms, rest.position.event_id.bytes)
+    packed = LAYOUT.pack(*known, _checksum(rest, tenant, criteria))
+    return base64.urlsafe_b64encode(packed).decode()
+
+
+def decode(text: str, tenant: str, criteria: Criteria) -> Rest:
+    """What `encode` was given. Raises `Problem` 400 for anything that it did not make for this search."""
+    try:
+        packed = base64.b64decode(text, altchars=b"-_", validate=True)
+        from_ms, received_ms, event_id, checksum = LAYOUT.unpack(packed)
+    except (binascii.Error, struct.error, ValueError):
+        raise _refused(text) from None
+    rest = Rest(from_ms, Position(received_ms, uuid.UUID(bytes=event_id)))
+    if checksum != _checksum(rest, tenant, criteria):
+        raise _refused(text)
+    return rest
+
+
+def _checksum(rest: Rest, tenant: str, criteria: Criteria) -> bytes:
+    fields = criteria.model_dump_json(include=set(Criteria.model_fields))
+    position = rest.position
+    parts = (tenant, rest.from_ms, position.received_ms, position.event_id, fields)
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:CHECKSUM_BYTES]
+
+
+def _refused(text: str) -> Problem:
+    detail = (
+        "is not a cursor of this search; take it from `next` and leave the criteria as they were"
+    )
+    error = {"pointer": "/cursor", "detail": detail, "size": len(text)}
+    return Problem(400, "The cursor cannot be used.", errors=[error])

@@ -1,0 +1,90 @@
+"""Pages of searches: a few run at once, so that they leave room for GET by id, and each ends in time."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import NamedTuple
+
+from contracts.criteria import Criteria
+from contracts.search import Position
+from query.cursor import Rest
+from query.scan import Limits, Scan, Select, Stopped, TooSlow
+
+PAGE_BYTES = 8_000_000
+"""A page ends with the event that reaches this size."""
+GRACE_S = 1.0
+"""After its deadline a query that ClickHouse has not stopped is given up."""
+
+
+class TooManySearches(Exception):
+    """More searches wait than may, or one waited until its deadline."""
+
+
+class Page(NamedTuple):
+    """Representations, newest first, and what remains of the search; None when nothing does."""
+
+    events: list[bytes]
+    rest: Rest | None
+
+
+class Pages:
+    """Finds pages, `queries_max` at once while at most `waiting_max` wait."""
+
+    def __init__(
+        self, select: Select, database: str, limits: Limits, *, queries_max: int, waiting_max: int
+    ) -> None:
+        self._select = select
+        self._database = database
+        self._limits = limits
+        self._slots = asyncio.Semaphore(queries_max)
+        self._waiting = 0
+        self._waiting_max = waiting_max
+
+    async def find(self, tenant: str, criteria: Criteria, rest: Rest, count: int) -> Page:
+        """The next page of at most `count` events.
+
+        Raises `TooManySearches`, `TooBroad`, `TooSlow` and `ClickHouseFailed`.
+        """
+        async with self._slot():
+            scan = Scan(self._select, self._database, self._limits, tenant, criteria)
+            try:
+                async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
+                    return await _fill(scan.newest_first(rest, count), rest, count)
+            except TimeoutError:
+                raise TooSlow(rest.position) from None
+
+    @contextlib.asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        if self._waiting >= self._waiting_max:
+            raise TooManySearches(f"{self._waiting:,} searches wait already")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._limits.timeout_s):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise TooManySearches("no search ended in time") from None
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+
+async def _fill(
+    found: AsyncGenerator[tuple[Position, bytes], None], rest: Rest, count: int
+) -> Page:
+    events: list[bytes] = []
+    size = 0
+    try:
+        async with contextlib.aclosing(found):
+            async for position, representation in found:
+                events.append(representation)
+                size += len(representation)
+                if len(events) == count or size >= PAGE_BYTES:
+                    return Page(events, Rest(rest.from_ms, position))
+    except Stopped as stopped:
+        if not events:
+            raise
+        return Page(events, Rest(rest.from_ms, stopped.position))
+    return Page(events, None)

@@ -1,0 +1,133 @@
+"""A search's events, newest first, read from ClickHouse at a bounded cost.
+
+The range is read in windows that begin at its end and grow, so that whoever wants recent events
+never reads old ones. ClickHouse refuses a window with too many rows and stops a slow one.
+"""
+
+import itertools
+import time
+from collections.abc import AsyncGenerator, Awaitable, Iterator
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from contracts.criteria import Criteria
+from contracts.search import (
+    TOO_MANY_ROWS,
+    TOO_SLOW,
+    Position,
+    read_found,
+    read_limits,
+    read_positions,
+    select_found,
+    select_positions,
+)
+from query.cursor import Rest
+from service.clickhouse import ClickHouseFailed
+
+FIRST_WINDOW_MS = 4 * 60 * 1000
+GROWTH = 16
+ROWS_MIN = 50
+"""Rows that a query asks for at least: repeats are left out, and must not make it a query each."""
+LOOKUP_IDS_MAX = 50
+"""Events that are fetched at once: they may have a megabyte each."""
+
+
+class Select(Protocol):
+    """Runs one query with parameters and settings, returns the raw answer. Raises `ClickHouseFailed`."""
+
+    def __call__(
+        self, sql: str, parameters: dict[str, Any] | None, settings: dict[str, Any]
+    ) -> Awaitable[bytes]:
+        """The answer's bytes in the format that the query names."""
+
+
+class Stopped(Exception):
+    """ClickHouse stopped the query for what comes before `position`."""
+
+    def __init__(self, position: Position) -> None:
+        super().__init__()
+        self.position = position
+
+
+class TooBroad(Stopped):
+    """It would have read too many rows."""
+
+
+class TooSlow(Stopped):
+    """It took too long."""
+
+
+class Limits(NamedTuple):
+    """Of one search: rows that a query may read, seconds for all of them, threads of each query."""
+
+    rows_max: int
+    timeout_s: float
+    threads: int
+
+
+class Scan:
+    """The matching events of one search."""
+
+    def __init__(
+        self, select: Select, database: str, limits: Limits, tenant: str, criteria: Criteria
+    ) -> None:
+        self._run = select
+        self._database = database
+        self._limits = limits
+        self._tenant = tenant
+        self._criteria = criteria
+        self._deadline_s = time.monotonic() + limits.timeout_s
+
+    async def newest_first(
+        self, rest: Rest, count: int
+    ) -> AsyncGenerator[tuple[Position, bytes], None]:
+        """Every event of `rest` with its position; raises `Stopped` where ClickHouse stopped it."""
+        rows, window_ms = max(count, ROWS_MIN), FIRST_WINDOW_MS
+        end, position = Position(rest.from_ms), rest.position
+        while position > end:
+            from_ms = max(rest.from_ms, position.received_ms - window_ms)
+            query = select_positions(
+                self._database, self._tenant, self._criteria, from_ms, position, rows
+            )
+            found = read_positions(await self._select(position, *query, self._limits.rows_max))
+            for some in _slices(list(dict.fromkeys(found)), min(count, LOOKUP_IDS_MAX)):
+                for each, representation in await self._lookup(position, some):
+                    yield each, representation
+                    position = each
+            if len(found) == rows:
+                position = found[-1]
+            else:
+                position, window_ms = Position(from_ms), window_ms * GROWTH
+
+    async def _lookup(
+        self, at: Position, positions: list[Position]
+    ) -> list[tuple[Position, bytes]]:
+        """The events there as GET answers them, without repeats: those have another first receipt."""
+        query = select_found(self._database, self._tenant, (each.event_id for each in positions))
+        found = read_found(await self._select(at, query))
+        return [(each, found[each]) for each in positions if each in found]
+
+    async def _select(
+        self, at: Position, sql: str, parameters: dict[str, Any] | None = None, rows_max: int = 0
+    ) -> bytes:
+        """Run a query that must end by the deadline; one that names its ids needs no `rows_max`."""
+        seconds = self._deadline_s - time.monotonic()
+        if seconds <= 0.001:  # 0 would mean no limit to ClickHouse
+            raise TooSlow(at)
+        settings = read_limits(rows_max, seconds, self._limits.threads)
+        try:
+            return await self._run(sql, parameters, settings)
+        except ClickHouseFailed as error:
+            if error.code in TOO_MANY_ROWS:
+                raise TooBroad(at) from error
+            if error.code in TOO_SLOW:
+                raise TooSlow(at) from error
+            raise
+
+
+Value = TypeVar("Value")
+
+
+def _slices(values: list[Value], size: int) -> Iterator[list[Value]]:
+    each = iter(values)
+    while some := list(itertools.islice(each, size)):
+        yield some
