@@ -9,26 +9,22 @@ import asyncio
 import itertools
 import time
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+import msgspec
 import psutil
 import uvloop
 from rich.console import Console
 from rich.table import Table
 
 from bench import load
-from bench.ingest import bodies
+from bench.fill import fill, retail_events
 from bench.servers import cpu_s, process, servers
 from bench.view import TENANT, materialize
-from contracts.connections import KafkaConnection
-from contracts.events import represent
+from contracts.codec import EventJson
 from contracts.ids import derived_id
-from contracts.parse import parse_event
-from contracts.topics import EVENTS
-from contracts.wire import encode
-from service.eventlog import EventLog
-from service.lane import LaneLimits
 
 DAY_MS = 24 * 60 * 60 * 1000
 PATH = "/api/v1/events"
@@ -47,29 +43,17 @@ SEARCHES: dict[str, dict[str, str | int]] = {
 """Parameters; a number is a time so many days ago."""
 
 
-async def fill(kafka: str, count: int) -> list[str]:
-    """Append `count` events of the last seven days to the log; their ids."""
-    drafts = [parse_event(body) for body in bodies().get("retail", bodies()["800 B"])]
-    log = EventLog(KafkaConnection(bootstrap_servers=kafka), (EVENTS,), LaneLimits(1 << 28, 30))
-    await log.start()
-    while not log.ready:
-        await asyncio.sleep(0.05)
-    ids: list[str] = []
+def of_seven_days(count: int) -> Iterator[tuple[EventJson, int]]:
+    """`count` events of the last seven days: every fifth with a derived id, four of a rare entity."""
     now_ms = time.time_ns() // 1_000_000
-    for number, draft in enumerate(itertools.islice(itertools.cycle(drafts), count)):
+    for number, event in enumerate(retail_events(count)):
         received_ms = now_ms - 7 * DAY_MS * (count - number) // count
-        event_id = str(uuid.UUID(int=received_ms << 80 | 7 << 76 | 2 << 62 | number))
+        event.id = str(uuid.UUID(int=received_ms << 80 | 7 << 76 | 2 << 62 | number))
         if number % 5 == 0:
-            event_id = derived_id(TENANT, b"key-%d" % number)
+            event.id = derived_id(TENANT, b"key-%d" % number)
         if number % (count // 4) == count // 8:
-            draft = draft.model_copy(update={"entity_id": "rare"})
-        record = encode(TENANT, draft, event_id, received_ms, represent(draft, event_id))
-        appended = log.append(EVENTS, record)
-        ids.append(event_id)
-        if len(ids) % 5000 == 0 or len(ids) == count:
-            await appended
-    await log.stop()
-    return ids
+            event = msgspec.structs.replace(event, entity_id="rare")
+        yield event, received_ms
 
 
 def path(parameters: dict[str, str | int]) -> str:
@@ -140,7 +124,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
     arguments = parser.parse_args()
     with servers() as (where, ports, server):
-        ids = uvloop.run(fill(where.kafka, arguments.events))
+        ids = uvloop.run(fill(where.kafka, TENANT, of_seven_days(arguments.events)))
         materialize(where, ports, server, arguments.events)
         headers, port = where.headers(TENANT), ports.base + 7
         with process(["-m", "query"], ports, port, "/readyz") as query:

@@ -6,8 +6,6 @@ from ClickHouse's own binary format, batches of the same size, the better of two
 """
 
 import argparse
-import asyncio
-import itertools
 import subprocess
 import sys
 import tempfile
@@ -21,19 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import load
-from bench.ingest import bodies
+from bench.fill import fill, just_made
 from bench.servers import cpu_s, process, servers
 from cli.endpoints import Endpoints
-from contracts.codec import represent
-from contracts.connections import KafkaConnection
-from contracts.parse import parse_event
 from contracts.table import DDL, INSERT_SETTINGS
-from contracts.topics import EVENTS
-from contracts.wire import encode
-from ingest.events import new_id
 from local.stack import Ports, environment
-from service.eventlog import EventLog
-from service.lane import LaneLimits
 
 TENANT = "bench"
 BATCH_ROWS = 10_000
@@ -41,24 +31,6 @@ COLUMNS = (
     "tenant, id, received_at, event_type, event_source, operation, entity_id, entity_name,"
     " payload_entity_id, key_attributes, payload, fault, kafka_partition, kafka_offset, precedence"
 )
-
-
-async def fill(kafka: str, count: int) -> list[str]:
-    """Append `count` events to the log; their ids."""
-    drafts = [parse_event(body) for body in bodies().get("retail", bodies()["800 B"])]
-    log = EventLog(KafkaConnection(bootstrap_servers=kafka), (EVENTS,), LaneLimits(1 << 28, 30))
-    await log.start()
-    while not log.ready:
-        await asyncio.sleep(0.05)
-    ids: list[str] = []
-    for draft in itertools.islice(itertools.cycle(drafts), count):
-        draft.id, received_ms = new_id(TENANT, None)
-        appended = log.append(EVENTS, encode(TENANT, draft, received_ms, represent(draft)))
-        ids.append(draft.id)
-        if len(ids) % 5000 == 0 or len(ids) == count:
-            await appended
-    await log.stop()
-    return ids
 
 
 def sql(where: Endpoints, query: str) -> bytes:
@@ -149,7 +121,7 @@ def main() -> None:
     count = parser.parse_args().events
     console = Console()
     with servers() as (where, ports, server):
-        ids = uvloop.run(fill(where.kafka, count))
+        ids = uvloop.run(fill(where.kafka, TENANT, just_made(TENANT, count)))
         rate, client_us, server_us = materialize(where, ports, server, count)
         limit_us = raw_insert(where, count)
         table = Table(

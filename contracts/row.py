@@ -11,7 +11,7 @@ from typing import cast
 
 from contracts.codec import EventJson, decode_base64
 
-_HEAD = struct.Struct("<IQqqQQ")  # partition, offset, times in ms, the halves of the id
+_HEAD = struct.Struct("<IQqQQ")  # partition, offset, time in ms, the halves of the id
 NULL = b"\x01"
 GIVEN = b"\x00"
 
@@ -25,9 +25,7 @@ def row(tenant: str, partition: int, offset: int, received_ms: int, event: Event
     payload = event.event_payload
     number = int(cast("str", event.id).replace("-", ""), 16)
     parts = [
-        _HEAD.pack(
-            partition, offset, received_ms, -received_ms, number >> 64, number & 0xFFFFFFFFFFFFFFFF
-        ),
+        _HEAD.pack(partition, offset, received_ms, number >> 64, number & 0xFFFFFFFFFFFFFFFF),
         _name(tenant),
         _name(event.event_type),
         _name(event.event_source),

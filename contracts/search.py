@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from pydantic import Field
+import msgspec
 
+from contracts.codec import represent
 from contracts.criteria import Criteria
-from contracts.events import represent
 from contracts.table import SELECT_EVENT, StoredEvent
 
 TOO_MANY_ROWS = (158, 307)
@@ -97,14 +97,18 @@ def select_found(database: str, tenant: str, ids: Iterable[uuid.UUID]) -> str:
 class FoundEvent(StoredEvent):
     """One line of the answer to `select_found`."""
 
-    received_ms: int = Field(strict=False)  # ClickHouse may quote integers of 64 bits
+    received_ms: int | str  # ClickHouse may quote integers of 64 bits
+
+
+_found = msgspec.json.Decoder(FoundEvent)
 
 
 def read_found(lines: bytes) -> dict[Position, bytes]:
     """The answer to `select_found` as representations by the position of their first receipt."""
-    found = (FoundEvent.model_validate_json(line) for line in lines.splitlines())
+    found = (_found.decode(line) for line in lines.splitlines())
     return {
-        Position(each.received_ms, uuid.UUID(each.id)): represent(each, each.id) for each in found
+        Position(int(each.received_ms), uuid.UUID(each.id)): represent(each.event())
+        for each in found
     }
 
 

@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS {database}.events
     fault Nullable(String) CODEC(ZSTD(1)) COMMENT 'Fault, decoded; usually JSON',
     kafka_partition UInt32 CODEC(ZSTD(1)) COMMENT 'Partition of the record in the log',
     kafka_offset UInt64 CODEC(DoubleDelta, ZSTD(1)) COMMENT 'Offset of the record in the log',
-    precedence Int64 CODEC(DoubleDelta, ZSTD(1))
+    precedence Int64 DEFAULT -toUnixTimestamp64Milli(received_at) CODEC(DoubleDelta, ZSTD(1))
         COMMENT 'Of two rows with one id the higher stays: the one received first',
     INDEX by_time received_at TYPE minmax GRANULARITY 16,
     INDEX by_offset kafka_offset TYPE minmax GRANULARITY 16
@@ -54,7 +54,7 @@ COMMENT 'Every accepted event, one row per (tenant, id)'
 
 INSERT_FORMAT = "RowBinary"
 INSERT_COLUMNS = (
-    *("kafka_partition", "kafka_offset", "received_at", "precedence", "id"),
+    *("kafka_partition", "kafka_offset", "received_at", "id"),
     *("tenant", "event_type", "event_source", "operation", "entity_id", "payload_entity_id"),
     *("entity_name", "key_attributes", "payload", "fault"),
 )

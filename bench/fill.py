@@ -1,0 +1,50 @@
+"""Fills the log for a measurement: events appended as the edge appends them."""
+
+import asyncio
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+from bench.ingest import bodies
+from contracts.codec import EventJson, represent
+from contracts.connections import KafkaConnection
+from contracts.parse import parse_event
+from contracts.topics import EVENTS
+from contracts.wire import encode
+from ingest.events import new_id
+from service.eventlog import EventLog
+from service.lane import LaneLimits
+
+AT_ONCE = 5000
+
+
+def retail_events(count: int) -> Iterator[EventJson]:
+    """`count` of the retail events, or of one event of 800 bytes; the same objects come again."""
+    texts = bodies().get("retail", bodies()["800 B"])
+    yield from itertools.islice(itertools.cycle([parse_event(text) for text in texts]), count)
+
+
+def just_made(tenant: str, count: int) -> Iterator[tuple[EventJson, int]]:
+    """`count` events received now, each with its time of receipt in ms since 1970."""
+    for event in retail_events(count):
+        event.id, received_ms = new_id(tenant, None)
+        yield event, received_ms
+
+
+async def fill(kafka: str, tenant: str, events: Iterable[tuple[EventJson, int]]) -> list[str]:
+    """Append `events`, each as it is when its turn comes; their ids."""
+    log = EventLog(KafkaConnection(bootstrap_servers=kafka), (EVENTS,), LaneLimits(1 << 28, 30))
+    await log.start()
+    while not log.ready:
+        await asyncio.sleep(0.05)
+    ids: list[str] = []
+    appended: asyncio.Future[int] | None = None
+    for event, received_ms in events:
+        appended = log.append(EVENTS, encode(tenant, event, received_ms, represent(event)))
+        ids.append(cast("str", event.id))
+        if len(ids) % AT_ONCE == 0:
+            await appended
+    if appended is not None:
+        await appended
+    await log.stop()  # sends what other partitions still hold
+    return ids
