@@ -24,6 +24,10 @@ def elements(pieces: Iterator[bytes], element_bytes_max: int) -> Iterator[bytes]
         at = 0  # of the bracket or comma before the next element
         while (found := _next(text, at)) is not None:
             element, at = found
+            if len(element) > element_bytes_max:
+                raise ValueError(
+                    f"event {number + 1} of the array: more than {element_bytes_max:,} bytes"
+                )
             if element:
                 number += 1
                 yield element
