@@ -31,16 +31,24 @@ def why(answer: "Response") -> str:
         document: Any = answer.json()
     except ValueError:
         document = None
+    return reason(answer.status_code, document) or f"{answer.status_code} {answer.text[:200]}"
+
+
+def reason(status: int, document: Any, within: str = "") -> str:
+    """`status` and what `document` says, "" when it says nothing.
+
+    Fields are named by the JSON pointers of the document, without their beginning `within`.
+    """
     if not isinstance(document, dict):
-        return f"{answer.status_code} {answer.text[:200]}".strip()
+        return ""
     detail = document.get("detail") or document.get("error_description") or document.get("title")
+    if not detail:
+        return ""
     fields = [
-        f"{field.get('pointer')} {field.get('detail')}"
+        f"{str(field.get('pointer')).removeprefix(within)} {field.get('detail')}"
         for field in document.get("errors", [])[:FIELDS_SHOWN]
     ]
-    return " ".join(
-        [str(answer.status_code), str(detail or answer.text[:200]), "; ".join(fields)]
-    ).strip()
+    return f"{status} {detail} {'; '.join(fields)}".strip()
 
 
 def unreachable(address: str, error: Exception) -> NoReturn:

@@ -3,8 +3,12 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli.answers import TIMEOUT_S, fail, unreachable, why
+
+if TYPE_CHECKING:
+    from httpx import Request
 
 LIFETIME_S = 3600
 NAMES = ("api", "clickhouse", "sqs", "issuer", "kafka")  # in the order of their ports
@@ -34,6 +38,22 @@ class Endpoints:
         """An access token of the local issuer. Exits with what to do when there is none."""
         import httpx
 
+        request = self.token_request(tenant, scope, lifetime_s)
+        try:
+            with httpx.Client() as client:
+                answer = client.send(request)
+        except httpx.TransportError as error:
+            unreachable(self.issuer, error)
+        if answer.status_code != httpx.codes.OK:
+            fail(f"The issuer refuses: {why(answer)}")
+        return str(answer.json()["access_token"])
+
+    def token_request(
+        self, tenant: str, scope: str = "authentication", lifetime_s: int = LIFETIME_S
+    ) -> "Request":
+        """The request that the issuer answers with a token. Exits when the secret is not there."""
+        import httpx
+
         form = {
             "grant_type": "client_credentials",
             "client_id": tenant,
@@ -41,13 +61,8 @@ class Endpoints:
             "scope": scope,
             "lifetime_s": str(lifetime_s),
         }
-        try:
-            answer = httpx.post(f"{self.issuer}/token", data=form, timeout=TIMEOUT_S)
-        except httpx.TransportError as error:
-            unreachable(self.issuer, error)
-        if answer.status_code != httpx.codes.OK:
-            fail(f"The issuer refuses: {why(answer)}")
-        return str(answer.json()["access_token"])
+        timeout = {"timeout": httpx.Timeout(TIMEOUT_S).as_dict()}
+        return httpx.Request("POST", f"{self.issuer}/token", data=form, extensions=timeout)
 
     def _client_secret(self) -> str:
         path = self.home / "issuer" / "client_secret"

@@ -1,15 +1,21 @@
 """The events in a file or a stream: one JSON event, a JSON array of them, or NDJSON.
 
-NDJSON is read line by line, whatever its length; the other two are one document, held in memory.
-Texts are passed on unchanged where that is possible: judging them is the API's part.
+Read in pieces, so that a file of any length takes the memory of a few events. Their texts are
+passed on unchanged: judging them is the API's part.
 """
 
 import itertools
 import json
+import select
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from io import BufferedIOBase
+from typing import NamedTuple
 
-DOCUMENT_BYTES_MAX = 256 * 1024 * 1024
+from cli.json_array import elements
+
+EVENT_BYTES_MAX = 8 * 1024 * 1024  # far more than the API takes, so that the API says so
+PIECE_BYTES = 256 * 1024
+PAUSE_S = 0.2
 BOM = b"\xef\xbb\xbf"
 
 
@@ -20,58 +26,98 @@ class Item(NamedTuple):
     body: bytes
 
 
-class EventFile(NamedTuple):
-    """The events, and how many there are; None when only the end of a stream tells."""
-
-    events: Iterator[Item]
-    total: int | None
+PAUSE = Item("", b"")
+"""Stands between events where a stream has had nothing more for `PAUSE_S`."""
 
 
-def read_events(file: BinaryIO) -> EventFile:
-    """The events in `file`, by what its first line is. Raises `ValueError` when it is none of them."""
-    blank = 0
-    while (first := file.readline(DOCUMENT_BYTES_MAX + 1)) and not first.strip():
-        blank += 1
-    first = first.removeprefix(BOM)
-    if _is_line_of_ndjson(first):
-        remaining = _count_lines(file)
-        lines = enumerate(itertools.chain((first,), file), blank + 1)
-        events = (Item(f"line {n}", line.strip()) for n, line in lines if line.strip())
-        return EventFile(events, None if remaining is None else 1 + remaining)
-    text = first + file.read(DOCUMENT_BYTES_MAX + 1 - len(first))
-    if len(text) > DOCUMENT_BYTES_MAX:
-        raise ValueError(
-            f"one JSON document of more than {DOCUMENT_BYTES_MAX:,} bytes;"
-            " write one event per line (NDJSON), then any length will do"
-        )
-    return _read_document(text)
+class Unreadable(Exception):
+    """From here on the text is none of the three; the message says where and why."""
 
 
-def _is_line_of_ndjson(line: bytes) -> bool:
-    try:
-        return not isinstance(json.loads(line), list)
-    except ValueError:
-        return False
+def read_events(file: BufferedIOBase) -> Iterator[Item]:
+    """The events in `file`, by what it begins with. Raises `Unreadable`, perhaps after some events."""
+    pieces, text = _pieces(file), b""
+    for piece in pieces:
+        text = (text + piece).removeprefix(BOM)
+        if text.strip():
+            break
+    start = text.lstrip()
+    rest = itertools.chain((start,), pieces)
+    if start.startswith(b"["):
+        return _elements(rest)
+    return _lines(rest, 1 + text.count(b"\n", 0, len(text) - len(start)))
 
 
-def _count_lines(file: BinaryIO) -> int | None:
-    """How many lines with something on them follow; None for a stream, which is read but once."""
+def size_bytes(file: BufferedIOBase) -> int | None:
+    """How much there is to read; None for a stream, where only its end tells."""
     if not file.seekable():
         return None
     position = file.tell()
-    lines = sum(1 for line in file if line.strip())
+    end = file.seek(0, 2)
     file.seek(position)
-    return lines
+    return end - position
 
 
-def _read_document(text: bytes) -> EventFile:
-    if not text.strip():
-        return EventFile(iter(()), 0)
+def _pieces(file: BufferedIOBase) -> Iterator[bytes]:
+    """What `file` has, as it comes; b"" each time a stream has had nothing for `PAUSE_S`."""
+    is_stream = not file.seekable()
+    while True:
+        if is_stream and not select.select([file], [], [], PAUSE_S)[0]:
+            yield b""
+        piece = file.read1(PIECE_BYTES)  # what there is: it does not wait for all of it
+        if not piece:
+            return
+        yield piece
+
+
+def _lines(pieces: Iterator[bytes], number: int) -> Iterator[Item]:
+    """One event per line from line `number` on; one in all when the first line alone is no JSON."""
+    rest, is_ndjson = b"", False
+    for piece in pieces:
+        if not piece:
+            yield PAUSE
+        *lines, rest = (rest + piece).split(b"\n")
+        if lines and not is_ndjson:
+            if not _is_json(lines[0]):
+                yield _document(itertools.chain((b"\n".join([*lines, rest]),), pieces))
+                return
+            is_ndjson = True
+        for line in lines:
+            if text := line.strip():
+                yield Item(f"line {number}", text)
+            number += 1
+        if len(rest) > EVENT_BYTES_MAX:
+            raise Unreadable(f"line {number} has more than {EVENT_BYTES_MAX:,} bytes")
+    if rest.strip():
+        yield Item(f"line {number}", rest.strip()) if is_ndjson else _document(iter((rest,)))
+
+
+def _is_json(text: bytes) -> bool:
     try:
-        document = json.loads(text)
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _document(pieces: Iterator[bytes]) -> Item:
+    text = b""
+    for piece in pieces:
+        text += piece
+        if len(text) > EVENT_BYTES_MAX:
+            raise Unreadable(
+                f"neither NDJSON, nor one JSON document of at most {EVENT_BYTES_MAX:,} bytes"
+            )
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"neither JSON nor NDJSON: {error}") from None
+    return Item("the event", text)
+
+
+def _elements(pieces: Iterator[bytes]) -> Iterator[Item]:
+    try:
+        for number, body in enumerate(elements(pieces, EVENT_BYTES_MAX), 1):
+            yield Item(f"event {number}", body)
     except ValueError as error:
-        raise ValueError(f"neither JSON nor NDJSON: {error}") from None
-    if not isinstance(document, list):
-        return EventFile(iter([Item("the event", text)]), 1)
-    items = (Item(f"event {n}", json.dumps(event).encode()) for n, event in enumerate(document, 1))
-    return EventFile(items, len(document))
+        raise Unreadable(str(error)) from None

@@ -1,37 +1,50 @@
-"""Posting one event, or many at once: what is sent, what came of it, what the terminal shows."""
+"""Posting one event, or many in batches: what is sent, what came of it."""
 
-import asyncio
+import threading
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 
-from httpx import AsyncClient, Limits, codes
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from httpx import codes
 
-from cli.answers import TIMEOUT_S, complain, fail, show_json, why
-from cli.endpoints import Endpoints
-from cli.event_file import EventFile, Item
-from cli.sender import GaveUp, Sender
+from cli.answers import fail, show_json, why
+from cli.bar import Bar
+from cli.batch import PATH as BATCH_PATH
+from cli.batch import Batch
+from cli.event_file import Item, Unreadable
+from cli.sender import GaveUp, Sender, busy
 
-TOKEN_LIFETIME_S = 24 * 3600  # one token serves the whole run
-NOTE_CHARACTERS_MAX = 60
+PATH = "/api/v1/events"
 
 
 @dataclass
 class Report:
     """What became of many events; `stopped` says where and why the run ended early."""
 
+    bar: Bar
     accepted: int = 0
     rejected: int = 0
     retried: int = 0
     stopped: str = ""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def retry(self, reason: str) -> None:
+        """A request is sent again."""
+        with self._lock:
+            self.retried += 1
+        self.bar.note(f"trying again: {reason}")
+
+    def add(self, batch: Batch, stopped: str = "") -> None:
+        """Count what is settled of `batch` and name its refused events."""
+        with self._lock:
+            refused = batch.refused()
+            self.accepted += batch.accepted()
+            self.rejected += len(refused)
+            self.stopped = self.stopped or stopped
+            for line in refused:
+                self.bar.line(line)
+        self.bar.advance(len(batch.items), sum(len(item.body) + 1 for item in batch.items))
 
     def summary(self, seconds: float) -> str:
         """One line."""
@@ -41,94 +54,47 @@ class Report:
         )
 
 
-async def post_one(where: Endpoints, tenant: str, item: Item, retry_for_s: float) -> None:
+def post_one(sender: Sender, item: Item, key: str) -> None:
     """Send one event and print the answer. Exits with the reason when it is not accepted."""
-
-    def note(reason: str) -> None:
-        complain(f"{reason}; trying again, for {retry_for_s:g} s at the most")
-
-    async with AsyncClient(headers=where.headers(tenant), timeout=TIMEOUT_S) as client:
-        try:
-            answer = await Sender(client, where.api, retry_for_s, note).send(item.body)
-        except GaveUp as reason:
-            fail(f"Not accepted: {reason}. See: events status. Start the stack: events up")
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    try:
+        answer = sender.send(PATH, headers, lambda: item.body, busy)
+    except GaveUp as reason:
+        fail(f"Not accepted: {reason}. See: events status. Start the stack: events up")
     if answer.status_code != codes.CREATED:
         fail(f"Not accepted: {why(answer)}")
     show_json(answer.text)
 
 
-async def post_all(
-    where: Endpoints, tenant: str, file: EventFile, at_once: int, retry_for_s: float, report: Report
-) -> None:
-    """Send all events, `at_once` at a time; rejects are printed as they come, the rest is counted.
+def post_all(sender: Sender, batches: Iterator[Batch], at_once: int, report: Report) -> None:
+    """Send all batches, at most `at_once` at a time and begun in their order.
 
-    Stops when one cannot be brought in within `retry_for_s`: the ones after it would fare no better.
+    Stops when a batch cannot be brought in, for those after it would fare no better, and where the
+    file cannot be read. Interrupted, it waits for the answers to what is under way.
     """
-    headers = where.headers(tenant, TOKEN_LIFETIME_S)
-    limits = Limits(max_connections=at_once)
-    with Bar(file.total) as bar:
-        async with AsyncClient(headers=headers, timeout=TIMEOUT_S, limits=limits) as client:
-
-            def note(reason: str) -> None:
-                report.retried += 1
-                bar.note(f"trying again: {reason}")
-
-            sender, reading = Sender(client, where.api, retry_for_s, note), asyncio.Lock()
-            async with asyncio.TaskGroup() as workers:
-                for _ in range(at_once):
-                    workers.create_task(_work(file.events, reading, sender, report, bar))
-
-
-class Bar:
-    """The progress bar, on standard error."""
-
-    def __init__(self, total: int | None) -> None:
-        columns = (
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}", markup=False),
-        )
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task: TaskID = self._progress.add_task("", total=total)
-
-    def __enter__(self) -> "Bar":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._progress.stop()
-
-    def note(self, text: str) -> None:
-        """Show `text` beside the bar."""
-        self._progress.update(self._task, description=text[:NOTE_CHARACTERS_MAX])
-
-    def line(self, text: str) -> None:
-        """Print a line above the bar."""
-        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def advance(self) -> None:
-        """One event is done."""
-        self._progress.update(self._task, advance=1, description="")
-
-
-async def _work(
-    events: Iterator[Item], reading: asyncio.Lock, sender: Sender, report: Report, bar: Bar
-) -> None:
-    """Send events until there are none left or one cannot be brought in."""
-    while not report.stopped:
-        async with reading:  # in a thread: a slow stream must not hold up the answers
-            item = await asyncio.to_thread(next, events, None)
-        if item is None:
-            return
+    under_way: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(at_once) as threads:
         try:
-            answer = await sender.send(item.body)
-        except GaveUp as reason:
-            report.stopped = report.stopped or f"{item.place}: {reason}"
-            return
-        if answer.status_code == codes.CREATED:
-            report.accepted += 1
-        else:
-            report.rejected += 1
-            bar.line(f"{item.place}: {why(answer)}")
-        bar.advance()
+            for batch in batches:
+                if len(under_way) == at_once:
+                    under_way.popleft().result()
+                if report.stopped:
+                    break
+                under_way.append(threads.submit(_post, sender, batch, report))
+        except Unreadable as error:
+            report.stopped = report.stopped or str(error)
+        except BaseException:
+            sender.stop()
+            raise
+        for future in under_way:
+            future.result()
+
+
+def _post(sender: Sender, batch: Batch, report: Report) -> None:
+    """Send `batch` until it is settled."""
+    try:
+        answer = sender.send(BATCH_PATH, batch.headers, batch.body, batch.take)
+    except GaveUp as reason:
+        report.add(batch, f"{batch.unsettled()}: {reason}")
+        return
+    report.add(batch, "" if batch.is_settled() else f"{batch.unsettled()}: {why(answer)}")

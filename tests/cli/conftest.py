@@ -19,6 +19,7 @@ from contracts.access import Verifier
 from contracts.connections import Access
 from contracts.keys import SigningKeys
 from contracts.problems import CONTENT_TYPE, Problem
+from service.encodings import decoded
 from tests.processes import free_port, running_module, served
 
 UNUSED = "http://127.0.0.1:9"  # the discard port: nobody answers
@@ -26,7 +27,7 @@ UNUSED = "http://127.0.0.1:9"  # the discard port: nobody answers
 
 @dataclass
 class Posted:
-    """One POST as the API saw it."""
+    """One event as the API saw it; the key of one in a batch ends with its position."""
 
     event: dict[str, Any]
     key: str
@@ -35,14 +36,17 @@ class Posted:
 
 @dataclass
 class Api:
-    """POST and GET of events with real token checks.
+    """POST, single and in batches, and GET of events with real token checks.
 
-    `answers` may answer a POST instead; `barrier` holds answers until so many POSTs are under way.
+    `answers` may answer for an event instead, `answers_whole` for the batch of a key; `barrier`
+    holds answers until so many requests are under way. `requests` are the keys as they came.
     """
 
     verifier: Verifier
     url: str = ""
     answers: Callable[[Posted], Response | None] = lambda posted: None
+    answers_whole: Callable[[str], Response | None] = lambda key: None
+    requests: list[str] = field(default_factory=list)
     posts: list[Posted] = field(default_factory=list)
     stored: dict[str, bytes] = field(default_factory=dict)
     barrier: asyncio.Barrier = field(default_factory=lambda: asyncio.Barrier(1))
@@ -67,13 +71,44 @@ class Api:
             if found is None:
                 raise Problem(404, "There is no such event.")
             return Response(found, media_type="application/json")
-        assert request.headers["content-type"] == "application/json"
-        event = json.loads(await request.body())
-        posted = Posted(event, request.headers["idempotency-key"], tenant)
-        self.posts.append(posted)
+        key, body = request.headers["idempotency-key"], await request.body()
+        self.requests.append(key)
         async with asyncio.timeout(20):
             await self.barrier.wait()
+        if request.url.path.endswith(":batch"):
+            assert request.headers["content-type"] == "application/x-ndjson"
+            encoding = request.headers["content-encoding"].encode()
+            return self._batch(decoded(body, encoding, 16 * 1024 * 1024), key, tenant)
+        assert request.headers["content-type"] == "application/json"
+        return self._one(Posted(json.loads(body), key, tenant))
+
+    def _one(self, posted: Posted) -> Response:
+        self.posts.append(posted)
         return self.answers(posted) or self._store(posted)
+
+    def _batch(self, body: bytes, key: str, tenant: str) -> Response:
+        """An entry for each line, as ingest/batch.py answers."""
+        if (whole := self.answers_whole(key)) is not None:
+            return whole
+        entries: list[dict[str, Any]] = []
+        for index, line in enumerate(body.split(b"\n")):
+            if line == b"null":
+                entries.append(
+                    {"status": 405, "problem": {"detail": "The body must be an object."}}
+                )
+                continue
+            answer = self._one(Posted(json.loads(line), f"{key}#{index}", tenant))
+            document = json.loads(bytes(answer.body))
+            if answer.status_code == 201:
+                entries.append({"status": 201, "id": document["id"]})
+                continue
+            for error in document.get("errors", []):
+                error["pointer"] = f"/{index}{error['pointer']}"
+            entries.append({"status": answer.status_code, "problem": document})
+        statuses = {entry["status"] for entry in entries}
+        whole_status = 207 if 201 in statuses else 503 if 503 in statuses else 405
+        status = 201 if statuses == {201} else whole_status
+        return Response(json.dumps({"items": entries}), status, media_type="application/json")
 
     def _store(self, posted: Posted) -> Response:
         made = str(uuid.uuid5(uuid.NAMESPACE_URL, posted.key))
