@@ -74,7 +74,13 @@ def _fields(model: "type[BaseModel]", prefix: str) -> list[tuple[str, str, str]]
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found += _fields(kind, variable + "__")
         else:
-            found.append((variable, _shown(field.default), field.description or ""))
+            found.append(
+                (
+                    variable,
+                    _shown(field.get_default(call_default_factory=True)),
+                    field.description or "",
+                )
+            )
     return found
 
 

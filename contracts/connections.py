@@ -14,6 +14,9 @@ class Http(BaseModel, frozen=True):
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
     port: int = Field(8800, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(
+        1, ge=1, le=256, description="Processes that share the port; limits are per process."
+    )
 
 
 class KafkaConnection(BaseModel, frozen=True):

@@ -95,7 +95,7 @@ def _event_paths() -> dict[str, Any]:
         "Create an event",
         201,
         "Event",
-        also=(413, 415),
+        also=(413, 415, 429),
         body="EventDraft",
         headers=("Location",),
     )
@@ -111,7 +111,7 @@ def _event_paths() -> dict[str, Any]:
 
 
 def _batch() -> dict[str, Any]:
-    post = _operation("postEvents", "Create many events", 201, "BatchAnswer", also=(413, 415))
+    post = _operation("postEvents", "Create many events", 201, "BatchAnswer", also=(413, 415, 429))
     some = {"description": "Some were accepted", "content": _json("BatchAnswer")}
     problem = {CONTENT_TYPE: {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}}
     none = {
@@ -222,11 +222,14 @@ def _problem(status: int) -> dict[str, Any]:
         "description": TITLES[status][1],
         "content": {CONTENT_TYPE: {"schema": schema}},
     }
-    told = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}.get(
-        status
-    )
+    told = {
+        401: ("WWW-Authenticate",),
+        405: ("Allow",),
+        429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
+        503: ("Retry-After",),
+    }.get(status)
     if told:
-        response["headers"] = {told: {"schema": {"type": "string"}}}
+        response["headers"] = {name: {"schema": {"type": "string"}} for name in told}
     return response
 
 

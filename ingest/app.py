@@ -9,6 +9,7 @@ from contracts.access import Verifier
 from contracts.keys import SigningKeys
 from contracts.topics import EVENTS, SUBSCRIPTIONS
 from ingest import batch, events
+from ingest.admission import Admission, Budget, Rates
 from ingest.batch import BatchLimits, PostBatch
 from ingest.events import PostEvent
 from ingest.settings import IngestSettings
@@ -18,6 +19,7 @@ from service.eventlog import EventLog
 from service.follow import SubscriptionsFollower
 from service.http import Resources
 from service.lane import LaneLimits
+from service.logs import configure
 
 
 class Edge:
@@ -28,6 +30,9 @@ class Edge:
         self.verifier = Verifier(settings.access, SigningKeys(settings.access))
         self.log = EventLog(settings.kafka, (EVENTS, SUBSCRIPTIONS), limits)
         self.follower = SubscriptionsFollower(settings.kafka)
+        self._admission = Admission(
+            Rates(settings.tenant_rate, settings.tenant_rates), Budget(settings.in_flight_bytes_max)
+        )
         self._event_bytes_max = settings.event_bytes_max
         self._batch_limits = BatchLimits(
             settings.batch_items_max, settings.batch_bytes_max, settings.event_bytes_max
@@ -35,9 +40,9 @@ class Edge:
 
     def resources(self) -> Resources:
         """Handlers by path and method; the busiest first."""
-        post_event = PostEvent(self.verifier, self.log, self._event_bytes_max)
+        post_event = PostEvent(self.verifier, self._admission, self.log, self._event_bytes_max)
         subscriptions = SubscriptionResource(self.verifier, self.log, self.follower)
-        post_batch = PostBatch(self.verifier, self.log, self._batch_limits)
+        post_batch = PostBatch(self.verifier, self._admission, self.log, self._batch_limits)
         return {
             events.PATH: {"POST": post_event},
             batch.PATH: {"POST": post_batch},
@@ -65,3 +70,9 @@ def create_app(settings: IngestSettings) -> ASGIApp:
     """The ASGI application."""
     edge = Edge(settings)
     return asgi_app(edge.resources(), edge.waiting_for, edge.running)
+
+
+def from_environment() -> ASGIApp:
+    """The application of one worker."""
+    configure("ingest")
+    return create_app(IngestSettings())

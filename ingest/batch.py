@@ -1,15 +1,14 @@
 """POST /api/v1/events:batch: many events in one request, an answer for each, in their order.
 
-A body that passes a limit is refused whole before anything is appended. Every item that the answer
-calls accepted is durable: Kafka has it on all in-sync replicas.
+The body is read as it arrives and kept as records alone. One that passes a limit is refused whole,
+before anything is appended. Every item that the answer calls accepted is durable: Kafka has it on
+all in-sync replicas.
 """
 
 import asyncio
 import json
-from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import msgspec
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 from contracts.access import Verifier
 from contracts.codec import represent
@@ -18,16 +17,26 @@ from contracts.problems import Problem, unavailable
 from contracts.recordbatch import Record
 from contracts.topics import EVENTS
 from contracts.wire import encode
+from ingest.admission import Admission, Held
 from ingest.events import new_id
-from service.encodings import decoded
+from ingest.split import Elements, Lines, Splitter
+from service.encodings import Decoder, decoder
 from service.eventlog import EventLog
-from service.http import JSON, Receive, Scope, Send, read_body, respond, single_headers, too_large
+from service.http import (
+    JSON,
+    Receive,
+    Scope,
+    Send,
+    declared_bytes,
+    read_parts,
+    respond,
+    single_headers,
+    too_large,
+)
 
 PATH = "/api/v1/events:batch"
 NDJSON = b"application/x-ndjson"
 ITEMS_AT_ONCE = 50  # parsed before other requests get their turn
-
-_array = msgspec.json.Decoder(list[msgspec.Raw])  # splits an array, reads no further
 
 
 class BatchLimits(NamedTuple):
@@ -49,38 +58,58 @@ class Item(NamedTuple):
 class PostBatch:
     """Handler of POST /api/v1/events:batch."""
 
-    def __init__(self, verifier: Verifier, log: EventLog, limits: BatchLimits) -> None:
+    def __init__(
+        self, verifier: Verifier, admission: Admission, log: EventLog, limits: BatchLimits
+    ) -> None:
         self._verifier = verifier
+        self._admission = admission
         self._log = log
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Authenticate, read, decode, split, validate each, append all, answer."""
+        """Authenticate, admit, read item by item, append all, answer."""
         headers = single_headers(scope["headers"])
         tenant = await self._verifier.tenant(headers)
-        split = _splitter(headers.get(b"content-type", b""))
-        came = await read_body(headers, receive, self._limits.body_bytes)
+        splitter = _splitter(headers.get(b"content-type", b""))
         encoding = headers.get(b"content-encoding", b"").lower()
-        texts = split(decoded(came, encoding, self._limits.body_bytes))
-        self._check(len(texts))
-        key = headers.get(b"idempotency-key")
-        items = []
-        for index, text in enumerate(texts):
-            items.append(self._item(tenant, key, index, text))
-            if index % ITEMS_AT_ONCE == ITEMS_AT_ONCE - 1:
-                await asyncio.sleep(0)
-        items = await self._append(items)
+        decoding = decoder(encoding, self._limits.body_bytes)
+        declared = declared_bytes(headers, self._limits.body_bytes) or 0
+        if refusal := self._admission.rates.admit(tenant, declared):
+            await self._admission.rates.refuse(refusal)
+        with Held(self._admission.budget, declared) as held:
+            pieces = _pieces(read_parts(receive, self._limits.body_bytes), decoding, held)
+            key = headers.get(b"idempotency-key")
+            items = await self._read(tenant, key, pieces, splitter)
+            self._admission.rates.charge(tenant, len(items) - 1, held.size_bytes - declared)
+            items = await self._append(items)
         await _answer(send, items)
 
-    def _check(self, count: int) -> None:
-        if count == 0:
+    async def _read(
+        self, tenant: str, key: bytes | None, pieces: AsyncIterator[bytes], splitter: Splitter
+    ) -> list[Item]:
+        """The items of the request. Raises `Problem` 413 for too many and 405 for none."""
+        items: list[Item] = []
+        async for piece in pieces:
+            for text in splitter.feed(piece):
+                items.append(self._item(tenant, key, len(items), text))
+                if len(items) > self._limits.items:
+                    raise self._too_many(len(items))
+                if len(items) % ITEMS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        for text in splitter.end():
+            items.append(self._item(tenant, key, len(items), text))
+        if len(items) > self._limits.items:
+            raise self._too_many(len(items))
+        if not items:
             raise Problem(405, "The batch holds no event.")
-        if count > self._limits.items:
-            raise Problem(
-                413,
-                f"The batch has {count:,} events; the limit is {self._limits.items:,}.",
-                extra={"size": count, "limit": self._limits.items},
-            )
+        return items
+
+    def _too_many(self, count: int) -> Problem:
+        return Problem(
+            413,
+            f"The batch has {count:,} events or more; the limit is {self._limits.items:,}.",
+            extra={"size": count, "limit": self._limits.items},
+        )
 
     def _item(self, tenant: str, key: bytes | None, index: int, text: bytes) -> Item:
         event_id, received_ms = new_id(tenant, key, index)
@@ -112,30 +141,30 @@ def _confirmed(item: Item, failure: Exception | None) -> Item:
     return item._replace(problem=unavailable(f"Not confirmed: {failure}.", id=item.event_id))
 
 
-def _splitter(content_type: bytes) -> Any:
+async def _pieces(
+    parts: AsyncIterator[bytes], decoding: Decoder, held: Held
+) -> AsyncIterator[bytes]:
+    """The body decoded, as it arrives; what has come out is held from the budget."""
+    size = 0
+    async for part in parts:
+        for piece in decoding.feed(part):
+            size += len(piece)
+            held.grow_to(size)
+            yield piece
+    decoding.end()
+
+
+def _splitter(content_type: bytes) -> Splitter:
     media_type = content_type.partition(b";")[0].strip().lower()
     if media_type == NDJSON:
-        return _lines
+        return Lines()
     if media_type == JSON:
-        return _elements
+        return Elements()
     raise Problem(
         415,
         "Content-Type must be application/x-ndjson or application/json (an array).",
         headers={"Accept-Post": "application/x-ndjson, application/json"},
     )
-
-
-def _lines(body: bytes) -> list[bytes]:
-    return [line for line in body.split(b"\n") if line and not line.isspace()]
-
-
-def _elements(body: bytes) -> list[bytes]:
-    try:
-        return [bytes(element) for element in _array.decode(body)]
-    except msgspec.ValidationError:
-        raise Problem(405, "The body must be a JSON array of events.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem(400, f"The body is not JSON: {error}.") from None
 
 
 async def _answer(send: Send, items: Sequence[Item]) -> None:

@@ -15,11 +15,13 @@ from contracts.parse import parse_event
 from contracts.problems import unavailable
 from contracts.topics import EVENTS
 from contracts.wire import encode
+from ingest.admission import Admission
 from service.eventlog import EventLog
 from service.http import (
     Receive,
     Scope,
     Send,
+    declared_bytes,
     read_body,
     require_json,
     respond,
@@ -35,23 +37,33 @@ JSON_TYPE = (b"content-type", b"application/json")
 class PostEvent:
     """Handler of POST /api/v1/events."""
 
-    def __init__(self, verifier: Verifier, log: EventLog, event_bytes_max: int) -> None:
+    def __init__(
+        self, verifier: Verifier, admission: Admission, log: EventLog, event_bytes_max: int
+    ) -> None:
         self._verifier = verifier
+        self._admission = admission
         self._log = log
         self._event_bytes_max = event_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Authenticate, read, validate, name, encode, append, answer."""
+        """Authenticate, admit, read, validate, name, encode, append, answer."""
         headers = single_headers(scope["headers"])
         tenant = self._verifier.known(headers) or await self._verifier.tenant(headers)
         require_json(headers)
-        event = parse_event(await read_body(headers, receive, self._event_bytes_max))
-        event.id, received_ms = new_id(tenant, headers.get(b"idempotency-key"))
-        representation = represent(event)
-        if len(representation) > self._event_bytes_max:
-            raise too_large(len(representation), self._event_bytes_max)
-        record = encode(tenant, event, received_ms, representation)
+        size = declared_bytes(headers, self._event_bytes_max)
+        if size is None:
+            size = self._event_bytes_max
+        admission = self._admission
+        if refusal := admission.rates.admit(tenant, size):
+            await admission.rates.refuse(refusal)
+        admission.budget.take(size)
         try:
+            event = parse_event(await read_body(receive, self._event_bytes_max))
+            event.id, received_ms = new_id(tenant, headers.get(b"idempotency-key"))
+            representation = represent(event)
+            if len(representation) > self._event_bytes_max:
+                raise too_large(len(representation), self._event_bytes_max)
+            record = encode(tenant, event, received_ms, representation)
             await self._log.append(EVENTS, record)  # its lane keeps the deadline
         except Unaccepted as error:
             raise unavailable(f"Nothing was stored: {error}. Try again.") from None
@@ -61,6 +73,8 @@ class PostEvent:
                 " a retry with the same Idempotency-Key counts once.",
                 id=event.id,
             ) from None
+        finally:
+            admission.budget.give(size)
         location = b"/api/v1/events/" + event.id.encode()
         await respond(send, 201, (JSON_TYPE, (b"location", location)), representation)
 

@@ -5,6 +5,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.connections import Access, Http, KafkaConnection
 from contracts.events import EVENT_BYTES_MAX
+from ingest.admission import Rate
 
 
 class IngestSettings(BaseSettings):
@@ -27,6 +28,16 @@ class IngestSettings(BaseSettings):
         16 * 1024 * 1024,
         ge=1024,
         description="Largest batch request in bytes, as it came and decompressed.",
+    )
+    in_flight_bytes_max: int = Field(
+        256 * 1024 * 1024,
+        ge=1024,
+        description="Bytes of requests that one process may have in hand; past it 503.",
+    )
+    tenant_rate: Rate = Rate()
+    tenant_rates: dict[str, Rate] = Field(
+        default_factory=dict,
+        description="Other rates by tenant, as JSON; a member left out has its default.",
     )
     ack_timeout_s: float = Field(
         5, gt=0, description="How long a POST waits for Kafka before it answers 503."

@@ -22,6 +22,7 @@ from service.http import (
     Resources,
     Scope,
     Send,
+    declared_bytes,
     read_body,
     require_json,
     respond,
@@ -95,7 +96,8 @@ class SubscriptionResource:
         tenant = await self._tenant(scope)
         headers = single_headers(scope["headers"])
         require_json(headers)
-        return tenant, parse(SubscriptionDraft, await read_body(headers, receive, BODY_BYTES_MAX))
+        declared_bytes(headers, BODY_BYTES_MAX)
+        return tenant, parse(SubscriptionDraft, await read_body(receive, BODY_BYTES_MAX))
 
     def _existing(self, tenant: str, scope: Scope) -> Subscription:
         """Raises `Problem` 404, the same for an unknown id and for another tenant's."""

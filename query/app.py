@@ -17,6 +17,7 @@ from query.store import EventStore
 from service.app import asgi_app
 from service.clickhouse import ClickHouse
 from service.http import Resources
+from service.logs import configure
 
 
 class Reader:
@@ -68,3 +69,9 @@ def create_app(settings: QuerySettings) -> ASGIApp:
     """The ASGI application."""
     reader = Reader(settings)
     return asgi_app(reader.resources(), reader.waiting_for, reader.running)
+
+
+def from_environment() -> ASGIApp:
+    """The application of one worker."""
+    configure("query")
+    return create_app(QuerySettings())

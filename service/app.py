@@ -1,7 +1,8 @@
 """From handlers by path to a running HTTP server: the same for every service."""
 
+import contextlib
 import gc
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 import uvicorn
@@ -42,9 +43,14 @@ def asgi_app(
 
     health: Resources = {"/healthz": {"GET": healthz}, "/readyz": {"GET": readyz}}
     routes = [Route(path, Resource(handlers)) for path, handlers in (resources | health).items()]
-    router = Router(
-        routes, default=not_found, redirect_slashes=False, lifespan=lambda app: running()
-    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[None]:
+        async with running():
+            settle_collector()
+            yield
+
+    router = Router(routes, default=not_found, redirect_slashes=False, lifespan=lifespan)
     exact = {route.path: route.app for route in routes if "{" not in route.path}
 
     def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -54,15 +60,17 @@ def asgi_app(
     return app
 
 
-def serve(app: ASGIApp, http: Http) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way get 10 s to end."""
-    # hundreds of requests wait at once, so most of what the collector looks at is alive: what the
-    # start made is never looked at again, and young objects get time to die first
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+def serve(app: ASGIApp | str, http: Http) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way get 10 s to end.
+
+    `app` is an application, or the import path of a factory that takes nothing: with `http.workers`
+    above one each worker makes its own, on the one port; a worker that dies is started again.
+    """
+    settle_collector()
     uvicorn.run(
         app,
+        factory=isinstance(app, str),
+        workers=http.workers if isinstance(app, str) else 1,
         host=http.host,
         port=http.port,
         loop="uvloop",
@@ -76,3 +84,14 @@ def serve(app: ASGIApp, http: Http) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
     )
+
+
+def settle_collector() -> None:
+    """Have the garbage collector look less often, and never again at what the start made.
+
+    Hundreds of requests wait at once, so most of what it would look at is alive; young objects get
+    time to die first.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)

@@ -1,10 +1,12 @@
-"""Request bodies that come compressed (RFC 9110 section 8.4): gzip and zstd, stopped at a limit.
+"""Request bodies that come compressed (RFC 9110 section 8.4): gzip and zstd, decoded as they arrive.
 
-A body that would become larger than the limit costs no more memory than the limit and a few MiB,
-however small it came; one that is cut short is refused, because its tail may be whole events.
+What comes out is stopped at a limit, however small it came in; a body that is cut short is refused,
+because its tail may be whole events.
 """
 
 import zlib
+from collections.abc import Iterator
+from typing import Protocol
 
 import zstandard
 
@@ -13,25 +15,29 @@ from service.http import too_large
 
 ACCEPTED = "gzip, zstd, identity"
 WINDOW_BYTES_MAX = 8 * 1024 * 1024  # what RFC 8878 asks every decoder to take
+PIECE_BYTES = 256 * 1024
 SLICE_BYTES = 256  # of zstd input: a block of 128 KiB may take 4 bytes
 GZIP_WBITS = 31
 
 
-def decoded(body: bytes, encoding: bytes, limit_bytes: int) -> bytes:
-    """`body` without its Content-Encoding.
+class Decoder(Protocol):
+    """One body's decoding."""
 
-    Raises `Problem` 415 for an encoding that is not taken, 400 for a body that is broken or cut
-    short, 413 when it passes `limit_bytes`.
-    """
-    try:
-        if encoding in (b"", b"identity"):
-            return body
-        if encoding in (b"gzip", b"x-gzip"):
-            return _gunzip(body, limit_bytes)
-        if encoding == b"zstd":
-            return _unzstd(body, limit_bytes)
-    except (zlib.error, zstandard.ZstdError) as error:
-        raise Problem(400, f"The body is not {encoding.decode()}: {error}.") from None
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What `data` decodes to, in pieces. Raises `Problem` 400 or 413."""
+
+    def end(self) -> None:
+        """The body has ended. Raises `Problem` 400 when its encoding has not."""
+
+
+def decoder(encoding: bytes, limit_bytes: int) -> Decoder:
+    """A decoder for a Content-Encoding. Raises `Problem` 415 for one that is not taken."""
+    if encoding in (b"", b"identity"):
+        return _Identity()
+    if encoding in (b"gzip", b"x-gzip"):
+        return _Gzip(limit_bytes)
+    if encoding == b"zstd":
+        return _Zstd(limit_bytes)
     raise Problem(
         415,
         f"Content-Encoding must be one of {ACCEPTED}, not {encoding[:80].decode('latin-1')!r}.",
@@ -39,36 +45,82 @@ def decoded(body: bytes, encoding: bytes, limit_bytes: int) -> bytes:
     )
 
 
-def _gunzip(body: bytes, limit_bytes: int) -> bytes:
-    parts, size = [], 0
-    while body:
-        member = zlib.decompressobj(GZIP_WBITS)
-        parts.append(member.decompress(body, limit_bytes - size + 1))
-        size += len(parts[-1])
-        if size > limit_bytes:
-            raise too_large(size, limit_bytes)
-        if not member.eof:
-            raise _cut_short("gzip")
-        body = member.unused_data
-    return b"".join(parts)
+class _Identity:
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        yield data
+
+    def end(self) -> None:
+        pass
 
 
-def _unzstd(body: bytes, limit_bytes: int) -> bytes:
-    parts, size, frame = [], 0, None
-    decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
-    for start in range(0, len(body), SLICE_BYTES):
-        piece = body[start : start + SLICE_BYTES]
-        while piece:
-            frame = decompressor.decompressobj() if frame is None or frame.eof else frame
-            parts.append(frame.decompress(piece))
-            size += len(parts[-1])
-            if size > limit_bytes:
-                raise too_large(size, limit_bytes)
-            piece = frame.unused_data if frame.eof else b""
-    if frame is not None and not frame.eof:
-        raise _cut_short("zstd")
-    return b"".join(parts)
+class _Counted:
+    """Counts what comes out against the limit."""
+
+    name: str
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._size = 0
+
+    def _count(self, piece: bytes) -> bytes:
+        self._size += len(piece)
+        if self._size > self._limit_bytes:
+            raise too_large(self._size, self._limit_bytes)
+        return piece
+
+    def _broken(self, error: Exception) -> Problem:
+        return Problem(400, f"The body is not {self.name}: {error}.")
+
+    def _cut_short(self) -> Problem:
+        return Problem(400, f"The {self.name} body ends before it is complete.")
 
 
-def _cut_short(name: str) -> Problem:
-    return Problem(400, f"The {name} body ends before it is complete.")
+class _Gzip(_Counted):
+    name = "gzip"
+    _member = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        more = bool(data)
+        while more:
+            if self._member is None:
+                self._member = zlib.decompressobj(GZIP_WBITS)
+            try:
+                piece = self._member.decompress(data, PIECE_BYTES)
+            except zlib.error as error:
+                raise self._broken(error) from None
+            yield self._count(piece)
+            data = self._member.unconsumed_tail
+            more = bool(data) or len(piece) == PIECE_BYTES  # all is read, not all has come out
+            if self._member.eof:
+                data, self._member = self._member.unused_data, None
+                more = bool(data)
+
+    def end(self) -> None:
+        if self._member is not None:
+            raise self._cut_short()
+
+
+class _Zstd(_Counted):
+    name = "zstd"
+    _frame = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
+        for start in range(0, len(data), SLICE_BYTES):
+            rest = data[start : start + SLICE_BYTES]
+            while rest:
+                if self._frame is None:
+                    self._frame = decompressor.decompressobj()
+                try:
+                    piece = self._frame.decompress(rest)
+                except zstandard.ZstdError as error:
+                    raise self._broken(error) from None
+                if piece:
+                    yield self._count(piece)
+                rest = b""
+                if self._frame.eof:
+                    rest, self._frame = self._frame.unused_data, None
+
+    def end(self) -> None:
+        if self._frame is not None:
+            raise self._cut_short()

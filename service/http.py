@@ -6,7 +6,7 @@ one reading of the request headers and one form of answer without sharing a serv
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from contracts.problems import CONTENT_TYPE as PROBLEM_JSON
@@ -69,32 +69,55 @@ def require_json(headers: dict[bytes, bytes]) -> None:
         )
 
 
-async def read_body(headers: dict[bytes, bytes], receive: Receive, limit_bytes: int) -> bytes:
+def declared_bytes(headers: dict[bytes, bytes], limit_bytes: int) -> int | None:
+    """What Content-Length says; None without it. Raises `Problem` 413 when it passes the limit."""
+    declared = headers.get(b"content-length")
+    if declared is None:
+        return None
+    size = int(declared)  # digits: the server has checked it
+    if size > limit_bytes:
+        raise too_large(size, limit_bytes)
+    return size
+
+
+async def read_parts(receive: Receive, limit_bytes: int, size: int = 0) -> AsyncIterator[bytes]:
+    """The request body as it arrives, after `size` bytes of it; raises as `read_body` does."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _gone()
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > limit_bytes:
+            raise too_large(size, limit_bytes)
+        more = message.get("more_body", False)
+        yield part
+
+
+async def read_body(receive: Receive, limit_bytes: int) -> bytes:
     """The whole request body, at most `limit_bytes`.
 
-    Raises `Problem` 413 as soon as the declared or the received size passes the limit, and 400 when
-    the client goes away before its body is complete. The server's keep-alive settings bound how
-    long a slow client may take.
+    Raises `Problem` 413 as soon as the received size passes the limit, and 400 when the client goes
+    away before its body is complete. The server's keep-alive settings bound how long a slow client
+    may take.
     """
-    declared = headers.get(b"content-length")
-    if declared is not None and declared.isdigit() and int(declared) > limit_bytes:
-        raise too_large(int(declared), limit_bytes)
     message = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
-        parts, size = [body], len(body)
-        while message.get("more_body"):
-            if size > limit_bytes:
-                raise too_large(size, limit_bytes)
-            message = await receive()
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-        body = b"".join(parts)
+        if len(body) > limit_bytes:
+            raise too_large(len(body), limit_bytes)
+        rest = [part async for part in read_parts(receive, limit_bytes, len(body))]
+        return b"".join((body, *rest))
     if message["type"] == "http.disconnect":
-        raise Problem(400, "The connection was closed before the body was complete.")
+        raise _gone()
     if len(body) > limit_bytes:
         raise too_large(len(body), limit_bytes)
     return body
+
+
+def _gone() -> Problem:
+    return Problem(400, "The connection was closed before the body was complete.")
 
 
 def too_large(size_bytes: int, limit_bytes: int) -> Problem:

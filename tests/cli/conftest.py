@@ -19,7 +19,7 @@ from contracts.access import Verifier
 from contracts.connections import Access
 from contracts.keys import SigningKeys
 from contracts.problems import CONTENT_TYPE, Problem
-from service.encodings import decoded
+from service.encodings import decoder
 from tests.processes import free_port, running_module, served
 
 UNUSED = "http://127.0.0.1:9"  # the discard port: nobody answers
@@ -78,7 +78,8 @@ class Api:
         if request.url.path.endswith(":batch"):
             assert request.headers["content-type"] == "application/x-ndjson"
             encoding = request.headers["content-encoding"].encode()
-            return self._batch(decoded(body, encoding, 16 * 1024 * 1024), key, tenant)
+            decoding = decoder(encoding, 16 * 1024 * 1024)
+            return self._batch(b"".join(decoding.feed(body)), key, tenant)
         assert request.headers["content-type"] == "application/json"
         return self._one(Posted(json.loads(body), key, tenant))
 

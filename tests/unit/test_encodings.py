@@ -9,20 +9,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.problems import Problem
-from service.encodings import decoded
+from service.encodings import decoder
 
 LIMIT = 1_000_000
 COMPRESS: dict[bytes, Callable[[bytes], bytes]] = {
     b"gzip": gzip.compress,
     b"zstd": zstandard.compress,
 }
+
+
+def decoded(body: bytes, encoding: bytes, limit_bytes: int, part_bytes: int = 65_536) -> bytes:
+    """The body's content when it arrives in parts of this size."""
+    decoding, content = decoder(encoding, limit_bytes), b""
+    for start in range(0, len(body), part_bytes):
+        content += b"".join(decoding.feed(body[start : start + part_bytes]))
+    decoding.end()
+    return content
+
+
 encodings = pytest.mark.parametrize("encoding", COMPRESS)
 
 
-@given(st.sampled_from(sorted(COMPRESS)), st.lists(st.binary(), min_size=1, max_size=4))
-def test_members_and_frames_come_out_joined(encoding: bytes, parts: list[bytes]) -> None:
+@given(
+    st.sampled_from(sorted(COMPRESS)),
+    st.lists(st.binary() | st.integers(0, 600_000).map(bytes), min_size=1, max_size=4),
+    st.integers(1, 50),
+)
+def test_members_and_frames_come_out_joined(
+    encoding: bytes, parts: list[bytes], part_bytes: int
+) -> None:
     body = b"".join(COMPRESS[encoding](part) for part in parts)
-    assert decoded(body, encoding, LIMIT) == b"".join(parts)
+    assert decoded(body, encoding, 4 * LIMIT, part_bytes) == b"".join(parts)
 
 
 @encodings
