@@ -27,7 +27,8 @@ from cli.endpoints import Endpoints
 from contracts.connections import KafkaConnection
 from contracts.events import represent
 from contracts.parse import parse_event
-from contracts.table import DDL, INSERT_SETTINGS
+from contracts.schema import migrations, statements
+from contracts.table import INSERT_SETTINGS
 from contracts.topics import EVENTS
 from contracts.wire import encode
 from ingest.events import new_id
@@ -100,7 +101,9 @@ def raw_insert(where: Endpoints, count: int) -> float:
     with tempfile.TemporaryDirectory(prefix="events-bench-") as folder:
         connection = chdb.connect(folder)
         connection.query("CREATE DATABASE events")
-        connection.query(DDL.format(database="events"))
+        for migration in migrations():
+            for statement in statements(migration.text, "events"):
+                connection.query(statement)
         for _ in range(2):
             before = cpu_s(this)
             for batch in batches:

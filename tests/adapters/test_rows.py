@@ -12,7 +12,8 @@ import pytest
 from contracts.connections import ClickHouseConnection
 from contracts.events import represent
 from contracts.parse import parse_event
-from contracts.table import ADD_CONSTRAINTS, DDL, month_of, row
+from contracts.schema import migrations, statements
+from contracts.table import month_of, row
 from processors.clickhouse import ClickHouseRows
 from processors.materialize import Row, Rows, Unstorable
 from service.clickhouse import ClickHouse
@@ -30,7 +31,8 @@ def a_row(partition: int, offset: int, received_ms: int = 1_790_000_000_000) -> 
     return Row(partition, offset, month_of(received_ms), text, FakeRecord(value, partition, offset))
 
 
-OLD_DDL = re.sub(r"\n    CONSTRAINT .*", "", DDL)
+SCHEMA = ";\n".join(migration.text for migration in migrations())
+OLD_TABLE = re.sub(r"\n    CONSTRAINT .*", "", migrations()[0].text.partition(";\n")[0])
 """The table of a release that had no constraints."""
 
 
@@ -40,7 +42,7 @@ def run(request: pytest.FixtureRequest) -> Callable[[Check], None]:
     if request.param == "fake":
         return lambda check: asyncio.run(_on_fake(check))
     stack: Stack = request.getfixturevalue("stack")
-    ddl = [DDL] if request.param == "clickhouse" else [OLD_DDL, DDL, ADD_CONSTRAINTS]
+    ddl = SCHEMA if request.param == "clickhouse" else f"{OLD_TABLE};\n{SCHEMA}"
     return lambda check: asyncio.run(_on_clickhouse(stack.status["clickhouse"], ddl, check))
 
 
@@ -48,14 +50,14 @@ async def _on_fake(check: Check) -> None:
     await check(FakeRows())
 
 
-async def _on_clickhouse(url: str, ddl: list[str], check: Check) -> None:
+async def _on_clickhouse(url: str, ddl: str, check: Check) -> None:
     database = f"t_{uuid.uuid4().hex}"
     connection = ClickHouseConnection(url=url, database=database)
     clickhouse = ClickHouse(connection)
     try:
         await clickhouse.execute(f"CREATE DATABASE {database}")
-        for statement in ddl:
-            await clickhouse.execute(statement.format(database=database))
+        for statement in statements(ddl, database):
+            await clickhouse.execute(statement)
         await check(ClickHouseRows(clickhouse, connection))
     finally:
         await clickhouse.execute(f"DROP DATABASE IF EXISTS {database}")
