@@ -22,7 +22,8 @@ from bench import load
 from bench.fill import fill, just_made
 from bench.servers import cpu_s, process, servers
 from cli.endpoints import Endpoints
-from contracts.table import DDL, INSERT_SETTINGS
+from contracts.schema import migrations, statements
+from contracts.table import INSERT_SETTINGS
 from local.stack import Ports, environment
 
 TENANT = "bench"
@@ -71,7 +72,9 @@ def raw_insert(where: Endpoints, count: int) -> float:
     with tempfile.TemporaryDirectory(prefix="events-bench-") as folder:
         connection = chdb.connect(folder)
         connection.query("CREATE DATABASE events")
-        connection.query(DDL.format(database="events"))
+        for migration in migrations():
+            for statement in statements(migration.text, "events"):
+                connection.query(statement)
         for _ in range(2):
             before = cpu_s(this)
             for batch in batches:

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import post, read, settings, stack
+from cli import migrate, post, read, settings, stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -11,7 +11,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-STACK = (stack.up, stack.status, stack.down, stack.reset, stack.install, settings.settings)
+STACK = (
+    stack.up,
+    stack.status,
+    stack.down,
+    stack.reset,
+    stack.install,
+    migrate.migrate,
+    settings.settings,
+)
 EVENTS = (post.post, read.get, read.find, read.sql, read.tail, read.token)
 
 for command in (*STACK, *EVENTS):

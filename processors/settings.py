@@ -4,6 +4,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.connections import ClickHouseConnection, KafkaConnection, SqsConnection
+from contracts.schema import TableSettings
 from contracts.topics import TopicSettings
 
 
@@ -55,4 +56,5 @@ class SetupSettings(_Settings):
 
     clickhouse: ClickHouseConnection = ClickHouseConnection()
     topics: TopicSettings = TopicSettings()
+    tables: TableSettings = TableSettings()
     timeout_s: float = Field(60, gt=0, description="How long the servers may take to come up.")

@@ -1,4 +1,4 @@
-"""Creates what the services need: Kafka topics, ClickHouse database and table. Safe to repeat."""
+"""Creates what the services need: Kafka topics, ClickHouse database and tables. Safe to repeat."""
 
 import asyncio
 import logging
@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from contracts.table import DDL
 from contracts.topics import Topic, topics
+from processors.migrate import Migrate
 from processors.settings import SetupSettings
 from service.clickhouse import ClickHouse, ClickHouseFailed
 
@@ -62,12 +62,14 @@ def _new_topic(topic: Topic) -> NewTopic:
 
 
 async def create_tables(settings: SetupSettings) -> None:
-    """Create database and table if they are not there. Raises `ClickHouseFailed`."""
+    """Bring the database to this release's schema. Raises `ClickHouseFailed`, `SchemaRefused`."""
     clickhouse = ClickHouse(settings.clickhouse)
-    database = settings.clickhouse.database
+    migrate = Migrate(clickhouse, settings.clickhouse.database, settings.tables)
     try:
-        await clickhouse.execute(f"CREATE DATABASE IF NOT EXISTS {database}")
-        await clickhouse.execute(DDL.format(database=database))
-        log.info("table %s.events is there", database)
+        for migration in await migrate.pending():
+            await migrate.apply(migration)
+            log.info("migration %04d_%s applied", migration.number, migration.name)
+        if statement := await migrate.retain():
+            log.info("retention changed: %s", statement)
     finally:
         await clickhouse.close()

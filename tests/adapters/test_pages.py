@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from contracts.connections import ClickHouseConnection
 from contracts.criteria import Criteria
+from contracts.schema import migrations, statements
 from contracts.search import Position
-from contracts.table import DDL
 from query.cursor import Rest
 from query.pages import Pages, TooManySearches
 from query.scan import Limits, TooBroad, TooSlow
@@ -109,7 +109,9 @@ def database(stack: Stack) -> Iterator[Database]:
 
     async def create(clickhouse: ClickHouse) -> None:
         await clickhouse.execute(f"CREATE DATABASE {made.name}")
-        await clickhouse.execute(DDL.format(database=made.name))
+        for migration in migrations():
+            for statement in statements(migration.text, made.name):
+                await clickhouse.execute(statement)
         # a row that was inserted twice must be seen twice, whenever ClickHouse would merge
         await clickhouse.execute(f"SYSTEM STOP MERGES {made.name}.events")
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from contracts.connections import ClickHouseConnection
 from contracts.row import row
-from contracts.table import DDL, month_of, read_events, select_events
+from contracts.schema import migrations, statements
+from contracts.table import month_of, read_events, select_events
 from contracts.wire import decode_event
 from processors.clickhouse import ClickHouseRows
 from processors.materialize import Row, Rows
@@ -55,7 +56,9 @@ async def fresh_table(url: str) -> AsyncIterator[tuple[ClickHouse, ClickHouseCon
     clickhouse = ClickHouse(connection)
     try:
         await clickhouse.execute(f"CREATE DATABASE {connection.database}")
-        await clickhouse.execute(DDL.format(database=connection.database))
+        for migration in migrations():
+            for statement in statements(migration.text, connection.database):
+                await clickhouse.execute(statement)
         yield clickhouse, connection
     finally:
         await clickhouse.execute(f"DROP DATABASE IF EXISTS {connection.database}")

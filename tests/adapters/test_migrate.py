@@ -1,0 +1,217 @@
+"""Migrations on a real ClickHouse: what they give, twice, at once, from the first one, refused, TTL."""
+
+import asyncio
+import json
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from contracts.connections import ClickHouseConnection
+from contracts.retention import retention_ttl
+from contracts.schema import TableSettings, migrations, record
+from contracts.table import INSERT_COLUMNS
+from processors.migrate import Migrate, SchemaRefused
+from service.clickhouse import ClickHouse
+from tests.stack import Stack
+
+ANALYSIS = (Path(__file__).parent.parent.parent / "docs" / "analysis.md").read_text()
+COLUMNS = """
+SELECT table, name, type, comment FROM system.columns WHERE database = '{database}'
+AND default_kind != 'EPHEMERAL' ORDER BY table, position FORMAT JSONCompactEachRow
+"""
+OBJECTS = """
+SELECT replaceAll(create_table_query, '{database}', 'd') FROM system.tables
+WHERE database = '{database}' ORDER BY name FORMAT TSVRaw
+"""
+
+
+class Database:
+    """A database of the test's own."""
+
+    def __init__(self, clickhouse: ClickHouse, name: str) -> None:
+        self.clickhouse, self.name = clickhouse, name
+
+    def migrate(self, **tables: object) -> Migrate:
+        return Migrate(self.clickhouse, self.name, TableSettings.model_validate(tables))
+
+    async def upgrade(self, **tables: object) -> tuple[list[int], str | None]:
+        """Numbers of the migrations applied, and the statement that changed the retention."""
+        steps = self.migrate(**tables)
+        pending = await steps.pending()
+        for migration in pending:
+            await steps.apply(migration)
+        return [each.number for each in pending], await steps.retain()
+
+    async def select(self, sql: str) -> str:
+        return (await self.clickhouse.select(sql.replace("{database}", self.name))).decode()
+
+    async def execute(self, sql: str) -> None:
+        await self.clickhouse.execute(sql.replace("{database}", self.name))
+
+    async def insert(self, tenant: str, age_days: int, **columns: str) -> str:
+        """One event accepted so long ago; its id."""
+        event_id = str(uuid.uuid4())
+        at = datetime.now(UTC) - timedelta(days=age_days)
+        row: dict[str, object] = {
+            "event_type": "FAULT",
+            "event_source": "ORDER",
+            "operation": "UPDATE",
+            "fault": None,
+        }
+        row |= {"payload": None, "key_attributes": {}}
+        row |= {"entity_id": "7", "payload_entity_id": "7", "tenant": tenant, "id": event_id}
+        row |= {"received_at": at.strftime("%Y-%m-%d %H:%M:%S.000")} | columns
+        await self.clickhouse.insert(
+            f"{self.name}.events", list(row), "JSONEachRow", json.dumps(row).encode(), {}
+        )
+        return event_id
+
+
+Check = Callable[[Database], Awaitable[None]]
+ALL = [each.number for each in migrations()]
+
+
+@pytest.fixture
+def run(stack: Stack) -> Callable[[Check], None]:
+    """Runs a check on an empty database name of its own."""
+
+    async def on(check: Check) -> None:
+        name = f"t_{uuid.uuid4().hex}"
+        connection = ClickHouseConnection(url=stack.status["clickhouse"], database=name)
+        clickhouse = ClickHouse(connection)
+        try:
+            await check(Database(clickhouse, name))
+        finally:
+            await clickhouse.execute(f"DROP DATABASE IF EXISTS {name} SYNC")
+            await clickhouse.close()
+
+    return lambda check: asyncio.run(on(check))
+
+
+def test_migrations_are_numbered_from_one_without_gaps() -> None:
+    assert list(range(1, len(ALL) + 1)) == ALL
+
+
+def test_the_schema_is_the_one_that_is_documented(run: Callable[[Check], None]) -> None:
+    async def check(database: Database) -> None:
+        await database.upgrade()
+        found = [json.loads(line) for line in (await database.select(COLUMNS)).splitlines()]
+        shown = [f"| {table} | `{name}` | {type_} | {text} |" for table, name, type_, text in found]
+        documented = re.findall(r"^\| \w+ \| `\w+` \| .* \|$", ANALYSIS, re.MULTILINE)
+        assert documented == shown, "\n".join(shown)
+        assert all(text for _, _, _, text in found)
+        names = {name for table, name, _, _ in found if table == "events"}
+        assert set(INSERT_COLUMNS) - {"event_payload"} <= names
+        since = await database.select(
+            "DESCRIBE {database}.faults_since(since = now()) FORMAT TSVRaw"
+        )
+        faults = [[name, type_] for table, name, type_, _ in found if table == "faults"]
+        assert [line.split("\t")[:2] for line in since.splitlines()] == faults
+
+    run(check)
+
+
+def test_a_second_run_changes_nothing(run: Callable[[Check], None]) -> None:
+    async def check(database: Database) -> None:
+        assert await database.upgrade(retention_days=90) != ([], None)
+        before = await database.select(OBJECTS)
+        assert await database.upgrade(retention_days=90) == ([], None)
+        assert await database.select(OBJECTS) == before
+
+    run(check)
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_runners_at_once_give_what_one_gives(run: Callable[[Check], None], attempt: int) -> None:
+    async def check(database: Database) -> None:
+        await asyncio.gather(*(database.upgrade(retention_days=90) for _ in range(3)))
+        together = await database.select(OBJECTS)
+        assert (await database.upgrade(retention_days=90))[0] == []
+        await database.execute("DROP DATABASE {database} SYNC")
+        await database.upgrade(retention_days=90)
+        assert together == await database.select(OBJECTS)
+
+    run(check)
+
+
+def test_a_database_with_the_first_migration_alone_keeps_its_rows_and_gets_the_rest(
+    run: Callable[[Check], None],
+) -> None:
+    async def check(database: Database) -> None:
+        steps = database.migrate()
+        await steps.apply((await steps.pending())[0])
+        fault = '{"status": 504, "message": "timeout of 30000ms exceeded"}'
+        event_id = await database.insert("acme", 0, fault=fault)
+        assert (await database.upgrade())[0] == ALL[1:]
+        found = await database.select(
+            "SELECT status, message, count, sample_id FROM {database}.faults FORMAT TSV"
+        )
+        assert found == f"504\ttimeout of * exceeded\t1\t{event_id}\n"
+
+    run(check)
+
+
+def test_a_migration_whose_text_changed_is_refused(run: Callable[[Check], None]) -> None:
+    async def check(database: Database) -> None:
+        await database.migrate().pending()
+        changed = migrations()[0]._replace(text="SELECT 1")
+        await database.execute(record(changed, database.name))
+        with pytest.raises(SchemaRefused, match=r"0001_events has changed since .* Its text is"):
+            await database.upgrade()
+        assert "events" not in (await database.select("SHOW TABLES FROM {database}")).split()
+
+    run(check)
+
+
+def test_a_database_that_is_newer_than_the_release_is_refused(run: Callable[[Check], None]) -> None:
+    async def check(database: Database) -> None:
+        await database.upgrade()
+        newer = migrations()[0]._replace(number=9999, name="future")
+        await database.execute(record(newer, database.name))
+        with pytest.raises(SchemaRefused, match="9999_future, which this release does not know"):
+            await database.upgrade()
+
+    run(check)
+
+
+def test_rows_past_their_tenants_retention_are_removed(run: Callable[[Check], None]) -> None:
+    async def check(database: Database) -> None:
+        await database.upgrade()
+        kept = [
+            await database.insert("acme", 8),
+            await database.insert("acme", 0),
+            await database.insert("other", 20),
+        ]
+        await database.insert("other", 40)
+        kept_too = await database.insert("archive", 400)
+        await database.insert("acme", 20)
+        by_tenant = {"acme": 10, "archive": 3000}
+        _, statement = await database.upgrade(retention_days=30, retention_days_by_tenant=by_tenant)
+        assert statement is not None
+        await database.execute("OPTIMIZE TABLE {database}.events FINAL")
+        left = await database.select("SELECT toString(id) FROM {database}.events FORMAT TSV")
+        assert sorted(left.split()) == sorted([*kept, kept_too])
+
+    run(check)
+
+
+def test_retention_is_altered_when_it_differs_and_only_then(run: Callable[[Check], None]) -> None:
+    async def check(database: Database) -> None:
+        assert (await database.upgrade())[1] is None
+        for tables in (
+            {"retention_days": 30},
+            {"retention_days": 30, "retention_days_by_tenant": {"a.b-c_d": 5, "B": 7}},
+            {"retention_days_by_tenant": {"acme": 5}},
+        ):
+            ttl = retention_ttl(TableSettings.model_validate(tables))
+            assert ttl is not None
+            assert ttl in str((await database.upgrade(**tables))[1])
+            assert await database.upgrade(**tables) == ([], None)
+        assert "REMOVE TTL" in str((await database.upgrade())[1])
+        assert await database.upgrade() == ([], None)
+
+    run(check)
