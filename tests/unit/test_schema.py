@@ -1,12 +1,10 @@
 """The migrations' text: placeholders, the cluster's variant, and the values that the contract knows."""
 
 import re
-from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
-from contracts.events import EventSource, EventType, Operation
 from contracts.schema import PREPARE, Migration, TableSettings, migrations, statements
 
 CHANGES = ("CREATE", "ALTER", "DROP", "RENAME")
@@ -38,23 +36,6 @@ def test_an_unknown_placeholder_is_refused() -> None:
 
 def test_clickhouses_own_parameters_pass() -> None:
     assert statements("SELECT {since:DateTime};\n", "shop") == ["SELECT {since:DateTime}"]
-
-
-@pytest.mark.parametrize(
-    ("constraint", "literal"),
-    [
-        ("event_type_is_known", EventType),
-        ("event_source_is_known", EventSource),
-        ("operation_is_known", Operation),
-    ],
-)
-def test_the_table_takes_the_values_that_the_contract_knows(
-    constraint: str, literal: object
-) -> None:
-    found = re.findall(rf"{constraint} CHECK \w+ IN \((.*?)\)", migrations()[0].text)
-    assert found
-    for names in found:
-        assert tuple(re.findall(r"'(\w+)'", names)) == get_args(literal)
 
 
 def test_a_migrations_hash_is_that_of_its_text() -> None:
