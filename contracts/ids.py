@@ -9,6 +9,8 @@ import uuid
 from contracts.problems import Problem
 
 IDEMPOTENCY_KEY_BYTES_MAX = 255
+VERSION_AT, DERIVED = 14, "8"
+"""Where a UUID's text has its version, and that of an id that an Idempotency-Key gave."""
 
 
 def derived_id(tenant: str, idempotency_key: bytes, item: int = 0) -> str:

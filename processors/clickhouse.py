@@ -9,6 +9,7 @@ import json
 from collections.abc import Collection, Sequence
 
 from contracts.connections import ClickHouseConnection
+from contracts.ids import DERIVED, VERSION_AT
 from contracts.table import EVENTS_TABLE, INSERT_COLUMNS, INSERT_FORMAT, INSERT_SETTINGS
 from processors.materialize import Row
 from processors.step import Transient
@@ -29,6 +30,16 @@ WHERE kafka_partition IN ({partitions}) GROUP BY kafka_partition FORMAT JSONComp
 """
 PRESENT = """
 SELECT kafka_partition, kafka_offset FROM {database}.events WHERE {spans} FORMAT JSONCompactEachRow
+"""
+
+
+NAMES = """
+SELECT tenant, id FROM (
+    SELECT tenant, id, received_at FROM {database}.events
+    WHERE received_at >= fromUnixTimestamp64Milli({since_ms})
+        AND substring(toString(id), {version_at} + 1, 1) = '{derived}'
+    ORDER BY received_at DESC LIMIT {count})
+ORDER BY received_at FORMAT JSONCompactEachRow
 """
 
 
@@ -86,6 +97,18 @@ class ClickHouseRows:
         answer = await self._select(PRESENT.format(database=self._database, spans=condition))
         pairs = (json.loads(line) for line in answer.splitlines())
         return {(int(partition), int(offset)) for partition, offset in pairs}
+
+    async def names(self, since_ms: int, count: int) -> list[tuple[str, str]]:
+        """See `Rows`."""
+        query = NAMES.format(
+            database=self._database,
+            since_ms=since_ms,
+            count=count,
+            version_at=VERSION_AT,
+            derived=DERIVED,
+        )
+        answer = await self._select(query)
+        return [(tenant, id_) for tenant, id_ in map(json.loads, answer.splitlines())]
 
     async def _select(self, sql: str) -> bytes:
         try:

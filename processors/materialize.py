@@ -8,23 +8,31 @@ rows are inserted. What a paused earlier owner may write late, ReplacingMergeTre
 """
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
+from contracts.ids import DERIVED, VERSION_AT
 from contracts.row import NotBase64, row
 from contracts.table import month_of
 from contracts.wire import Undecodable, decode_event, decode_tenant
+from processors.repeats import WINDOW_MS, Repeats
 from processors.step import LogRecord, Reject
 
+NAMES_MAX = 200_000
+"""Names that are remembered: a sixth of a KiB each."""
 YEAR_2200_MS = 7_258_118_400_000  # the table's column ends in 2299
 
 
 class Row(NamedTuple):
-    """One row to insert: its position in the log, its month (YYYYMM, UTC), its RowBinary bytes."""
+    """One row to insert: its position in the log, its time of receipt, its RowBinary bytes.
+
+    `name` is tenant and id when an Idempotency-Key gave the id.
+    """
 
     partition: int
     offset: int
-    month: int
+    received_ms: int
     data: bytes
+    name: tuple[str, str] | None = None
 
 
 class Rows(Protocol):
@@ -42,12 +50,20 @@ class Rows(Protocol):
     async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
         """The stored (partition, offset) within the spans: first and last offset by partition."""
 
+    async def names(self, since_ms: int, count: int) -> list[tuple[str, str]]:
+        """Tenant and id of at most `count` events received since then under a key, oldest first."""
+
 
 class Materialize:
-    """The step. Repeats are absorbed by reading back, see the module's docstring."""
+    """The step. Records read again are absorbed by reading back, see the module's docstring.
 
-    def __init__(self, table: Rows) -> None:
+    Events posted again under an Idempotency-Key are left out while their names are remembered.
+    """
+
+    def __init__(self, table: Rows, names_max: int = NAMES_MAX) -> None:
         self._table = table
+        self._names_max = names_max
+        self._repeats = Repeats(names_max)
         self._may_hold: dict[int, int] = {}  # highest offset that the table may hold, if known
 
     def assigned(self, partitions: Collection[int]) -> None:
@@ -58,23 +74,26 @@ class Materialize:
     async def __call__(self, records: Sequence[LogRecord]) -> list[Reject]:
         """Store what is missing of `records`; returns those that are no events."""
         rows, rejects = read_rows(records)
-        await self._settle({row.partition for row in rows})
-        missing = await self._missing(rows)
+        await self._settle(rows)
+        missing = self._repeats.without(await self._missing(rows))
         for row_ in missing:
             self._may_hold[row_.partition] = max(self._may_hold[row_.partition], row_.offset)
         try:
-            for month in sorted({row_.month for row_ in missing}):  # one block into one partition
-                await self._table.insert([row_ for row_ in missing if row_.month == month])
+            for rows_of_month in by_month(missing):  # one block into one partition
+                await self._table.insert(rows_of_month)
         except BaseException:  # its outcome is unknown, also when we are being cancelled
             self.assigned({row_.partition for row_ in missing})
             raise
+        self._repeats.remember(row_.name for row_ in rows)
         return rejects
 
-    async def _settle(self, partitions: Collection[int]) -> None:
+    async def _settle(self, rows: Sequence[Row]) -> None:
         """Learn what the table may hold of the partitions of which that is unknown."""
-        unknown = set(partitions) - self._may_hold.keys()
+        unknown = {row_.partition for row_ in rows} - self._may_hold.keys()
         if unknown:
             await self._table.settle(unknown)
+            since_ms = min(row_.received_ms for row_ in rows) - WINDOW_MS
+            self._repeats.remember(await self._table.names(since_ms, self._names_max))
             self._may_hold |= await self._table.high_water(unknown)
 
     async def _missing(self, rows: list[Row]) -> list[Row]:
@@ -84,6 +103,14 @@ class Materialize:
             return rows
         present = await self._table.present(spans(doubtful))
         return [row_ for row_ in rows if (row_.partition, row_.offset) not in present]
+
+
+def by_month(rows: Sequence[Row]) -> list[list[Row]]:
+    """`rows` by the table's partition, the month of receipt, each in their order."""
+    months: dict[int, list[Row]] = {}
+    for row_ in rows:
+        months.setdefault(month_of(row_.received_ms), []).append(row_)
+    return [months[month] for month in sorted(months)]
 
 
 def read_rows(records: Sequence[LogRecord]) -> tuple[list[Row], list[Reject]]:
@@ -104,7 +131,9 @@ def _row(record: LogRecord) -> Row:
         raise Undecodable(f"the record's time, {received_ms} ms, is not between 1970 and 2200")
     tenant, event = decode_tenant(record.headers), decode_event(record.value)
     data = row(tenant, partition, offset, received_ms, event)
-    return Row(partition, offset, month_of(received_ms), data)
+    event_id = cast("str", event.id)
+    name = (tenant, event_id) if event_id[VERSION_AT] == DERIVED else None
+    return Row(partition, offset, received_ms, data, name)
 
 
 def spans(rows: Sequence[Row]) -> dict[int, tuple[int, int]]:

@@ -25,6 +25,7 @@ class FakeRows:
     """The table in memory. `fail_before` and `fail_after` inserts: refused, or stored and then lost."""
 
     stored: list[tuple[int, int]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     inserts: int = 0
     settled: list[set[int]] = field(default_factory=list)
     fail_before: int = 0
@@ -36,6 +37,7 @@ class FakeRows:
             self.fail_before -= 1
             raise Transient("refused")
         self.inserts += 1
+        self.rows += rows
         self.stored += [(row.partition, row.offset) for row in rows]
         if self.fail_after:
             self.fail_after -= 1
@@ -51,6 +53,15 @@ class FakeRows:
             number: max((offset for part, offset in self.stored if part == number), default=-1)
             for number in partitions
         }
+
+    async def names(self, since_ms: int, count: int) -> list[tuple[str, str]]:
+        """See `Rows`."""
+        recent = sorted(
+            (row.received_ms, row.name)
+            for row in self.rows
+            if row.name is not None and row.received_ms >= since_ms
+        )
+        return [name for _, name in recent[-count:] if name is not None]
 
     async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
         """See `Rows`."""

@@ -141,9 +141,20 @@ class Frozen:
 
     def __enter__(self) -> None:
         self._process.suspend()
+        for thread in self._process.threads():  # each stops when it is next scheduled
+            task = Path(f"/proc/{self._process.pid}/task/{thread.id}/stat")
+            eventually(lambda task=task: _stopped(task))
 
     def __exit__(self, *error: object) -> None:
         self._process.resume()
+
+
+def _stopped(task: Path) -> bool:
+    """Whether this thread is stopped or gone; without /proc the signal has to do."""
+    try:
+        return task.read_text().rpartition(")")[2].split()[0] in "Tt"
+    except FileNotFoundError:
+        return True
 
 
 def start(home: Path) -> Stack:

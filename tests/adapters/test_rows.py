@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.connections import ClickHouseConnection
+from contracts.ids import derived_id
 from contracts.row import row
 from contracts.schema import migrations, statements
-from contracts.table import month_of, read_events, select_events
+from contracts.table import read_events, select_events
 from contracts.wire import decode_event
 from processors.clickhouse import ClickHouseRows
 from processors.materialize import Row, Rows
@@ -22,13 +23,14 @@ from tests.builders import an_event, events, represented
 from tests.fakes import FakeRows
 from tests.stack import Stack
 
+NOW_MS = 1_790_000_000_000
 Check = Callable[[Rows], Awaitable[None]]
 
 
-def a_row(partition: int, offset: int, received_ms: int = 1_790_000_000_000) -> Row:
+def a_row(partition: int, offset: int, received_ms: int = NOW_MS) -> Row:
     event = decode_event(represented(an_event(), str(uuid.uuid4())))
     data = row("acme", partition, offset, received_ms, event)
-    return Row(partition, offset, month_of(received_ms), data)
+    return Row(partition, offset, received_ms, data)
 
 
 @pytest.fixture(params=["fake", "clickhouse"])
@@ -82,6 +84,23 @@ def test_what_was_inserted_is_present_and_sets_the_high_water(run: Any) -> None:
     run(check)
 
 
+def test_the_names_of_events_under_a_key_are_found_the_latest_last(run: Any) -> None:
+    def named(offset: int, key: bytes, received_ms: int) -> Row:
+        event_id = derived_id("acme", key)
+        data = row("acme", 0, offset, received_ms, decode_event(represented(an_event(), event_id)))
+        return Row(0, offset, received_ms, data, ("acme", event_id))
+
+    async def check(rows: Rows) -> None:
+        old, first, second = (
+            named(n, b"%d" % n, NOW_MS + age) for n, age in enumerate((-10_000, 1, 2))
+        )
+        await rows.insert([a_row(0, 9), second, first, old])
+        assert await rows.names(NOW_MS, 10) == [first.name, second.name]
+        assert await rows.names(NOW_MS, 1) == [second.name]
+
+    run(check)
+
+
 def test_with_no_insert_running_settling_returns(run: Any) -> None:
     async def check(rows: Rows) -> None:
         await rows.insert([a_row(0, 1)])
@@ -100,7 +119,7 @@ def test_every_event_comes_back_from_the_table_as_it_was_represented(
     async def check() -> None:
         async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
             rows = [
-                Row(0, n, 202609, row("acme", 0, n, 1_790_000_000_000, decode_event(value)))
+                Row(0, n, NOW_MS, row("acme", 0, n, NOW_MS, decode_event(value)))
                 for n, value in enumerate(values.values())
             ]
             await ClickHouseRows(clickhouse, connection).insert(rows)

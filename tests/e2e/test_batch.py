@@ -9,6 +9,7 @@ import pytest
 import zstandard
 
 from tests.builders import an_event, many_events
+from tests.e2e.test_main_job import receive, subscribe
 from tests.stack import Stack, eventually
 
 PATH = "/api/v1/events:batch"
@@ -61,8 +62,35 @@ def test_a_batch_repeated_under_its_key_gives_the_same_ids(stack: Stack, tenant:
     with stack.client(tenant) as client:
         first = client.post(PATH, content=body, headers=headers).json()["items"]
         again = client.post(PATH, content=body, headers=headers).json()["items"]
+        assert client.post("/api/v1/events", json=an_event()).status_code == 201  # comes after both
     assert first == again
     assert first[0]["id"] != first[1]["id"]
+    eventually(lambda: stack.counts(tenant)[1], until=lambda count: count == 3)
+    assert stack.counts(tenant) == (3, 3)
+
+
+def test_a_batch_repeated_under_its_key_reaches_a_fifo_queue_once(
+    stack: Stack, tenant: str
+) -> None:
+    name = f"{tenant}.fifo"
+    attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "false"}
+    queue = stack.sqs().create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    body, headers = ndjson(an_event(), an_event()), NDJSON | {"Idempotency-Key": "batch-1"}
+    with stack.client(tenant) as client:
+        subscribe(client, name)
+        items = client.post(PATH, content=body, headers=headers).json()["items"]
+        assert client.post(PATH, content=body, headers=headers).json()["items"] == items
+        proof = client.post("/api/v1/events", json=an_event()).json()  # the same entity: comes last
+    wanted = [*(item["id"] for item in items), proof["id"]]
+    received: list[str] = []
+
+    def take() -> list[str]:
+        for message in receive(stack, queue):
+            received.append(json.loads(str(message["Body"]))["id"])
+            stack.sqs().delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return received
+
+    assert eventually(take, until=lambda ids: proof["id"] in ids) == wanted
 
 
 @pytest.mark.parametrize(

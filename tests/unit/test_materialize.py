@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.ids import derived_id
 from processors.consume import next_offsets
 from processors.materialize import Materialize
 from processors.step import Transient
@@ -76,6 +77,49 @@ def test_two_events_in_one_record_are_none() -> None:
     rejects = asyncio.run(Materialize(table)(batch))
     assert [reject.record.offset for reject in rejects] == [0]
     assert table.stored == [(0, 1)]
+
+
+def keyed(key: bytes, offset: int, tenant: str = "acme", partition: int = 0) -> FakeRecord:
+    value = represented(an_event(), derived_id(tenant, key))
+    return FakeRecord(value, partition, offset, headers=[("ce_tenant", tenant.encode())])
+
+
+def test_an_event_posted_again_under_its_key_is_stored_once() -> None:
+    table = FakeRows()
+    step = Materialize(table)
+    asyncio.run(step([keyed(b"1", 0), keyed(b"1", 1), keyed(b"2", 2)]))
+    asyncio.run(step([keyed(b"2", 3), keyed(b"1", 0, partition=1), keyed(b"3", 4)]))
+    assert table.stored == [(0, 0), (0, 2), (0, 4)]
+
+
+def test_the_same_key_of_another_tenant_is_another_event() -> None:
+    table = FakeRows()
+    asyncio.run(Materialize(table)([keyed(b"1", 0), keyed(b"1", 1, tenant="other")]))
+    assert table.stored == [(0, 0), (0, 1)]
+
+
+def test_after_a_restart_the_names_are_read_from_the_table() -> None:
+    table = FakeRows()
+    asyncio.run(Materialize(table)([keyed(b"1", 0)]))
+    asyncio.run(Materialize(table)([keyed(b"1", 1), keyed(b"2", 2)]))
+    assert table.stored == [(0, 0), (0, 2)]
+
+
+def test_an_event_whose_insert_failed_is_no_repeat_of_itself() -> None:
+    table = FakeRows(fail_before=1)
+    step, batch = Materialize(table), [keyed(b"1", 0), keyed(b"1", 1)]
+    with pytest.raises(Transient):
+        asyncio.run(step(batch))
+    asyncio.run(step(batch))
+    assert table.stored == [(0, 0)]
+
+
+def test_no_more_names_are_remembered_than_the_bound() -> None:
+    table = FakeRows()
+    step = Materialize(table, names_max=2)
+    asyncio.run(step([keyed(b"%d" % n, n) for n in range(3)]))
+    asyncio.run(step([keyed(b"0", 3), keyed(b"2", 4)]))
+    assert table.stored == [(0, 0), (0, 1), (0, 2), (0, 3)]
 
 
 NO_EVENTS = {
