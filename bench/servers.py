@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -19,6 +19,11 @@ from local import stack
 from local.stack import Ports, environment
 
 START_TIMEOUT_S = 30
+NO_LIMITS = {
+    "EVENTS_TENANT_RATE__EVENTS_PER_S": "1000000000",
+    "EVENTS_TENANT_RATE__BYTES_PER_S": "1000000000000",
+}
+"""A measurement posts as one tenant."""
 
 
 def free_port_base() -> int:
@@ -64,9 +69,11 @@ def servers() -> Iterator[tuple[Endpoints, Ports, psutil.Process]]:
 
 
 @contextlib.contextmanager
-def process(argv: list[str], ports: Ports, port: int, ready: str) -> Iterator[psutil.Process]:
-    """A process of this project with the stack's settings, listening on `port`."""
-    settings = environment(ports) | {"EVENTS_HTTP__PORT": str(port)}
+def process(
+    argv: list[str], ports: Ports, port: int, ready: str, more: Mapping[str, str] = NO_LIMITS
+) -> Iterator[psutil.Process]:
+    """A process of this project with the stack's settings and `more`, listening on `port`."""
+    settings = environment(ports) | {"EVENTS_HTTP__PORT": str(port), **more}
     with subprocess.Popen(
         [sys.executable, *argv], env=settings, stderr=subprocess.DEVNULL
     ) as child:

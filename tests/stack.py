@@ -1,5 +1,6 @@
 """The whole stack under test: real servers on free ports in a temporary folder."""
 
+import functools
 import json
 import os
 import signal
@@ -143,7 +144,7 @@ class Frozen:
         self._process.suspend()
         for thread in self._process.threads():  # each stops when it is next scheduled
             task = Path(f"/proc/{self._process.pid}/task/{thread.id}/stat")
-            eventually(lambda task=task: _stopped(task))
+            eventually(functools.partial(_stopped, task))
 
     def __exit__(self, *error: object) -> None:
         self._process.resume()

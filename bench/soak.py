@@ -1,0 +1,122 @@
+"""The edge at full load for minutes, then far past its limits: memory, answers, what Kafka holds.
+
+`python -m bench.soak [--seconds S]`. Full load: 256 connections of single events and four of batches
+of 500, limits of tenants off; resident memory every second. Overload: an edge with little room and a
+low rate for its tenant, offered many times what it takes; every answer must be 201, 429 or 503 and
+the log must hold exactly what was acknowledged.
+"""
+
+import argparse
+import asyncio
+import itertools
+import statistics
+import threading
+import time
+
+import psutil
+import uvloop
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from bench import load
+from bench.ingest import BATCH_EVENTS, bodies
+from bench.servers import NO_LIMITS, process, servers
+from contracts.topics import EVENTS
+
+MIB = 1024 * 1024
+LITTLE_ROOM = {
+    "EVENTS_IN_FLIGHT_BYTES_MAX": "20000",
+    "EVENTS_TENANT_RATE__EVENTS_PER_S": "500",
+}
+
+
+def records(kafka: str) -> int:
+    """How many records the topic holds."""
+
+    async def count() -> int:
+        async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
+            numbers = consumer.partitions_for_topic(EVENTS) or await _partitions(consumer)
+            ends = await consumer.end_offsets([TopicPartition(EVENTS, n) for n in numbers])
+            return sum(ends.values())
+
+    return asyncio.run(count())
+
+
+async def _partitions(consumer: AIOKafkaConsumer) -> set[int]:
+    await consumer.topics()  # fetches what it knows of no topic yet
+    return set(consumer.partitions_for_topic(EVENTS) or ())
+
+
+def full_load(
+    edge: psutil.Process, port: int, headers: dict[str, str], seconds: int
+) -> tuple[list[int], load.Result, load.Result]:
+    """Resident bytes every second, answers to single events, answers to batches."""
+    texts = bodies().get("retail", bodies()["800 B"])
+    singles = [load.request("POST", "/api/v1/events", headers, text) for text in texts]
+    batch = b"\n".join(itertools.islice(itertools.cycle(texts), BATCH_EVENTS))
+    ndjson = headers | {"Content-Type": "application/x-ndjson"}
+    batches = [load.request("POST", "/api/v1/events:batch", ndjson, batch)]
+    results: list[load.Result] = []
+
+    async def both() -> None:
+        results.extend(
+            await asyncio.gather(
+                load.run(port, singles, 256, seconds), load.run(port, batches, 4, seconds)
+            )
+        )
+
+    loading = threading.Thread(target=lambda: uvloop.run(both()))
+    loading.start()
+    resident = []
+    for _ in track(range(seconds), description="full load", transient=True):
+        time.sleep(1)
+        resident.append(edge.memory_info().rss)
+    loading.join()
+    return resident, *results
+
+
+def main() -> None:
+    """Measure and print two tables."""
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=600, help="length of the full load")
+    seconds = parser.parse_args().seconds
+    with servers() as (where, ports, _):
+        headers, port = where.headers("bench"), ports.base + 7
+        with process(["-m", "ingest"], ports, port, "/readyz", NO_LIMITS) as edge:
+            resident, singles, batches = full_load(edge, port, headers, seconds)
+        memory = Table("full load", "events", "events/s", "statuses", "MiB: each tenth, median")
+        events = singles.total + BATCH_EVENTS * batches.total
+        tenth = max(1, len(resident) // 10)
+        medians = [
+            statistics.median(resident[start : start + tenth])
+            for start in range(0, len(resident), tenth)
+        ]
+        memory.add_row(
+            f"{seconds} s",
+            f"{events:,}",
+            f"{events / singles.seconds:,.0f}",
+            f"{singles.statuses} {batches.statuses}",
+            " ".join(f"{value / MIB:.0f}" for value in medians),
+        )
+        before = records(where.kafka)
+        request = [load.request("POST", "/api/v1/events", headers, bodies()["800 B"][0])]
+        with process(["-m", "ingest"], ports, port, "/readyz", LITTLE_ROOM) as edge:
+            result = uvloop.run(load.run(port, request, 256, 10))
+        stored = records(where.kafka) - before
+    overload = Table("overload", "answers", "acknowledged", "stored", "p99 ms")
+    overload.add_row(
+        "256 connections, 10 s",
+        str(dict(sorted(result.statuses.items()))),
+        str(result.statuses.get(201, 0)),
+        str(stored),
+        f"{result.quantile_ms(0.99):.0f}",
+    )
+    Console().print(memory, overload)
+    if not set(result.statuses) <= {201, 429, 503} or stored != result.statuses.get(201, 0):
+        raise SystemExit("an answer was none of 201, 429, 503, or Kafka holds another number")
+
+
+if __name__ == "__main__":
+    main()
