@@ -10,13 +10,12 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer
 
 from bench.servers import DATA, process, servers
-from bench.tally import Bounds, Tally, bounds
+from bench.tally import Bounds
 from cli.endpoints import Endpoints
 from contracts.topics import EVENTS
 
@@ -52,15 +51,6 @@ def run_locust(
         argv, cwd=ROOT, stdin=subprocess.DEVNULL, check=False,
         timeout=START_TIMEOUT_S + arguments.seconds + STOP_TIMEOUT_S,
     )  # fmt: skip
-
-
-def read_bounds(result: Path) -> Bounds:
-    """What Kafka must and may hold after the load that wrote `result`."""
-    tallies = []
-    for each in json.loads(result.read_text()):
-        pressed = Counter({int(status): n for status, n in each["requests_pressed"].items()})
-        tallies.append(Tally(**each | {"requests_pressed": pressed}))
-    return bounds(tallies)
 
 
 async def held(kafka: str) -> int:
@@ -103,7 +93,7 @@ def main() -> None:
         if not result.exists():
             sys.exit(f"Locust ended with {locust.returncode} and without a result")
         # the edge has ended: nothing is on its way to Kafka any more
-        is_right = verify(asyncio.run(held(where.kafka)), read_bounds(result))
+        is_right = verify(asyncio.run(held(where.kafka)), Bounds(**json.loads(result.read_text())))
     sys.exit(0 if is_right and locust.returncode == 0 else 1)
 
 

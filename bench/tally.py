@@ -12,6 +12,8 @@ from typing import NamedTuple
 PRESSURE = (429, 503)
 """Statuses of an API that protects itself: counted, no failure."""
 
+SAMPLE_BYTES = 500
+
 Read = Callable[[int, bytes], list[int]]
 """The status of each event of a request, from the answer's status and body. Raises ValueError."""
 
@@ -25,6 +27,7 @@ class Tally:
     refused: int = 0
     requests_pressed: Counter[int] = field(default_factory=Counter)
     events_pressed: int = 0  # answered 429 or 503 inside a 207
+    sample: str = ""  # the first answer that was a failure
 
     def take(self, sent: int, status: int, body: bytes, read: Read) -> str:
         """Count the answer to a request of `sent` events; why it is a failure, "" when it is none."""
@@ -32,17 +35,23 @@ class Tally:
             self.requests_pressed[status] += 1
             self._count([status] * sent)
             return ""
+        reason = self._take(sent, status, body, read)
+        if reason and not self.sample:
+            self.sample = body[:SAMPLE_BYTES].decode(errors="replace")
+        return reason
+
+    def _take(self, sent: int, status: int, body: bytes, read: Read) -> str:
         if not 200 <= status < 300:
             self._count([status] * sent)
-            return f"status {status}: {body[:300].decode(errors='replace')}"
+            return f"status {status}"
         try:
             statuses = read(status, body)
-        except (ValueError, KeyError, TypeError) as error:
-            return f"status {status}, an answer that contradicts the contract: {error!r}"
+        except (ValueError, KeyError, TypeError):
+            return f"status {status} with a body that contradicts it"
         self._count(statuses)
         self.events_pressed += sum(each in PRESSURE for each in statuses)
         if len(statuses) != sent:
-            return f"status {status} for {len(statuses)} events of {sent}"
+            return f"status {status} with more or fewer items than were sent"
         wrong = {each for each in statuses if each != 201 and each not in PRESSURE}
         return f"valid events answered {sorted(wrong)}" if wrong else ""
 
