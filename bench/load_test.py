@@ -74,15 +74,24 @@ def verify(count: int, expected: Bounds) -> bool:
     return True
 
 
+def positive(text: str) -> int:
+    """An option's count. Locust takes a run time of 0 for one without end."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
 def main() -> None:
     """Run the load, then count what Kafka holds."""
     parser = argparse.ArgumentParser(prog="python -m bench.load_test", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=30, help="how long the load lasts")
+    parser.add_argument("--seconds", type=positive, default=30, help="how long the load lasts")
     parser.add_argument(
-        "--users", type=int, default=32, help="connections; one in four posts batches"
+        "--users", type=positive, default=32, help="connections; one in four posts batches"
     )
-    parser.add_argument("--tenants", type=int, default=4, help="tenants that the users post as")
-    parser.add_argument("--batch-events", type=int, default=500, help="events of one batch")
+    parser.add_argument(
+        "--tenants", type=positive, default=4, help="tenants that the users post as"
+    )
+    parser.add_argument("--batch-events", type=positive, default=500, help="events of one batch")
     arguments = parser.parse_args()
     if not LOCUST.exists():
         parser.error("Locust is not installed: make .venv-load/.installed")
