@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+LOAD_INSTALLED := .venv-load/.installed
 
-.PHONY: up setup test check help
+.PHONY: up setup test check bench-ingest help
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -21,6 +22,10 @@ test: setup ## Run all tests against real local servers
 check: setup ## Format, lint and types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 
+bench-ingest: setup $(LOAD_INSTALLED) ## Measure the edge, then a load test; LOAD="--seconds 60 --users 100"
+	@$(BIN)/python -m bench.ingest
+	@$(BIN)/python -m bench.load_test $(LOAD)
+
 $(INSTALLED): requirements/uv.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 14) else "Python 3.11 to 3.14 is needed, $(PYTHON) is %d.%d. Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" % v)'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) has no ensurepip. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
@@ -28,4 +33,10 @@ $(INSTALLED): requirements/uv.txt requirements/dev.txt pyproject.toml
 	@echo "2/3  installer"; $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@echo "3/3  packages (about 350 MB)"; $(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Locust brings its own pytest and Flask: a virtual environment of its own keeps them out of ours.
+$(LOAD_INSTALLED): requirements/load.txt | $(INSTALLED)
+	@echo "virtual environment of the load test"; $(BIN)/python -m venv --without-pip .venv-load
+	@$(BIN)/uv pip sync --quiet --python .venv-load/bin/python --require-hashes requirements/load.txt
 	@touch $@

@@ -1,9 +1,11 @@
-"""Fills the log for a measurement: events appended as the edge appends them."""
+"""Fills the log for a measurement, as the edge does, and counts what it holds."""
 
 import asyncio
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import cast
+
+from aiokafka import AIOKafkaConsumer
 
 from bench.ingest import bodies
 from contracts.codec import EventJson, represent
@@ -16,6 +18,7 @@ from service.eventlog import EventLog
 from service.lane import LaneLimits
 
 AT_ONCE = 5000
+KAFKA_TIMEOUT_S = 30
 
 
 def retail_events(count: int) -> Iterator[EventJson]:
@@ -48,3 +51,13 @@ async def fill(kafka: str, tenant: str, events: Iterable[tuple[EventJson, int]])
         await appended
     await log.stop()  # sends what other partitions still hold
     return ids
+
+
+async def held(kafka: str) -> int:
+    """How many records the topic of events holds."""
+    consumer = AIOKafkaConsumer(EVENTS, bootstrap_servers=kafka)
+    async with asyncio.timeout(KAFKA_TIMEOUT_S), consumer:
+        partitions = consumer.assignment()
+        begins = await consumer.beginning_offsets(partitions)
+        ends = await consumer.end_offsets(partitions)
+        return sum(ends[each] - begins[each] for each in partitions)

@@ -15,15 +15,14 @@ import time
 
 import psutil
 import uvloop
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from bench import load
+from bench.fill import held
 from bench.ingest import BATCH_EVENTS, bodies
 from bench.servers import NO_LIMITS, process, servers
-from contracts.topics import EVENTS
 
 MIB = 1024 * 1024
 LITTLE_ROOM = {
@@ -32,26 +31,9 @@ LITTLE_ROOM = {
 }
 
 
-def records(kafka: str) -> int:
-    """How many records the topic holds."""
-
-    async def count() -> int:
-        async with AIOKafkaConsumer(bootstrap_servers=kafka) as consumer:
-            numbers = consumer.partitions_for_topic(EVENTS) or await _partitions(consumer)
-            ends = await consumer.end_offsets([TopicPartition(EVENTS, n) for n in numbers])
-            return sum(ends.values())
-
-    return asyncio.run(count())
-
-
-async def _partitions(consumer: AIOKafkaConsumer) -> set[int]:
-    await consumer.topics()  # fetches what it knows of no topic yet
-    return set(consumer.partitions_for_topic(EVENTS) or ())
-
-
 def full_load(
     edge: psutil.Process, port: int, headers: dict[str, str], seconds: int
-) -> tuple[list[int], load.Result, load.Result]:
+) -> tuple[list[int], list[load.Result]]:
     """Resident bytes every second, answers to single events, answers to batches."""
     texts = bodies().get("retail", bodies()["800 B"])
     singles = [load.request("POST", "/api/v1/events", headers, text) for text in texts]
@@ -74,7 +56,7 @@ def full_load(
         time.sleep(1)
         resident.append(edge.memory_info().rss)
     loading.join()
-    return resident, *results
+    return resident, results
 
 
 def main() -> None:
@@ -85,7 +67,7 @@ def main() -> None:
     with servers() as (where, ports, _):
         headers, port = where.headers("bench"), ports.base + 7
         with process(["-m", "ingest"], ports, port, "/readyz", NO_LIMITS) as edge:
-            resident, singles, batches = full_load(edge, port, headers, seconds)
+            resident, (singles, batches) = full_load(edge, port, headers, seconds)
         memory = Table("full load", "events", "events/s", "statuses", "MiB: each tenth, median")
         events = singles.total + BATCH_EVENTS * batches.total
         tenth = max(1, len(resident) // 10)
@@ -100,11 +82,11 @@ def main() -> None:
             f"{singles.statuses} {batches.statuses}",
             " ".join(f"{value / MIB:.0f}" for value in medians),
         )
-        before = records(where.kafka)
+        before = asyncio.run(held(where.kafka))
         request = [load.request("POST", "/api/v1/events", headers, bodies()["800 B"][0])]
         with process(["-m", "ingest"], ports, port, "/readyz", LITTLE_ROOM) as edge:
             result = uvloop.run(load.run(port, request, 256, 10))
-        stored = records(where.kafka) - before
+        stored = asyncio.run(held(where.kafka)) - before
     overload = Table("overload", "answers", "acknowledged", "stored", "p99 ms")
     overload.add_row(
         "256 connections, 10 s",
