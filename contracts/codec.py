@@ -1,7 +1,7 @@
 """The event's JSON as the hot paths read and write it: once in, once out.
 
-`EventJson` is `EventDraft` and `Event` of `events.py` in the form of msgspec, which takes a sixth of
-the time; what is refused here pydantic explains (`parse.py`). The two are held together by the
+`EventJson` is `EventDraft` and `Event` of `events.py` in the form of msgspec, which takes a fraction
+of the time; what is refused here pydantic explains (`parse.py`). The two are held together by the
 constants that both are made of and by property tests. `represent` is the only writer: its bytes are
 the 201 body, the Kafka value, the SQS body and what GET answers.
 """
