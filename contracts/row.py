@@ -5,14 +5,15 @@ is its length (unsigned LEB128) and its bytes, a Nullable is a byte 1, or 0 and 
 its two halves as numbers.
 """
 
+import itertools
 import struct
 from functools import lru_cache
 from typing import cast
 
 from contracts.codec import EventJson, decode_base64
 
-_HEAD = struct.Struct("<IQqQQ")  # partition, offset, time in ms, the halves of the id
-NULL = b"\x01"
+_HEAD = struct.Struct("<IQq")  # partition, offset, time in ms
+NULL = (b"\x01",)
 GIVEN = b"\x00"
 
 
@@ -23,24 +24,26 @@ class NotBase64(Exception):
 def row(tenant: str, partition: int, offset: int, received_ms: int, event: EventJson) -> bytes:
     """The row of `event` as the log has it. Raises `NotBase64`."""
     payload = event.event_payload
-    number = int(cast("str", event.id).replace("-", ""), 16)
-    parts = [
-        _HEAD.pack(partition, offset, received_ms, number >> 64, number & 0xFFFFFFFFFFFFFFFF),
-        _name(tenant),
-        _name(event.event_type),
-        _name(event.event_source),
-        _name(payload.operation),
-    ]
+    number = bytes.fromhex(cast("str", event.id).replace("-", ""))
     entity_id = event.entity_id.encode()
-    own_id = cast("str", payload.entity_id).encode()
+    size = length(len(entity_id))
+    own_id = cast("str", payload.entity_id)
     name = event.entity_name
-    parts += (length(len(entity_id)), entity_id, length(len(own_id)), own_id)
-    parts += (NULL,) if name is None else (GIVEN, *text(cast("str", name)))
     attributes = cast("dict[str, str]", payload.key_attributes)
-    parts.append(length(len(attributes)))
+    parts = [
+        _HEAD.pack(partition, offset, received_ms),
+        number[7::-1],
+        number[:7:-1],
+        _names(tenant, event.event_type, event.event_source, payload.operation),
+        size,
+        entity_id,
+        *((size, entity_id) if own_id == event.entity_id else text(own_id)),
+        *(NULL if name is None else (GIVEN, *text(cast("str", name)))),
+        length(len(attributes)),
+    ]
     for key, value in attributes.items():
-        parts.append(_name(key))
-        parts += text(value)
+        encoded = value.encode()
+        parts += (_names(key), length(len(encoded)), encoded)
     parts += _decoded(payload.base64_encoded_payload_json, "base64_encoded_payload_json")
     parts += _decoded(payload.base64_encoded_fault_json, "base64_encoded_fault_json")
     return b"".join(parts)
@@ -48,23 +51,23 @@ def row(tenant: str, partition: int, offset: int, received_ms: int, event: Event
 
 def _decoded(encoded: object, member: str) -> tuple[bytes, ...]:
     if encoded is None:
-        return (NULL,)
+        return NULL
     found = decode_base64(cast("str", encoded))
     if found is None:
         raise NotBase64(f"event_payload/{member}: is not canonical base64")
     return GIVEN, length(len(found)), found
 
 
+@lru_cache(maxsize=10_000)
+def _names(*names: str) -> bytes:
+    """Texts that many rows have in common."""
+    return b"".join(itertools.chain.from_iterable(text(name) for name in names))
+
+
 def text(value: str) -> tuple[bytes, bytes]:
     """Length and bytes of a text in UTF-8."""
     encoded = value.encode()
     return length(len(encoded)), encoded
-
-
-@lru_cache(maxsize=10_000)
-def _name(name: str) -> bytes:
-    """A text that many rows have in common."""
-    return b"".join(text(name))
 
 
 def length(number: int) -> bytes:
