@@ -2,17 +2,18 @@
 
 import typer
 
-from cli import post, read, settings, stack
+from cli import audit, post, read, rebuild, settings, stack
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Post events, find them, query them, and run the whole system on one machine.",
+    help="Post events, find them, query them, prove them, and run the whole system on one machine.",
     pretty_exceptions_enable=False,
 )
 
 STACK = (stack.up, stack.status, stack.down, stack.reset, stack.install, settings.settings)
 EVENTS = (post.post, read.get, read.find, read.sql, read.tail, read.token)
+VIEW = (audit.audit, rebuild.rebuild)
 
-for command in (*STACK, *EVENTS):
+for command in (*STACK, *EVENTS, *VIEW):
     app.command()(command)
