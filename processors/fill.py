@@ -34,8 +34,8 @@ LIMIT 1 BY kafka_offset
 class Fill:
     """Fills `into` from the log and, below its beginning, from `source`: tables of one database.
 
-    `done` says below which offset each partition is known to be complete. Nobody else may write into `into` at offsets below the ends that are given. Every method raises
-    `Transient` when a server fails.
+    `done` says below which offset each partition is known to be complete. Nobody else may write into
+    `into` below the ends that are given. Every method raises `Transient` when a server fails.
     """
 
     def __init__(

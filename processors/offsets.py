@@ -1,5 +1,6 @@
 """What a table of events holds, by the records' offsets: asked in ranges, `end` not included."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -110,4 +111,4 @@ def _range(partition: int, first: int, end: int) -> str:
 def spans(first: int, end: int) -> list[tuple[int, int]]:
     """The range in pieces of `SPAN`, cut at the same offsets wherever it begins."""
     cuts = [first, *range((first // SPAN + 1) * SPAN, end, SPAN), end]
-    return [(low, high) for low, high in zip(cuts, cuts[1:], strict=False) if low < high]
+    return [(low, high) for low, high in itertools.pairwise(cuts) if low < high]

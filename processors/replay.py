@@ -34,6 +34,7 @@ class Log:
             auto_offset_reset="none",  # an offset that is not there is an error, never skipped
             enable_auto_commit=False,
             max_partition_fetch_bytes=4 * RECORD_BYTES_MAX,
+            fetch_max_wait_ms=20,  # the broker answers nothing else on the connection meanwhile
             **connection.client_args(),
         )
         self._at: tuple[TopicPartition, int] | None = None  # the next record that would be read
