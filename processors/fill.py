@@ -24,7 +24,7 @@ REBUILD = "events.rebuild "
 """The tag of our inserts, see `ClickHouseRows`."""
 
 COPY = """
-INSERT INTO {into} ({columns}) SETTINGS {settings}
+INSERT INTO {into} ({columns})
 SELECT {columns} FROM {source}
 WHERE {span} AND kafka_offset NOT IN (SELECT kafka_offset FROM {into} WHERE {span})
 LIMIT 1 BY kafka_offset
@@ -98,11 +98,10 @@ class Fill:
         statement = COPY.format(
             **self._names,
             columns=", ".join(INSERT_COLUMNS),
-            settings=", ".join(f"{name} = {value!r}" for name, value in settings.items()),
             span=f"kafka_partition = {partition} AND kafka_offset >= {first} AND kafka_offset < {end}",
         )
         try:
-            await self._clickhouse.execute(statement)
+            await self._clickhouse.execute(statement, settings)
         except ClickHouseFailed as error:
             raise Transient(f"copying partition {partition} from {first}: {error}") from error
 

@@ -75,6 +75,12 @@ class View:
         )
         return partition, offset
 
+    def about(self, column: str) -> Any:
+        """What system.tables says of the table of events."""
+        return self.one(
+            f"SELECT {column} FROM system.tables WHERE database = 'events' AND name = 'events'"
+        )
+
     def delete(self, event_id: str) -> None:
         """Take a row away behind the system's back."""
         self.execute(
