@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -154,27 +154,32 @@ def test_what_went_into_the_old_table_before_the_swap_is_brought_over(
 def test_an_insert_that_was_under_way_at_the_swap_is_waited_for(view: View, tenant: str) -> None:
     """It took the old table before the swap: while it runs, nobody knows what the old table holds."""
     view.post(tenant, many_events(8))
-    view.execute(
-        f"CREATE TABLE late ENGINE = Memory AS SELECT * FROM events WHERE tenant = '{tenant}'"
-    )
+    view.execute("CREATE TABLE late ENGINE = Memory AS events")
+    for number in range(8):  # each a block of its own: a pause is longest per block
+        view.execute(
+            f"INSERT INTO late SELECT * FROM events WHERE tenant = '{tenant}'"
+            f" ORDER BY id LIMIT 1 OFFSET {number}"
+        )
     view.execute(f"ALTER TABLE events DELETE WHERE tenant = '{tenant}' SETTINGS mutations_sync = 2")
     slowly = (
-        f"INSERT INTO events SELECT * EXCEPT (pause) FROM (SELECT *, sleepEachRow(0.35) AS pause"
+        "INSERT INTO events SELECT * EXCEPT (pause) FROM (SELECT *, sleepEachRow(1.5) AS pause"
         f" FROM late) WHERE pause = 0 SETTINGS log_comment = '{MATERIALIZER}0', max_threads = 1"
     )
+    inserts: list[Future[None]] = []
     with ThreadPoolExecutor(1) as threads:
 
         async def swap(log: Log, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
             tables = Tables(clickhouse, connection)
             await tables.create()
-            insert = threads.submit(view.execute, slowly)
+            inserts.append(threads.submit(view.execute, slowly))
             while not await tables.inserting():
                 await asyncio.sleep(0.01)
             await tables.exchange()
-            assert not insert.done()
 
         by_parts(view, swap)
+        assert not inserts[0].done()
         view.rebuild("--keep-old")
+        assert inserts[0].done()
     [kept] = [name for name in view.tables() if name.startswith("events_until_")]
     assert view.one(f"SELECT toUInt32(count()) FROM {kept} WHERE tenant = '{tenant}'") == 8
     assert view.stack.counts(tenant) == (8, 8)
