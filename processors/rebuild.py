@@ -51,10 +51,9 @@ from service.clickhouse import ClickHouse
 NEAR = 1_000
 """Offsets that may be left for after the swap: a fraction of a second's work."""
 ROUNDS_MAX = 50
-UNCOMMITTED_MAX = 500_000
-"""Offsets of a partition that the table may hold past the commit: the largest batch there can be."""
-TAKEN_OVER_TIMEOUT_S = 120.0
+COMMIT_TIMEOUT_S = 120.0
 POLL_S = 0.05
+UNCOMMITTED = "the materializer has not committed what the table held: does it run?"
 
 
 class Rebuild:
@@ -90,25 +89,27 @@ class Rebuild:
         return account, await self._tables.finish(keep_old=keep_old)
 
     async def _catch_up(self, progress: Progress) -> dict[int, int]:
-        """Fill the fresh table until it is near what is committed; how far it is complete."""
-        fill = await self._fill(FRESH_TABLE, EVENTS_TABLE)
-        for _ in range(ROUNDS_MAX):
-            if await fill.up_to(await self._committed(), progress) <= NEAR:
-                return fill.done
-        raise Refused(
-            "Events come faster than they are replayed. Run it again when there are fewer: it goes on."
-        )
+        """Fill the fresh table until it is near; how far it is complete.
 
-    async def _committed(self) -> dict[int, int]:
-        """What is committed. Raises `Refused` where the table in use holds much more than that."""
-        committed = await self._log.committed()
-        for partition, (_, last) in (await self._table(EVENTS_TABLE).bounds()).items():
-            if last - committed.get(partition, 0) > UNCOMMITTED_MAX:
+        Near is: little was left to fill, and the materializer has committed all that the table in
+        use held a moment ago. So it runs, and the view will lack no more than the last moments.
+        """
+        fill, rounds = await self._fill(FRESH_TABLE, EVENTS_TABLE), 0
+        give_up = time.monotonic() + COMMIT_TIMEOUT_S
+        while True:
+            stored = await self._table(EVENTS_TABLE).bounds()
+            committed = await self._log.committed()
+            if await fill.up_to(committed, progress) > NEAR:
+                rounds, give_up = rounds + 1, time.monotonic() + COMMIT_TIMEOUT_S
+            elif _past(committed, stored):
+                return fill.done
+            if rounds > ROUNDS_MAX:
                 raise Refused(
-                    f"The table holds offset {last} of partition {partition}, the materializer has"
-                    f" committed {committed.get(partition, 'none')}: let it catch up first."
+                    "Events come faster than they are replayed. Run it again at a quieter time."
                 )
-        return committed
+            if time.monotonic() > give_up:
+                raise Transient(f"After {COMMIT_TIMEOUT_S:g} s {UNCOMMITTED}")
+            await asyncio.sleep(POLL_S)
 
     async def _take_over(self, done: dict[int, int] | None, progress: Progress) -> None:
         """After the swap: bring over what went into the old table since, see 3 above."""
@@ -124,9 +125,9 @@ class Rebuild:
         async def passed() -> bool:
             committed = await self._log.committed()
             await fill.up_to(committed, progress)
-            return all(committed.get(number, 0) > last for number, (_, last) in old.items())
+            return _past(committed, old)
 
-        await _until(passed, "the materializer has not committed what it inserted before the swap")
+        await _until(passed, UNCOMMITTED)
 
     async def _fill(self, into: str, source: str, done: dict[int, int] | None = None) -> Fill:
         fill = Fill(
@@ -139,9 +140,14 @@ class Rebuild:
         return Offsets(self._clickhouse, self._connection.database, name)
 
 
+def _past(committed: dict[int, int], stored: dict[int, tuple[int, int]]) -> bool:
+    """Whether all that is stored is committed."""
+    return all(committed.get(partition, 0) > last for partition, (_, last) in stored.items())
+
+
 async def _until(condition: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-    give_up = time.monotonic() + TAKEN_OVER_TIMEOUT_S
+    give_up = time.monotonic() + COMMIT_TIMEOUT_S
     while not await condition():
         if time.monotonic() > give_up:
-            raise Transient(f"After {TAKEN_OVER_TIMEOUT_S:g} s {otherwise}")
+            raise Transient(f"After {COMMIT_TIMEOUT_S:g} s {otherwise}")
         await asyncio.sleep(POLL_S)
