@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cli.endpoints import endpoints
+import typer
+
+from cli.endpoints import Endpoints, endpoints
 
 if TYPE_CHECKING:
     from contracts.connections import ClickHouseConnection, KafkaConnection
@@ -39,9 +41,16 @@ def servers(home: Path, port_base: int) -> Servers:
             )
         ) from None
     if "bootstrap_servers" not in kafka.model_fields_set:
-        address = endpoints(home, port_base).kafka
+        address = _local(home, port_base).kafka
         kafka = kafka.model_copy(update={"bootstrap_servers": address})
     if "url" not in clickhouse.model_fields_set:
-        url = endpoints(home, port_base).clickhouse
+        url = _local(home, port_base).clickhouse
         clickhouse = clickhouse.model_copy(update={"url": url})
     return Servers(kafka, clickhouse)
+
+
+def _local(home: Path, port_base: int) -> Endpoints:
+    try:
+        return endpoints(home, port_base)
+    except typer.Exit:  # it has said why; its exit code would say that something is missing
+        raise BadSettings(f"The local stack in {home} is not known.") from None
