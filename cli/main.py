@@ -2,12 +2,12 @@
 
 import typer
 
-from cli import migrate, post, read, settings, stack
+from cli import audit, migrate, post, read, rebuild, settings, stack
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Post events, find them, query them, and run the whole system on one machine.",
+    help="Post events, find them, query them, prove them, and run the whole system on one machine.",
     pretty_exceptions_enable=False,
 )
 
@@ -21,6 +21,7 @@ STACK = (
     settings.settings,
 )
 EVENTS = (post.post, read.get, read.find, read.sql, read.tail, read.token)
+VIEW = (audit.audit, rebuild.rebuild)
 
-for command in (*STACK, *EVENTS):
+for command in (*STACK, *EVENTS, *VIEW):
     app.command()(command)

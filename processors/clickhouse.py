@@ -1,7 +1,8 @@
 """The events table as the materializer needs it. Errors become `Transient` here.
 
-Every insert carries its Kafka partitions in the setting `log_comment`, which system.processes shows
-while it runs, so that the next owner of a partition can wait for its predecessor's last insert.
+Every insert carries its writer and its Kafka partitions in the setting `log_comment`, which
+system.processes shows while it runs, so that the next owner of a partition can wait for its
+predecessor's last insert.
 """
 
 import asyncio
@@ -17,7 +18,8 @@ from service.clickhouse import ClickHouse, ClickHouseFailed
 
 SETTLE_TIMEOUT_S = 30.0
 SETTLE_POLL_S = 0.05
-TAG = "events.materialize "
+MATERIALIZER = "events.materialize "
+"""How the tag of the materializer's inserts begins; each other writer has a tag of its own."""
 
 RUNNING = """
 SELECT Settings['log_comment'] AS tag FROM system.processes
@@ -25,17 +27,17 @@ WHERE startsWith(Settings['log_comment'], '{tag}') AND query_kind = 'Insert'
 FORMAT JSONEachRow
 """
 HIGH_WATER = """
-SELECT kafka_partition, max(kafka_offset) FROM {database}.events
+SELECT kafka_partition, max(kafka_offset) FROM {table}
 WHERE kafka_partition IN ({partitions}) GROUP BY kafka_partition FORMAT JSONCompactEachRow
 """
 PRESENT = """
-SELECT kafka_partition, kafka_offset FROM {database}.events WHERE {spans} FORMAT JSONCompactEachRow
+SELECT kafka_partition, kafka_offset FROM {table} WHERE {spans} FORMAT JSONCompactEachRow
 """
 
 
 NAMES = """
 SELECT tenant, id FROM (
-    SELECT tenant, id, received_at FROM {database}.events
+    SELECT tenant, id, received_at FROM {table}
     WHERE received_at >= fromUnixTimestamp64Milli({since_ms})
         AND substring(toString(id), {version_at} + 1, 1) = '{derived}'
     ORDER BY received_at DESC LIMIT {count})
@@ -44,22 +46,29 @@ ORDER BY received_at FORMAT JSONCompactEachRow
 
 
 class ClickHouseRows:
-    """`Rows` on a ClickHouse server."""
+    """`Rows` on a ClickHouse server: `table` in the connection's database, written under `tag`."""
 
-    def __init__(self, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
+    def __init__(
+        self,
+        clickhouse: ClickHouse,
+        connection: ClickHouseConnection,
+        table: str = EVENTS_TABLE,
+        tag: str = MATERIALIZER,
+    ) -> None:
         self._clickhouse = clickhouse
-        self._database = connection.database
+        self._table = f"{connection.database}.{table}"
+        self._tag = tag
 
     async def insert(self, rows: Sequence[Row]) -> None:
         """See `Rows`."""
         partitions = ",".join(str(number) for number in sorted({row.partition for row in rows}))
         try:
             await self._clickhouse.insert(
-                f"{self._database}.{EVENTS_TABLE}",
+                self._table,
                 INSERT_COLUMNS,
                 INSERT_FORMAT,
                 b"".join([row.data for row in rows]),
-                INSERT_SETTINGS | {"log_comment": TAG + partitions},
+                INSERT_SETTINGS | {"log_comment": self._tag + partitions},
             )
         except ClickHouseFailed as error:
             raise Transient(f"insert of {len(rows)} rows: {error}") from error
@@ -77,14 +86,14 @@ class ClickHouseRows:
             ) from error
 
     async def _busy(self) -> list[set[int]]:
-        lines = await self._select(RUNNING.format(tag=TAG))
-        tags = [json.loads(line)["tag"].removeprefix(TAG) for line in lines.splitlines()]
+        lines = await self._select(RUNNING.format(tag=self._tag))
+        tags = [json.loads(line)["tag"].removeprefix(self._tag) for line in lines.splitlines()]
         return [{int(number) for number in tag.split(",")} for tag in tags]
 
     async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
         """See `Rows`."""
         listed = ", ".join(str(number) for number in partitions)
-        answer = await self._select(HIGH_WATER.format(database=self._database, partitions=listed))
+        answer = await self._select(HIGH_WATER.format(table=self._table, partitions=listed))
         stored = dict(json.loads(line) for line in answer.splitlines())
         return {number: int(stored.get(number, -1)) for number in partitions}
 
@@ -94,14 +103,14 @@ class ClickHouseRows:
             f"kafka_partition = {number} AND kafka_offset BETWEEN {first} AND {last}"
             for number, (first, last) in spans.items()
         )
-        answer = await self._select(PRESENT.format(database=self._database, spans=condition))
+        answer = await self._select(PRESENT.format(table=self._table, spans=condition))
         pairs = (json.loads(line) for line in answer.splitlines())
         return {(int(partition), int(offset)) for partition, offset in pairs}
 
     async def names(self, since_ms: int, count: int) -> list[tuple[str, str]]:
         """See `Rows`."""
         query = NAMES.format(
-            database=self._database,
+            table=self._table,
             since_ms=since_ms,
             count=count,
             version_at=VERSION_AT,

@@ -46,9 +46,9 @@ class ClickHouse:
         answer: bytes = await self._run("raw_query", sql, parameters, settings)
         return answer
 
-    async def execute(self, sql: str) -> None:
+    async def execute(self, sql: str, settings: dict[str, Any] | None = None) -> None:
         """Run a statement that changes something. Raises `ClickHouseFailed`."""
-        await self._run("command", sql, use_database=False)
+        await self._run("command", sql, settings=settings, use_database=False)
 
     async def insert(
         self,

@@ -1,0 +1,56 @@
+"""Kafka and ClickHouse for commands that work on them: the environment's, else the local stack's."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+from cli.endpoints import Endpoints, endpoints
+
+if TYPE_CHECKING:
+    from contracts.connections import ClickHouseConnection, KafkaConnection
+
+
+class Servers(NamedTuple):
+    """How both are reached."""
+
+    kafka: "KafkaConnection"
+    clickhouse: "ClickHouseConnection"
+
+
+class BadSettings(Exception):
+    """The environment holds settings that cannot be; the message names them."""
+
+
+def servers(home: Path, port_base: int) -> Servers:
+    """EVENTS_KAFKA__... and EVENTS_CLICKHOUSE__... as `setup` reads them. Raises `BadSettings`.
+
+    An address that is not there is that of the stack in `home`.
+    """
+    from pydantic import ValidationError
+
+    from processors.settings import SetupSettings
+
+    try:
+        kafka, clickhouse = (settings := SetupSettings()).kafka, settings.clickhouse
+    except ValidationError as error:
+        raise BadSettings(
+            "; ".join(
+                f"EVENTS_{'__'.join(map(str, each['loc'])).upper()}: {each['msg']}"
+                for each in error.errors()
+            )
+        ) from None
+    if "bootstrap_servers" not in kafka.model_fields_set:
+        address = _local(home, port_base).kafka
+        kafka = kafka.model_copy(update={"bootstrap_servers": address})
+    if "url" not in clickhouse.model_fields_set:
+        url = _local(home, port_base).clickhouse
+        clickhouse = clickhouse.model_copy(update={"url": url})
+    return Servers(kafka, clickhouse)
+
+
+def _local(home: Path, port_base: int) -> Endpoints:
+    try:
+        return endpoints(home, port_base)
+    except typer.Exit:  # it has said why; its exit code would say that something is missing
+        raise BadSettings(f"The local stack in {home} is not known.") from None

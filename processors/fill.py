@@ -1,0 +1,113 @@
+"""Brings a table of events to hold what the log holds, span by span; whatever is there stays.
+
+What Kafka still keeps is read from it and goes through the materializer's own step, which reads back
+and inserts only what is missing. What Kafka does not keep any more is copied from another table, the
+only place where it still is. A span that is complete costs one query, so a fill that was ended goes
+on where it stood without remembering anything.
+"""
+
+from collections.abc import Collection
+
+from contracts.connections import ClickHouseConnection
+from contracts.table import INSERT_COLUMNS, INSERT_SETTINGS
+from contracts.topics import EVENTS
+from processors.clickhouse import ClickHouseRows
+from processors.materialize import Materialize
+from processors.offsets import Offsets, spans
+from processors.replay import Log, Progress
+from processors.step import Transient
+from service.clickhouse import ClickHouse, ClickHouseFailed
+
+RECORDS_MAX = 10_000
+"""Records of one insert."""
+REBUILD = "events.rebuild "
+"""The tag of our inserts, see `ClickHouseRows`."""
+
+COPY = """
+INSERT INTO {into} ({columns})
+SELECT {columns} FROM {source}
+WHERE {span} AND kafka_offset NOT IN (SELECT kafka_offset FROM {into} WHERE {span})
+LIMIT 1 BY kafka_offset
+"""
+
+
+class Fill:
+    """Fills `into` from the log and, below its beginning, from `source`: tables of one database.
+
+    `done` says below which offset each partition is known to be complete. Nobody else may write into
+    `into` below the ends that are given. Every method raises `Transient` when a server fails.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        clickhouse: ClickHouse,
+        connection: ClickHouseConnection,
+        *,
+        into: str,
+        source: str,
+        done: dict[int, int] | None = None,
+    ) -> None:
+        self.done = done or {}
+        self._log = log
+        self._clickhouse = clickhouse
+        self._rows = ClickHouseRows(clickhouse, connection, into, REBUILD)
+        self._step = Materialize(self._rows)
+        self._into = Offsets(clickhouse, connection.database, into)
+        self._source = Offsets(clickhouse, connection.database, source)
+        self._names = {
+            "into": f"{connection.database}.{into}",
+            "source": f"{connection.database}.{source}",
+        }
+
+    async def settle(self, partitions: Collection[int]) -> None:
+        """Return when no insert of an earlier rebuild, one that was killed, is running any more."""
+        await self._rows.settle(partitions)
+
+    async def up_to(self, ends: dict[int, int], progress: Progress) -> int:
+        """Make each partition complete below its end; how many offsets were looked at."""
+        if not self.done:
+            await self._begin()
+        total, looked_at = sum(max(0, end - self.done[number]) for number, end in ends.items()), 0
+        for partition, end in ends.items():
+            kept_from = (await self._log.bounds(EVENTS))[partition][0]
+            self._step.assigned({partition})  # others may have written since
+            for low, high in spans(self.done[partition], end):
+                border = min(max(low, kept_from), high)
+                await self._copy(partition, low, border)
+                await self._replay(partition, border, high)
+                self.done[partition] = high
+                looked_at += high - low
+                progress("replaying", looked_at, total)
+        return total
+
+    async def _begin(self) -> None:
+        """Where nothing is known to be complete, begin with the first offset there is."""
+        kept, stored = await self._log.bounds(EVENTS), await self._source.bounds()
+        for partition, (first, _) in kept.items():
+            self.done[partition] = min(first, stored.get(partition, (first, 0))[0])
+
+    async def _copy(self, partition: int, first: int, end: int) -> None:
+        """What the log does not keep any more, as far as the source has it."""
+        if first == end:
+            return
+        wanted = (await self._source.held(partition, first, end)).offsets
+        if (await self._into.held(partition, first, end)).offsets >= wanted:
+            return
+        settings = INSERT_SETTINGS | {"log_comment": f"{REBUILD}{partition}"}
+        statement = COPY.format(
+            **self._names,
+            columns=", ".join(INSERT_COLUMNS),
+            span=f"kafka_partition = {partition} AND kafka_offset >= {first} AND kafka_offset < {end}",
+        )
+        try:
+            await self._clickhouse.execute(statement, settings)
+        except ClickHouseFailed as error:
+            raise Transient(f"copying partition {partition} from {first}: {error}") from error
+
+    async def _replay(self, partition: int, first: int, end: int) -> None:
+        """What the log keeps. Rejects were parked by the materializer: all this is below its commit."""
+        if (await self._into.held(partition, first, end)).offsets == end - first:
+            return
+        async for records in self._log.read(EVENTS, partition, first, end, RECORDS_MAX):
+            await self._step(records)

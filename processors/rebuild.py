@@ -1,0 +1,153 @@
+"""Replays the log into a fresh table and swaps it in, while posting and reading go on.
+
+    fresh table -> fill up to what the materializer has committed, until that is near
+                -> EXCHANGE TABLES -> wait for inserts that still go into the old table
+                -> fill what went there -> audit -> drop the old table
+
+Why nothing is lost and nothing double:
+
+1. *Offsets divide the work.* A rebuild inserts offsets below what the materializer has committed, as
+   asked for before; the materializer inserts offsets at or past it, because it goes on, also after
+   a crash or a rebalance, from there. So they never insert the same record, whichever table the
+   name `events` means. (A paused earlier owner of a partition may write late, with or without a
+   rebuild; ReplacingMergeTree absorbs that.)
+2. *The materializer's marks stay right.* They say up to which offset the table may hold rows, so
+   that rows past it are inserted without asking. By 1 the swapped-in table holds nothing of ours at
+   or past the commit, and the next record that a materializer takes is at or past it. Where a mark
+   is too high, after the swap, it only reads back more than it has to.
+3. *Nothing stays behind in the old table.* An insert that looked the name up before the swap goes on
+   into the old table; it is in system.processes from before it looked until it ends. So all that
+   run after the swap are waited for; from then on the old table changes no more. A record there
+   is either committed soon, then a fill adds it to the new table from the log; or its insert's
+   outcome was unknown to the materializer, which reads the new table back, does not find it
+   and inserts it. Which of them it is shows in the commit: the fill goes on until the committed
+   offsets are past all that the old table holds.
+4. *What the log does not keep any more* is copied from the old table, in `fill.py`, also when the log's
+   beginning moves on meanwhile.
+
+After a kill it is run again. The fresh table is its own state: complete spans are passed over, in
+others only missing rows are inserted, after inserts of the killed run have ended. Which table is which
+is in their comments (`swap.py`). Two rebuilds at once would insert twice: run one.
+
+From the swap until the fill after it, rows of about the last second are not in the view. GET waits
+for recent ids anyway; a rebuild that is killed just then should be run again at once.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from contracts.connections import ClickHouseConnection
+from contracts.table import EVENTS_TABLE
+from contracts.topics import EVENTS
+from processors.audit import Account, audit
+from processors.fill import Fill
+from processors.offsets import Offsets
+from processors.replay import Log, Progress
+from processors.step import Transient
+from processors.swap import FRESH_TABLE, Refused, Tables
+from service.clickhouse import ClickHouse
+
+NEAR = 1_000
+"""Offsets that may be left for after the swap: a fraction of a second's work."""
+ROUNDS_MAX = 50
+COMMIT_TIMEOUT_S = 120.0
+POLL_S = 0.05
+UNCOMMITTED = "the materializer has not committed what the table held: does it run?"
+
+
+class Rebuild:
+    """One rebuild, begun or resumed. Methods raise `Transient` when a server fails."""
+
+    def __init__(self, log: Log, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
+        self._log = log
+        self._clickhouse = clickhouse
+        self._connection = connection
+        self._tables = Tables(clickhouse, connection)
+
+    async def __call__(self, *, keep_old: bool, progress: Progress) -> tuple[Account, str]:
+        """Rebuild and prove; then drop the old table. Also the name of the old table if it is kept.
+
+        It is kept when asked for, and whenever the new one is not proven.
+
+        Raises `Refused`, `Unprovable`, `Transient`: run it again when the cause is gone.
+        """
+        stage, done = await self._tables.stage(), None
+        if stage == "none":
+            await self._tables.create()
+        if stage != "swapped":
+            await self._tables.compare()
+            done = await self._catch_up(progress)
+            await self._tables.compare()
+            await self._tables.exchange()
+        has_old = await self._tables.has_old()
+        if has_old:
+            await self._take_over(done, progress)
+        account = await audit(self._log, self._table(EVENTS_TABLE), to_end=False, progress=progress)
+        if has_old and not account.proven:
+            return account, FRESH_TABLE
+        return account, await self._tables.finish(keep_old=keep_old)
+
+    async def _catch_up(self, progress: Progress) -> dict[int, int]:
+        """Fill the fresh table until it is near; how far it is complete.
+
+        Near is: little was left to fill, and the materializer has committed all that the table in
+        use held a moment ago. So it runs, and the view will lack no more than the last moments.
+        """
+        fill, rounds = await self._fill(FRESH_TABLE, EVENTS_TABLE), 0
+        give_up = time.monotonic() + COMMIT_TIMEOUT_S
+        while True:
+            stored = await self._table(EVENTS_TABLE).bounds()
+            committed = await self._log.committed()
+            if await fill.up_to(committed, progress) > NEAR:
+                rounds, give_up = rounds + 1, time.monotonic() + COMMIT_TIMEOUT_S
+            elif _past(committed, stored):
+                return fill.done
+            if rounds > ROUNDS_MAX:
+                raise Refused(
+                    "Events come faster than they are replayed. Run it again at a quieter time."
+                )
+            if time.monotonic() > give_up:
+                raise Transient(f"After {COMMIT_TIMEOUT_S:g} s {UNCOMMITTED}")
+            await asyncio.sleep(POLL_S)
+
+    async def _take_over(self, done: dict[int, int] | None, progress: Progress) -> None:
+        """After the swap: bring over what went into the old table since, see 3 above."""
+        running = await self._tables.inserting()
+
+        async def ended() -> bool:
+            return not running & await self._tables.inserting()
+
+        await _until(ended, "an insert into the old table still runs")
+        old = await self._table(FRESH_TABLE).bounds()
+        fill = await self._fill(EVENTS_TABLE, FRESH_TABLE, done)
+
+        async def passed() -> bool:
+            committed = await self._log.committed()
+            await fill.up_to(committed, progress)
+            return _past(committed, old)
+
+        await _until(passed, UNCOMMITTED)
+
+    async def _fill(self, into: str, source: str, done: dict[int, int] | None = None) -> Fill:
+        fill = Fill(
+            self._log, self._clickhouse, self._connection, into=into, source=source, done=done
+        )
+        await fill.settle((await self._log.bounds(EVENTS)).keys())
+        return fill
+
+    def _table(self, name: str) -> Offsets:
+        return Offsets(self._clickhouse, self._connection.database, name)
+
+
+def _past(committed: dict[int, int], stored: dict[int, tuple[int, int]]) -> bool:
+    """Whether all that is stored is committed."""
+    return all(committed.get(partition, 0) > last for partition, (_, last) in stored.items())
+
+
+async def _until(condition: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+    give_up = time.monotonic() + COMMIT_TIMEOUT_S
+    while not await condition():
+        if time.monotonic() > give_up:
+            raise Transient(f"After {COMMIT_TIMEOUT_S:g} s {otherwise}")
+        await asyncio.sleep(POLL_S)
