@@ -57,6 +57,13 @@ class Proxy:
         fault, self._armed = self._armed, None
         return fault
 
+    async def cut(self) -> None:
+        """Break every connection."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=10)
+
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator["Proxy"]:
         """Serve on a free port of loopback while the context is open."""
@@ -66,17 +73,14 @@ class Proxy:
             yield self
         finally:
             server.close()
-            self.release.set()
-            for task in self._tasks:
-                task.cancel()
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=10)
+            await self.cut()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up: asyncio.StreamWriter | None = None
         try:
             up_reader, up = await asyncio.open_connection("127.0.0.1", self._server_port)

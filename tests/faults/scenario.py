@@ -112,13 +112,21 @@ class Scenario:
 
     async def kill(self, process: psutil.Process) -> None:
         """kill -9, and its place in the group is free."""
+        await self.kill_and_leave(process)
+        await self.evict()
+
+    async def kill_and_leave(self, process: psutil.Process) -> None:
+        """kill -9, and the group knows nothing of it."""
         log = self.servers.logs / "materialize.log"
         assert process.is_running(), f"it had ended by itself: {log.read_text()[-3000:]}"
         process.kill()
         await self._gone(process)
         self.running.remove(process)
-        if not self.running:
-            await self.group.evict(await self.group.members())
+
+    async def evict(self) -> None:
+        """Take the killed out of the group; nobody else may be in it."""
+        assert not self.running
+        await self.group.evict(await self.group.members())
 
     async def stop(self, process: psutil.Process) -> None:
         """SIGTERM, and wait for the end."""
