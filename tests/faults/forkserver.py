@@ -12,14 +12,22 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import uvloop
+from faststream.kafka import KafkaBroker
 
-import processors.__main__  # noqa: F401  # imported once, before the fork
-import tests.faults.unprotected  # noqa: F401  # likewise
+import processors.run
+import tests.faults.unprotected  # noqa: F401  # all is imported once, before the fork
 from processors.settings import MaterializeSettings
 from service.logs import configure
+
+
+def client_id(pid: int) -> str:
+    """The Kafka client id of the materializer in the process `pid`."""
+    return f"materialize-{pid}"
 
 
 def become(request: dict[str, Any]) -> int:
@@ -33,8 +41,10 @@ def become(request: dict[str, Any]) -> int:
     configure("materialize")
     module, name = request["entry"].split(":")
     entry = getattr(importlib.import_module(module), name)
+    named = partial(KafkaBroker, client_id=client_id(os.getpid()))  # so that it can be evicted
     try:
-        uvloop.run(entry(MaterializeSettings()))
+        with mock.patch.object(processors.run, "KafkaBroker", named):
+            uvloop.run(entry(MaterializeSettings()))
     except BaseException:
         traceback.print_exc()
         return 1

@@ -26,19 +26,20 @@ class Group:
         ]
         consumer.assign(self.partitions)
 
-    async def members(self) -> set[str]:
-        """The ids of the members."""
+    async def members(self) -> dict[str, str]:
+        """The client id of each member, by member id."""
         async with asyncio.timeout(ASK_TIMEOUT_S):
             answers = await self._admin.describe_consumer_groups([MATERIALIZE_GROUP], BROKER)
-        return {member[0] for member in answers[0].groups[0][5]}
+        return {member[0]: member[1] for member in answers[0].groups[0][5]}
 
-    async def evict(self, members: set[str]) -> None:
-        """Take killed members out, as the broker does when their session of 15 s has ended."""
-        for member in members:
-            async with asyncio.timeout(ASK_TIMEOUT_S):
-                await self._admin._send_request_to_node(
-                    BROKER, LeaveGroupRequest(MATERIALIZE_GROUP, member)
-                )
+    async def evict(self, client_id: str | None = None) -> None:
+        """Take out a killed member, or all: as the broker does when a session of 15 s has ended."""
+        for member, whose in (await self.members()).items():
+            if client_id in (None, whose):
+                async with asyncio.timeout(ASK_TIMEOUT_S):
+                    await self._admin._send_request_to_node(
+                        BROKER, LeaveGroupRequest(MATERIALIZE_GROUP, member)
+                    )
 
     async def ends(self) -> dict[TopicPartition, int]:
         """The log's end by partition."""

@@ -26,6 +26,7 @@ from service.clickhouse import ClickHouse
 from service.eventlog import EventLog
 from service.lane import LaneLimits
 from tests.builders import many_events
+from tests.faults.forkserver import client_id
 from tests.faults.group import Group, group
 from tests.faults.proxy import Proxy
 from tests.faults.servers import PROTECTED, Servers
@@ -112,32 +113,26 @@ class Scenario:
 
     async def kill(self, process: psutil.Process) -> None:
         """kill -9, and its place in the group is free."""
-        await self.kill_and_leave(process)
-        await self.evict()
+        await self.end(process)
+        await self.group.evict(client_id(process.pid))
 
-    async def kill_and_leave(self, process: psutil.Process) -> None:
-        """kill -9, and the group knows nothing of it."""
+    async def end(self, process: psutil.Process) -> None:
+        """kill -9, of which the group knows nothing."""
         log = self.servers.logs / "materialize.log"
         assert process.is_running(), f"it had ended by itself: {log.read_text()[-3000:]}"
         process.kill()
         await self._gone(process)
-        self.running.remove(process)
-
-    async def evict(self) -> None:
-        """Take the killed out of the group; nobody else may be in it."""
-        assert not self.running
-        await self.group.evict(await self.group.members())
 
     async def stop(self, process: psutil.Process) -> None:
         """SIGTERM, and wait for the end."""
         process.terminate()
         await self._gone(process)
-        self.running.remove(process)
 
     async def _gone(self, process: psutil.Process) -> None:
         async with asyncio.timeout(30):
             while process.is_running():
                 await asyncio.sleep(POLL_S)
+        self.running.remove(process)
 
     async def done(self, within_s: float = DONE_S) -> None:
         """Return when every record is committed."""
@@ -194,7 +189,7 @@ async def scenario(servers: Servers) -> AsyncIterator[Scenario]:
         async with asyncio.timeout(30):
             while not log.ready:
                 await asyncio.sleep(POLL_S)
-        await members.evict(await members.members())
+        await members.evict()
         await members.commit(await members.ends())
         made = Scenario(servers, log, members, proxy, database)
         try:
@@ -202,7 +197,7 @@ async def scenario(servers: Servers) -> AsyncIterator[Scenario]:
         finally:
             for process in list(made.running):
                 process.kill()
-            await members.evict(await members.members())
+            await members.evict()
             await log.stop()
 
 
@@ -211,8 +206,6 @@ async def _create_table(servers: Servers, database: str) -> None:
     assert REPLACING in DDL
     try:
         await clickhouse.execute(f"CREATE DATABASE {database}")
-        await clickhouse.execute(
-            DDL.format(database=database).replace(REPLACING, "MergeTree")
-        )
+        await clickhouse.execute(DDL.format(database=database).replace(REPLACING, "MergeTree"))
     finally:
         await clickhouse.close()

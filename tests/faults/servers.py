@@ -25,6 +25,7 @@ class Server:
     """One server process, started again after a kill on the folder that it left."""
 
     spec: stack.Process
+    port: int
     environment: dict[str, str]
     log: Path
 
@@ -38,7 +39,7 @@ class Server:
 
     def _answers(self) -> bool:
         assert self.child.poll() is None, f"ended: {self.log.read_text()[-2000:]}"
-        return is_ready(str(self.spec.ready))
+        return is_ready(f"127.0.0.1:{self.port}")  # both listen when they are ready to serve
 
     def kill(self) -> None:
         """kill -9; it must have been alive."""
@@ -94,7 +95,8 @@ def running(home: Path) -> Iterator[Servers]:
     settings = environment(ports)
     specs = {spec.name: spec for spec in stack.servers(home, ports)}
     kafka, clickhouse = (
-        Server(specs[name], settings, logs / f"{name}.log") for name in ("kafka", "clickhouse")
+        Server(specs[name], ports.by_name[name], settings, logs / f"{name}.log")
+        for name in ("kafka", "clickhouse")
     )
     with contextlib.ExitStack() as up:
         for server in (kafka, clickhouse):

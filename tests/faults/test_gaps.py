@@ -134,8 +134,8 @@ def test_a_commit_is_under_way_when_kafka_stops_answering_and_the_materializer_i
         with story.servers.kafka.frozen():
             story.proxy.release.set()
             await asyncio.sleep(0.3)  # the commit is sent to a broker that does not read it
-            await story.kill_and_leave(story.running[0])
-        await story.evict()
+            await story.end(story.running[0])
+        await story.group.evict()
         story.start()
         await story.done()
         await story.check()

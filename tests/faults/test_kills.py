@@ -54,12 +54,12 @@ async def kill_materializers(
 ) -> None:
     """`total` kills, each followed by a new materializer; ends when the log is stored."""
     chance, progress = random.Random(seed_), Progress("materializer", total, seed_)
-    process = story.start(entry, chance.choice(ROWS_MAX))
     for _ in range(total):
+        process = story.start(entry, chance.choice(ROWS_MAX))
         await an_instant(story, chance)
         progress.hit(story)
         await story.kill(process)
-        process = story.start(entry, chance.choice(ROWS_MAX))
+    story.start(entry, ROWS_MAX[-1])
     await story.done()
 
 
