@@ -45,6 +45,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
         self._backoff_max_s = backoff_max_s
         self._assignment = 0
         self._working = asyncio.Lock()
+        self._in_hand: asyncio.Task[None] | None = None
 
     async def handle(self, records: Sequence[LogRecord]) -> None:
         """Bring one batch to its commit, or give it back and set `failure`."""
@@ -76,8 +77,13 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
             try:
                 async with self._working:
                     if assignment == self._assignment:
-                        await self._once(records)
+                        self._in_hand = asyncio.create_task(self._once(records))
+                        await self._in_hand
                 return
+            except asyncio.CancelledError:
+                if assignment == self._assignment:  # not dropped: the process stops
+                    raise
+                break
             except Transient as error:
                 log.warning("%s waits, again in %.1f s: %s", _spans(records), pause_s, error)
             await asyncio.sleep(pause_s)
@@ -105,12 +111,17 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
                 self.consumer.seek(partition, offset)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Let the batch in hand reach its commit before the partitions go, within a bound."""
+        """Let the batch in hand reach its commit before the partitions go, within a bound.
+
+        After that it is dropped: what it stored later, the next owner would not see and store again.
+        """
         try:
             await asyncio.wait_for(self._working.acquire(), REVOKE_TIMEOUT_S)
         except TimeoutError:
-            log.warning("a batch is still under way while its partitions go to another process")
             self._assignment += 1
+            if self._in_hand is not None:
+                self._in_hand.cancel()
+                await asyncio.wait({self._in_hand}, timeout=REVOKE_TIMEOUT_S)
         else:
             self._assignment += 1
             self._working.release()
