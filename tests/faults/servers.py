@@ -122,9 +122,9 @@ def seed() -> int:
 
 def kills() -> int:
     """How many kills of each kind: EVENTS_FAULTS_KILLS, or the few of the short form."""
-    return int(os.environ.get("EVENTS_FAULTS_KILLS") or 8)
+    return int(os.environ.get("EVENTS_FAULTS_KILLS") or 5)
 
 
 def away_s() -> float:
     """How long ClickHouse stays away: EVENTS_FAULTS_AWAY_S, or the few seconds of the short form."""
-    return float(os.environ.get("EVENTS_FAULTS_AWAY_S") or 3)
+    return float(os.environ.get("EVENTS_FAULTS_AWAY_S") or 2)

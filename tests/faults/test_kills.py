@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from tests.faults.scenario import Scenario
 from tests.faults.servers import PROTECTED, kills, seed
 
@@ -17,6 +19,7 @@ Play = Callable[[Callable[[Scenario], Awaitable[None]]], None]
 ROWS_MAX = (1, 10, 50, 500)
 LAG_MIN = 3000
 PROGRESS_S = 10.0
+CONTROL_KILLS = 20
 
 
 class Progress:
@@ -91,3 +94,25 @@ def test_clickhouse_is_killed_at_random_instants(play: Play) -> None:
         print(await story.verdict(), flush=True)
 
     play(story)
+
+
+@pytest.mark.skipif(
+    kills() < CONTROL_KILLS, reason="few random kills may miss; test_gaps has the sure controls"
+)
+@pytest.mark.parametrize(
+    ("entry", "wrong"), [("no_read_back", "double"), ("commits_first", "missing")]
+)
+def test_without_its_protection_random_kills_are_found_out(
+    play: Play, entry: str, wrong: str
+) -> None:
+    """The control: the same kills, the same check, which must fail."""
+
+    async def control(story: Scenario) -> None:
+        unprotected = f"tests.faults.unprotected:{entry}"
+        await kill_materializers(story, CONTROL_KILLS, seed(), unprotected)
+        verdict = await story.verdict()
+        print(f"control {entry}: {verdict}", flush=True)
+        assert not verdict.exact
+        assert len(getattr(verdict, wrong)) > 0, str(verdict)
+
+    play(control)
