@@ -1,14 +1,12 @@
 """Fixtures: the servers for all fault tests, and a runner of scenarios on them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.scenario import Scenario, scenario
+from tests.faults.scenario import Play, Story, scenario
 from tests.faults.servers import Servers, running
-
-Story = Callable[[Scenario], Awaitable[None]]
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +17,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 
 @pytest.fixture
-def play(servers: Servers) -> Callable[[Story], None]:
+def play(servers: Servers) -> Play:
     """Runs a story on a scenario of its own."""
 
     async def run(story: Story) -> None:

@@ -73,10 +73,8 @@ async def group(kafka: str) -> AsyncIterator[Group]:
     async with asyncio.timeout(ASK_TIMEOUT_S):
         await admin.start()
         await consumer.start()
-        await consumer._client.force_metadata_update()
+        await consumer._client.set_topics([EVENTS])  # and waits for what the broker knows of it
     try:
-        consumer.assign([TopicPartition(EVENTS, 0)])
-        await consumer._client.set_topics([EVENTS])
         yield Group(admin, consumer)
     finally:
         await consumer.stop()

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import httpx
@@ -175,6 +175,11 @@ class Scenario:
         """Every accepted event is in the table exactly once, now, without FINAL or a merge."""
         verdict = await self.verdict()
         assert verdict.exact, str(verdict)
+
+
+Story = Callable[[Scenario], Awaitable[None]]
+Play = Callable[[Story], None]
+"""Runs a story on a scenario of its own: the fixture `play`."""
 
 
 @contextlib.asynccontextmanager

@@ -2,12 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 
-from tests.faults.scenario import Scenario
+from tests.faults.scenario import Play, Scenario
 from tests.faults.servers import away_s
-
-Play = Callable[[Callable[[Scenario], Awaitable[None]]], None]
 
 APPENDED = 200
 PAUSE_S = 0.5

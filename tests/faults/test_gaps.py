@@ -7,10 +7,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.faults.proxy import Fault
-from tests.faults.scenario import Scenario
+from tests.faults.scenario import Play, Scenario
 from tests.faults.servers import PROTECTED
-
-Play = Callable[[Callable[[Scenario], Awaitable[None]]], None]
 
 EVENTS = 200
 WATCHED_S = 2.0

@@ -7,14 +7,11 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.faults.scenario import Scenario
+from tests.faults.scenario import Play, Scenario
 from tests.faults.servers import PROTECTED, kills, seed
-
-Play = Callable[[Callable[[Scenario], Awaitable[None]]], None]
 
 ROWS_MAX = (1, 10, 50, 500)
 LAG_MIN = 3000

@@ -2,12 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 
-from tests.faults.scenario import Scenario
+from tests.faults.scenario import Play, Scenario
 from tests.faults.servers import kills, seed
-
-Play = Callable[[Callable[[Scenario], Awaitable[None]]], None]
 
 MEMBERS = 3
 APPENDED = 100
