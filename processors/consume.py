@@ -44,6 +44,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
         self._rejected = rejected
         self._backoff_max_s = backoff_max_s
         self._assignment = 0
+        self._moving = False
         self._working = asyncio.Lock()
         self._in_hand: asyncio.Task[None] | None = None
 
@@ -91,6 +92,12 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
         log.warning("%s went to another process before it was done", _spans(records))
 
     async def _once(self, records: Sequence[LogRecord]) -> None:
+        if self._moving:  # read just before the partitions went: are they to stay?
+            raise Transient("its partitions are being assigned")
+        ours = {partition.partition for partition in self.consumer.assignment()}
+        if not ours.issuperset(record.partition for record in records):
+            log.warning("%s went to another process before it was begun", _spans(records))
+            return
         rejects: list[Reject] = await self._step(records)
         if rejects:
             log.warning("%d records rejected, the first: %s", len(rejects), rejects[0].reason)
@@ -115,6 +122,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
 
         After that it is dropped: what it stored later, the next owner would not see and store again.
         """
+        self._moving = True
         try:
             await asyncio.wait_for(self._working.acquire(), REVOKE_TIMEOUT_S)
         except TimeoutError:
@@ -128,6 +136,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """What the step knows of these partitions is from before others had them."""
+        self._moving = False
         self._step.assigned({partition.partition for partition in assigned})
 
 

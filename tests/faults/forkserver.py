@@ -11,11 +11,11 @@ import os
 import signal
 import sys
 import traceback
-from contextlib import suppress
 from functools import partial
 from typing import Any
 from unittest import mock
 
+import psutil
 import uvloop
 from faststream.kafka import KafkaBroker
 
@@ -54,16 +54,13 @@ def become(request: dict[str, Any]) -> int:
 def main() -> None:
     """Serve requests until the input ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave no zombies
-    children = []
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             os._exit(become(json.loads(line)))
-        children.append(child)
         print(child, flush=True)
-    for child in children:
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
+    for left in psutil.Process().children():
+        left.kill()
 
 
 if __name__ == "__main__":

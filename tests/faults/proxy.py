@@ -139,7 +139,10 @@ class _Connection:
     async def _half(self, data: bytes) -> bytes:
         """Pass on the head and half of the body, and return the rest when it is released."""
         while not data.endswith(CHUNKS_END):
-            data += await self._from_client.read(READ_BYTES)
+            more = await self._from_client.read(READ_BYTES)
+            if not more:
+                raise ConnectionResetError("the client left before its insert was complete")
+            data += more
         middle = (data.index(b"\r\n\r\n") + len(data)) // 2
         self._to_server.write(data[:middle])
         await self._to_server.drain()

@@ -200,8 +200,9 @@ async def scenario(servers: Servers) -> AsyncIterator[Scenario]:
         try:
             yield made
         finally:
-            for process in list(made.running):
-                process.kill()
+            for process in made.running:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
             await members.evict()
             await log.stop()
 

@@ -37,7 +37,11 @@ class Committer:
 
     def __init__(self, fails: int = 0) -> None:
         self.committed: list[dict[TopicPartition, int]] = []
+        self.assigned = {PARTITION}
         self._fails = fails
+
+    def assignment(self) -> set[TopicPartition]:
+        return self.assigned
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         if self._fails:
@@ -94,6 +98,28 @@ def test_a_batch_that_ends_in_time_is_committed_before_its_partitions_go() -> No
         await within_s(5, asyncio.shield(revoked))
         assert committer.committed == [{PARTITION: 3}]
         await within_s(5, handled)
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_batch_that_was_read_just_before_its_partitions_went_waits_for_where_they_go(
+    monkeypatch: pytest.MonkeyPatch, stays: bool
+) -> None:
+    monkeypatch.setattr(consuming, "FIRST_PAUSE_S", 0.01)
+
+    async def check() -> None:
+        table, committer = FakeRows(), Committer()
+        consume = a_consume(table, committer)
+        await consume.on_partitions_revoked([PARTITION])
+        handled = asyncio.create_task(consume.handle(BATCH))
+        await asyncio.wait({handled}, timeout=0.1)
+        assert table.stored == []  # meanwhile another process may be reading the table back
+        committer.assigned = {PARTITION} if stays else set()
+        await consume.on_partitions_assigned(committer.assigned)
+        await within_s(5, handled)
+        assert len(table.stored) == len(BATCH) * stays
+        assert len(committer.committed) == stays
 
     asyncio.run(check())
 
