@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOAD_INSTALLED := .venv-load/.installed
 
-.PHONY: up setup test check bench-ingest help
+.PHONY: up setup test test-faults check bench-ingest help
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -18,6 +18,10 @@ setup: $(INSTALLED) ## Install into .venv: pinned packages, a JVM, the broker's 
 
 test: setup ## Run all tests against real local servers
 	@$(BIN)/pytest
+
+test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickHouse a minute away
+	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} \
+		$(BIN)/pytest tests/faults -s
 
 check: setup ## Format, lint and types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -44,7 +44,9 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
         self._rejected = rejected
         self._backoff_max_s = backoff_max_s
         self._assignment = 0
+        self._moving = False
         self._working = asyncio.Lock()
+        self._in_hand: asyncio.Task[None] | None = None
 
     async def handle(self, records: Sequence[LogRecord]) -> None:
         """Bring one batch to its commit, or give it back and set `failure`."""
@@ -76,8 +78,13 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
             try:
                 async with self._working:
                     if assignment == self._assignment:
-                        await self._once(records)
+                        self._in_hand = asyncio.create_task(self._once(records))
+                        await self._in_hand
                 return
+            except asyncio.CancelledError:
+                if assignment == self._assignment:  # not dropped: the process stops
+                    raise
+                break
             except Transient as error:
                 log.warning("%s waits, again in %.1f s: %s", _spans(records), pause_s, error)
             await asyncio.sleep(pause_s)
@@ -85,6 +92,12 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
         log.warning("%s went to another process before it was done", _spans(records))
 
     async def _once(self, records: Sequence[LogRecord]) -> None:
+        if self._moving:  # read just before the partitions went: are they to stay?
+            raise Transient("its partitions are being assigned")
+        ours = {partition.partition for partition in self.consumer.assignment()}
+        if not ours.issuperset(record.partition for record in records):
+            log.warning("%s went to another process before it was begun", _spans(records))
+            return
         rejects: list[Reject] = await self._step(records)
         if rejects:
             log.warning("%d records rejected, the first: %s", len(rejects), rejects[0].reason)
@@ -105,18 +118,25 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
                 self.consumer.seek(partition, offset)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Let the batch in hand reach its commit before the partitions go, within a bound."""
+        """Let the batch in hand reach its commit before the partitions go, within a bound.
+
+        After that it is dropped: what it stored later, the next owner would not see and store again.
+        """
+        self._moving = True
         try:
             await asyncio.wait_for(self._working.acquire(), REVOKE_TIMEOUT_S)
         except TimeoutError:
-            log.warning("a batch is still under way while its partitions go to another process")
             self._assignment += 1
+            if self._in_hand is not None:
+                self._in_hand.cancel()
+                await asyncio.wait({self._in_hand}, timeout=REVOKE_TIMEOUT_S)
         else:
             self._assignment += 1
             self._working.release()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """What the step knows of these partitions is from before others had them."""
+        self._moving = False
         self._step.assigned({partition.partition for partition in assigned})
 
 

@@ -1,5 +1,6 @@
 """ClickHouse's HTTP protocol over the engine: a request in, its statement run, the answer out."""
 
+import asyncio
 import contextlib
 import json
 import uuid
@@ -13,6 +14,7 @@ from starlette.routing import Route
 from local.clickhouse.encoding import decoded, encoder_for
 from local.clickhouse.engine import Engine, Session
 from local.clickhouse.errors import BAD_ARGUMENTS, READONLY, QueryFailed, refused
+from local.clickhouse.inserts import Inserts
 from local.clickhouse.statement import RESERVED, Statement, insert_of
 
 HEAD_BYTES_MAX = 16 * 1024 * 1024  # of SQL, when the statement comes in the body
@@ -20,6 +22,7 @@ HEAD_BYTES_MAX = 16 * 1024 * 1024  # of SQL, when the statement comes in the bod
 
 def create_app(engine: Engine) -> Starlette:
     """The ASGI application; it closes the engine when it stops."""
+    inserts = Inserts()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -37,7 +40,8 @@ def create_app(engine: Engine) -> Starlette:
             "X-ClickHouse-Query-Id": request.query_params.get("query_id") or str(uuid.uuid4()),
         }
         try:
-            return await _run(engine, request, headers)
+            with inserts.begun() as maybe:  # before its body is read
+                return await _run(engine, inserts, maybe, request, headers)
         except QueryFailed as error:
             headers["X-ClickHouse-Exception-Code"] = str(error.code)
             return PlainTextResponse(error.text + "\n", error.status, headers)
@@ -52,8 +56,14 @@ def create_app(engine: Engine) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-async def _run(engine: Engine, request: Request, headers: dict[str, str]) -> Response:
-    """Read the statement, decide how to run it, run it."""
+async def _run(
+    engine: Engine,
+    inserts: Inserts,
+    maybe: asyncio.Event,
+    request: Request,
+    headers: dict[str, str],
+) -> Response:
+    """Read the statement, decide how to run it, run it; `maybe` is set when it is no insert."""
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         form = await request.form()
         fields = {name: text for name, text in form.items() if isinstance(text, str)}
@@ -74,6 +84,9 @@ async def _run(engine: Engine, request: Request, headers: dict[str, str]) -> Res
         async with engine.session(statement.database) as session:
             rows = await session.insert(insert, _joined(rest[offset:], body))
         return Response(headers=headers | {"X-ClickHouse-Summary": _summary(rows)})
+    maybe.set()
+    if statement.reads_processes:
+        await inserts.ended()
     return await _answer(engine, statement, request, headers)
 
 

@@ -21,6 +21,7 @@ _INSERT = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*(?:SETTINGS\b.*)?;?\s*$", re.DOTALL | re.IGNORECASE)
+_PROCESSES = re.compile(r"\bsystem\s*\.\s*`?processes\b|\bSHOW\s+PROCESSLIST\b", re.IGNORECASE)
 _SELECTS = frozenset(("SELECT", "WITH", "FROM"))
 _READS = _SELECTS | {"SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK"}
 
@@ -57,6 +58,11 @@ class Statement:
         """The format of the answer."""
         found = _FORMAT.search(self.sql)
         return found[1] if found else self.default_format
+
+    @property
+    def reads_processes(self) -> bool:
+        """Whether it asks what is running."""
+        return bool(_PROCESSES.search(self.sql))
 
     @property
     def streams(self) -> bool:

@@ -1,0 +1,27 @@
+"""Fixtures: the servers for all fault tests, and a runner of scenarios on them."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.scenario import Play, Story, scenario
+from tests.faults.servers import Servers, running
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Kafka and ClickHouse, without any service."""
+    with running(tmp_path_factory.mktemp("faults")) as started:
+        yield started
+
+
+@pytest.fixture
+def play(servers: Servers) -> Play:
+    """Runs a story on a scenario of its own."""
+
+    async def run(story: Story) -> None:
+        async with scenario(servers) as made:
+            await story(made)
+
+    return lambda story: asyncio.run(run(story))

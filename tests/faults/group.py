@@ -1,0 +1,81 @@
+"""The materializers' consumer group as Kafka knows it: members, committed offsets, the log's ends."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.group import LeaveGroupRequest
+
+from contracts.topics import EVENTS, MATERIALIZE_GROUP
+
+BROKER = 1  # the only one, so the group's coordinator
+ASK_TIMEOUT_S = 30.0
+
+
+class Group:
+    """Asks Kafka, and does what a session's end would do, without the wait."""
+
+    def __init__(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> None:
+        self._admin = admin
+        self._consumer = consumer
+        self.partitions = [
+            TopicPartition(EVENTS, number)
+            for number in sorted(consumer.partitions_for_topic(EVENTS) or ())
+        ]
+        consumer.assign(self.partitions)
+
+    async def members(self) -> dict[str, str]:
+        """The client id of each member, by member id."""
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            answers = await self._admin.describe_consumer_groups([MATERIALIZE_GROUP], BROKER)
+        return {member[0]: member[1] for member in answers[0].groups[0][5]}
+
+    async def evict(self, client_id: str | None = None) -> None:
+        """Take out a killed member, or all: as the broker does when a session of 15 s has ended."""
+        for member, whose in (await self.members()).items():
+            if client_id in (None, whose):
+                async with asyncio.timeout(ASK_TIMEOUT_S):
+                    await self._admin._send_request_to_node(
+                        BROKER, LeaveGroupRequest(MATERIALIZE_GROUP, member)
+                    )
+
+    async def ends(self) -> dict[TopicPartition, int]:
+        """The log's end by partition."""
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            return dict(await self._consumer.end_offsets(self.partitions))
+
+    async def committed(self) -> dict[TopicPartition, int]:
+        """The group's committed offset by partition; 0 for none."""
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            found = await self._admin.list_consumer_group_offsets(MATERIALIZE_GROUP, BROKER)
+        return {tp: max(0, found[tp].offset) if tp in found else 0 for tp in self.partitions}
+
+    async def lag(self) -> int:
+        """Records that are not committed yet."""
+        ends, committed = await self.ends(), await self.committed()
+        return sum(end - committed[tp] for tp, end in ends.items())
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        """Set the group's offsets; it must have no members."""
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            await self._consumer.commit(offsets)
+
+
+@contextlib.asynccontextmanager
+async def group(kafka: str) -> AsyncIterator[Group]:
+    """The group on the broker at `kafka`."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka, group_id=MATERIALIZE_GROUP, enable_auto_commit=False
+    )
+    async with asyncio.timeout(ASK_TIMEOUT_S):
+        await admin.start()
+        await consumer.start()
+        await consumer._client.set_topics([EVENTS])  # and waits for what the broker knows of it
+    try:
+        yield Group(admin, consumer)
+    finally:
+        await consumer.stop()
+        await admin.close()

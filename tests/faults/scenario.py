@@ -1,0 +1,217 @@
+"""One log of known events, one table, one proxy between: what the faults are done to, and the check.
+
+The table is the production one but for its engine, a plain MergeTree: a ReplacingMergeTree would
+merge two rows of one event into one and hide the double.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import httpx
+import psutil
+
+from contracts.codec import represent
+from contracts.connections import ClickHouseConnection, KafkaConnection
+from contracts.parse import parse_event
+from contracts.table import DDL
+from contracts.topics import EVENTS
+from contracts.wire import encode, partition_of
+from ingest.events import new_id
+from service.clickhouse import ClickHouse
+from service.eventlog import EventLog
+from service.lane import LaneLimits
+from tests.builders import many_events
+from tests.faults.forkserver import client_id
+from tests.faults.group import Group, group
+from tests.faults.proxy import Proxy
+from tests.faults.servers import PROTECTED, Servers
+
+TENANT = "faults"
+REPLACING = "ReplacingMergeTree(precedence)"
+POLL_S = 0.02
+DONE_S = 120.0
+
+Position = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the table holds beside what was accepted. Both as (partition, offset)."""
+
+    accepted: int
+    count: int
+    unique: int
+    missing: list[Position]
+    double: list[Position]
+    foreign: list[Position]
+
+    @property
+    def exact(self) -> bool:
+        """count() = uniqExact(tenant, id) = accepted, and each record of the log there once."""
+        wrong = self.missing or self.double or self.foreign
+        return not wrong and self.count == self.unique == self.accepted
+
+    def __str__(self) -> str:
+        return (
+            f"accepted {self.accepted}, count {self.count}, unique {self.unique};"
+            f" missing {len(self.missing)} {self.missing[:5]},"
+            f" double {len(self.double)} {self.double[:5]}, foreign {len(self.foreign)}"
+        )
+
+
+@dataclass
+class Scenario:
+    """`accepted` is the id of each record that Kafka acknowledged, by its position."""
+
+    servers: Servers
+    log: EventLog
+    group: Group
+    proxy: Proxy
+    database: str
+    accepted: dict[Position, str] = field(default_factory=dict)
+    running: list[psutil.Process] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        bodies = [parse_event(text.encode()) for text in many_events(1000)]
+        self._bodies = itertools.cycle(bodies)
+
+    async def append(self, count: int) -> None:
+        """Post `count` events; on return they are accepted."""
+        appended = []
+        for event in itertools.islice(self._bodies, count):
+            event.id, received_ms = new_id(TENANT, None)
+            record = encode(TENANT, event, received_ms, represent(event))
+            partition = partition_of(record.key, len(self.group.partitions))
+            appended.append((partition, event.id, self.log.append(EVENTS, record)))
+        for partition, event_id, offset in appended:
+            self.accepted[partition, await offset] = event_id
+
+    async def keep_supplied(self, lag_min: int, count: int) -> None:
+        """Append `count` events when fewer than `lag_min` wait."""
+        if await self.group.lag() < lag_min:
+            await self.append(count)
+
+    def start(self, entry: str = PROTECTED, rows_max: int = 50) -> psutil.Process:
+        """Another materializer, with small batches."""
+        settings = {
+            "EVENTS_CLICKHOUSE__URL": f"http://127.0.0.1:{self.proxy.port}",
+            "EVENTS_CLICKHOUSE__DATABASE": self.database,
+            "EVENTS_CLICKHOUSE__TIMEOUT_S": "5",
+            "EVENTS_BATCH_ROWS_MAX": str(rows_max),
+            "EVENTS_BATCH_BYTES_MIN": "1",
+            "EVENTS_BATCH_WAIT_MS": "5",
+            "EVENTS_BACKOFF_MAX_S": "0.1",
+        }
+        process = self.servers.materializer(settings, entry)
+        self.running.append(process)
+        return process
+
+    async def kill(self, process: psutil.Process) -> None:
+        """kill -9, and its place in the group is free."""
+        await self.end(process)
+        await self.group.evict(client_id(process.pid))
+
+    async def end(self, process: psutil.Process) -> None:
+        """kill -9, of which the group knows nothing."""
+        log = self.servers.logs / "materialize.log"
+        assert process.is_running(), f"it had ended by itself: {log.read_text()[-3000:]}"
+        process.kill()
+        await self._gone(process)
+
+    async def stop(self, process: psutil.Process) -> None:
+        """SIGTERM, and wait for the end."""
+        process.terminate()
+        await self._gone(process)
+
+    async def _gone(self, process: psutil.Process) -> None:
+        async with asyncio.timeout(30):
+            while process.is_running():
+                await asyncio.sleep(POLL_S)
+        self.running.remove(process)
+
+    async def done(self, within_s: float = DONE_S) -> None:
+        """Return when every record is committed."""
+        async with asyncio.timeout(within_s):
+            while await self.group.lag():
+                await asyncio.sleep(POLL_S)
+
+    async def sql(self, query: str) -> str:
+        """ClickHouse's answer, asked without the proxy."""
+        url = self.servers.ports.url("clickhouse")
+        async with httpx.AsyncClient(timeout=120) as client:
+            answer = await client.post(url, params={"database": self.database}, content=query)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return answer.text
+
+    async def stored(self) -> int:
+        """Rows in the table."""
+        return int(await self.sql("SELECT count() FROM events"))
+
+    async def verdict(self) -> Verdict:
+        """Compare the table with what was accepted, record by record."""
+        lines = await self.sql(
+            "SELECT kafka_partition, toUInt32(kafka_offset), toString(id), toUInt32(count())"
+            " FROM events GROUP BY ALL FORMAT JSONCompactEachRow"
+        )
+        rows = [json.loads(line) for line in lines.splitlines()]
+        stored = {(partition, offset): id_ for partition, offset, id_, _ in rows}
+        totals = await self.sql("SELECT count(), uniqExact(tenant, id) FROM events")
+        count, unique = map(int, totals.split())
+        return Verdict(
+            len(self.accepted),
+            count,
+            unique,
+            sorted(self.accepted.keys() - stored.keys()),
+            sorted((partition, offset) for partition, offset, _, times in rows if times > 1),
+            sorted(at for at, id_ in stored.items() if self.accepted.get(at) != id_),
+        )
+
+    async def check(self) -> None:
+        """Every accepted event is in the table exactly once, now, without FINAL or a merge."""
+        verdict = await self.verdict()
+        assert verdict.exact, str(verdict)
+
+
+Story = Callable[[Scenario], Awaitable[None]]
+Play = Callable[[Story], None]
+"""Runs a story on a scenario of its own: the fixture `play`."""
+
+
+@contextlib.asynccontextmanager
+async def scenario(servers: Servers) -> AsyncIterator[Scenario]:
+    """A fresh table, the group at the log's end; whatever runs afterwards is killed."""
+    kafka, database = servers.ports.url("kafka"), f"t_{uuid.uuid4().hex}"
+    log = EventLog(KafkaConnection(bootstrap_servers=kafka), (EVENTS,), LaneLimits(1 << 28, 30))
+    await _create_table(servers, database)
+    await log.start()
+    proxy = Proxy(servers.ports.by_name["clickhouse"])
+    async with group(kafka) as members, proxy.listening():
+        async with asyncio.timeout(30):
+            while not log.ready:
+                await asyncio.sleep(POLL_S)
+        await members.evict()
+        await members.commit(await members.ends())
+        made = Scenario(servers, log, members, proxy, database)
+        try:
+            yield made
+        finally:
+            for process in made.running:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            await members.evict()
+            await log.stop()
+
+
+async def _create_table(servers: Servers, database: str) -> None:
+    clickhouse = ClickHouse(ClickHouseConnection(url=servers.ports.url("clickhouse")))
+    assert REPLACING in DDL
+    try:
+        await clickhouse.execute(f"CREATE DATABASE {database}")
+        await clickhouse.execute(DDL.format(database=database).replace(REPLACING, "MergeTree"))
+    finally:
+        await clickhouse.close()

@@ -1,0 +1,37 @@
+"""Materializers with one protection taken off: what the checks must find wanting."""
+
+from collections.abc import Sequence
+from typing import Any
+from unittest import mock
+
+from processors import __main__ as processor
+from processors.consume import Consume, next_offsets
+from processors.materialize import Materialize, Row
+from processors.settings import MaterializeSettings
+
+
+class NoReadBack(Materialize):
+    """Trusts the committed offsets: what is read again is inserted again."""
+
+    async def _missing(self, rows: list[Row]) -> list[Row]:
+        return rows
+
+
+class CommitsFirst(Consume):
+    """Commits what it has read before it has stored it."""
+
+    async def _once(self, records: Sequence[Any]) -> None:
+        await self.consumer.commit(next_offsets(records))
+        await super()._once(records)
+
+
+async def no_read_back(settings: MaterializeSettings) -> None:
+    """The materializer without reading back."""
+    with mock.patch.object(processor, "Materialize", NoReadBack):
+        await processor.materialize(settings)
+
+
+async def commits_first(settings: MaterializeSettings) -> None:
+    """The materializer that commits too early."""
+    with mock.patch.object(processor, "Consume", CommitsFirst):
+        await processor.materialize(settings)

@@ -1,0 +1,142 @@
+"""Offsets and batches when partitions move or Kafka fails: nothing stored late, nothing committed early."""
+
+import asyncio
+from collections.abc import Awaitable, Collection
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from processors import consume as consuming
+from processors.consume import Consume
+from processors.materialize import Materialize
+from tests.builders import an_event, represented
+from tests.fakes import FakeRecord, FakeRows
+
+VALUE = represented(an_event(), "01a20d33-994f-74a1-8936-e15ecec113da")
+PARTITION = TopicPartition("events", 0)
+BATCH = [FakeRecord(VALUE, 0, offset) for offset in range(3)]
+
+
+class SlowRows(FakeRows):
+    """A table that does not settle until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+
+    async def settle(self, partitions: Collection[int]) -> None:
+        self.asked.set()
+        await self.answers.wait()
+
+
+class Committer:
+    """Stands for the aiokafka consumer; the first `fails` commits are lost."""
+
+    def __init__(self, fails: int = 0) -> None:
+        self.committed: list[dict[TopicPartition, int]] = []
+        self.assigned = {PARTITION}
+        self._fails = fails
+
+    def assignment(self) -> set[TopicPartition]:
+        return self.assigned
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        if self._fails:
+            self._fails -= 1
+            raise KafkaError("lost")
+        self.committed.append(offsets)
+
+
+def a_consume(table: FakeRows, committer: Committer) -> Consume:
+    rejected: Any = None  # no record here is rejected
+    made = Consume(Materialize(table), rejected, backoff_max_s=0.01)
+    made.consumer_of = lambda: committer
+    return made
+
+
+async def within_s(seconds: float, doing: Awaitable[None]) -> None:
+    async with asyncio.timeout(seconds):
+        await doing
+
+
+def test_a_batch_whose_partitions_went_before_it_was_done_is_not_stored_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its new owner has read the table back by then: what came later would be there twice."""
+    monkeypatch.setattr(consuming, "REVOKE_TIMEOUT_S", 0.05)
+
+    async def check() -> None:
+        table, committer = SlowRows(), Committer()
+        consume = a_consume(table, committer)
+        handled = asyncio.create_task(consume.handle(BATCH))
+        await within_s(5, wait(table.asked))
+        await within_s(5, consume.on_partitions_revoked([PARTITION]))
+        await consume.on_partitions_assigned([PARTITION])  # it may come back to us at once
+        table.answers.set()
+        await within_s(5, handled)
+        assert consume.failure is None
+        assert table.stored == []
+        assert committer.committed == []
+        await within_s(5, consume.handle(BATCH))
+        assert table.stored == [(0, 0), (0, 1), (0, 2)]
+        assert committer.committed == [{PARTITION: 3}]
+
+    asyncio.run(check())
+
+
+def test_a_batch_that_ends_in_time_is_committed_before_its_partitions_go() -> None:
+    async def check() -> None:
+        table, committer = SlowRows(), Committer()
+        consume = a_consume(table, committer)
+        handled = asyncio.create_task(consume.handle(BATCH))
+        await within_s(5, wait(table.asked))
+        revoked = asyncio.create_task(consume.on_partitions_revoked([PARTITION]))
+        table.answers.set()
+        await within_s(5, asyncio.shield(revoked))
+        assert committer.committed == [{PARTITION: 3}]
+        await within_s(5, handled)
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_batch_that_was_read_just_before_its_partitions_went_waits_for_where_they_go(
+    monkeypatch: pytest.MonkeyPatch, stays: bool
+) -> None:
+    monkeypatch.setattr(consuming, "FIRST_PAUSE_S", 0.01)
+
+    async def check() -> None:
+        table, committer = FakeRows(), Committer()
+        consume = a_consume(table, committer)
+        await consume.on_partitions_revoked([PARTITION])
+        handled = asyncio.create_task(consume.handle(BATCH))
+        await asyncio.wait({handled}, timeout=0.1)
+        assert table.stored == []  # meanwhile another process may be reading the table back
+        committer.assigned = {PARTITION} if stays else set()
+        await consume.on_partitions_assigned(committer.assigned)
+        await within_s(5, handled)
+        assert len(table.stored) == len(BATCH) * stays
+        assert len(committer.committed) == stays
+
+    asyncio.run(check())
+
+
+def test_after_a_lost_commit_the_batch_is_committed_again_and_stored_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(consuming, "FIRST_PAUSE_S", 0.01)
+
+    async def check() -> None:
+        table, committer = FakeRows(), Committer(fails=2)
+        await within_s(5, a_consume(table, committer).handle(BATCH))
+        assert table.stored == [(0, 0), (0, 1), (0, 2)]
+        assert committer.committed == [{PARTITION: 3}]
+
+    asyncio.run(check())
+
+
+async def wait(event: asyncio.Event) -> None:
+    await event.wait()
