@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from contracts.connections import ClickHouseConnection
 from contracts.criteria import Criteria
-from contracts.schema import migrations, statements
 from contracts.search import Position
 from query.cursor import Rest
 from query.pages import Pages, TooManySearches
 from query.scan import Limits, TooBroad, TooSlow
 from service.clickhouse import ClickHouse, ClickHouseFailed
 from tests.builders import texts
+from tests.schema import create_schema
 from tests.stack import Stack
 
 NOW_MS = 1_790_000_000_000
@@ -108,10 +108,7 @@ def database(stack: Stack) -> Iterator[Database]:
     made = Database(stack.status["clickhouse"])
 
     async def create(clickhouse: ClickHouse) -> None:
-        await clickhouse.execute(f"CREATE DATABASE {made.name}")
-        for migration in migrations():
-            for statement in statements(migration.text, made.name):
-                await clickhouse.execute(statement)
+        await create_schema(clickhouse, made.name)
         # a row that was inserted twice must be seen twice, whenever ClickHouse would merge
         await clickhouse.execute(f"SYSTEM STOP MERGES {made.name}.events")
 

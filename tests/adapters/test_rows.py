@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from contracts.connections import ClickHouseConnection
 from contracts.ids import derived_id
 from contracts.row import row
-from contracts.schema import migrations, statements
 from contracts.table import read_events, select_events
 from contracts.wire import decode_event
 from processors.clickhouse import ClickHouseRows
@@ -21,6 +20,7 @@ from processors.materialize import Row, Rows
 from service.clickhouse import ClickHouse
 from tests.builders import an_event, events, represented
 from tests.fakes import FakeRows
+from tests.schema import create_schema
 from tests.stack import Stack
 
 NOW_MS = 1_790_000_000_000
@@ -57,10 +57,7 @@ async def fresh_table(url: str) -> AsyncIterator[tuple[ClickHouse, ClickHouseCon
     connection = ClickHouseConnection(url=url, database=f"t_{uuid.uuid4().hex}")
     clickhouse = ClickHouse(connection)
     try:
-        await clickhouse.execute(f"CREATE DATABASE {connection.database}")
-        for migration in migrations():
-            for statement in statements(migration.text, connection.database):
-                await clickhouse.execute(statement)
+        await create_schema(clickhouse, connection.database)
         yield clickhouse, connection
     finally:
         await clickhouse.execute(f"DROP DATABASE IF EXISTS {connection.database}")

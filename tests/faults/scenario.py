@@ -18,7 +18,6 @@ import psutil
 from contracts.codec import represent
 from contracts.connections import ClickHouseConnection, KafkaConnection
 from contracts.parse import parse_event
-from contracts.table import DDL
 from contracts.topics import EVENTS
 from contracts.wire import encode, partition_of
 from ingest.events import new_id
@@ -30,9 +29,9 @@ from tests.faults.forkserver import client_id
 from tests.faults.group import Group, group
 from tests.faults.proxy import Proxy
 from tests.faults.servers import PROTECTED, Servers
+from tests.schema import create_table_that_keeps_all
 
 TENANT = "faults"
-REPLACING = "ReplacingMergeTree(precedence)"
 POLL_S = 0.02
 DONE_S = 120.0
 
@@ -209,9 +208,7 @@ async def scenario(servers: Servers) -> AsyncIterator[Scenario]:
 
 async def _create_table(servers: Servers, database: str) -> None:
     clickhouse = ClickHouse(ClickHouseConnection(url=servers.ports.url("clickhouse")))
-    assert REPLACING in DDL
     try:
-        await clickhouse.execute(f"CREATE DATABASE {database}")
-        await clickhouse.execute(DDL.format(database=database).replace(REPLACING, "MergeTree"))
+        await create_table_that_keeps_all(clickhouse, database)
     finally:
         await clickhouse.close()

@@ -3,13 +3,13 @@
 import asyncio
 
 from contracts.connections import ClickHouseConnection
-from contracts.table import DDL
 from processors.clickhouse import ClickHouseRows
 from processors.materialize import Materialize
 from service.clickhouse import ClickHouse
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord
 from tests.faults.servers import Servers
+from tests.schema import create_schema
 
 ID = "01a20d33-994f-74a1-8936-e15ecec1{:04d}"
 FIRST, SECOND = (
@@ -28,8 +28,7 @@ def test_what_a_paused_owner_writes_late_is_absorbed_by_the_table(servers: Serve
             url=servers.ports.url("clickhouse"), database="paused_owner"
         )
         clickhouse = ClickHouse(connection)
-        await clickhouse.execute(f"CREATE DATABASE {connection.database}")
-        await clickhouse.execute(DDL.format(database=connection.database))
+        await create_schema(clickhouse, connection.database)
         rows = ClickHouseRows(clickhouse, connection)
         paused, successor = Materialize(rows), Materialize(rows)
         await paused(FIRST)
