@@ -81,37 +81,35 @@ def decode_base64(text: str) -> bytes | None:
     return found
 
 
-def strings(event: EventJson) -> int:
-    """How many JSON strings, keys and values, the text held that this event was read from."""
-    payload = event.event_payload
-    count = 9  # the keys that must be there, and the values of four of them
-    for text in (
-        event.entity_name,
-        event.id,
-        payload.base64_encoded_fault_json,
-        payload.base64_encoded_payload_json,
-        payload.entity_id,
-    ):
-        if text is not UNSET:
-            count += 1 if text is None else 2
-    if payload.key_attributes is not UNSET:
-        count += 1 + 2 * len(payload.key_attributes)
-    return count
+def fill_defaults(event: EventJson) -> int:
+    """Give every member that was left out its default; the payload's entity_id is the event's.
 
-
-def fill_defaults(event: EventJson) -> None:
-    """Give every member that was left out its default; the payload's entity_id is the event's."""
+    Returns how many JSON strings, keys and values, the text held that this event was read from.
+    """
     payload = event.event_payload
-    if event.entity_name is UNSET:
+    strings = 9  # the keys that must be there, and the values of four of them
+    if (name := event.entity_name) is UNSET:
         event.entity_name = None
-    if payload.base64_encoded_fault_json is UNSET:
+    else:
+        strings += 1 if name is None else 2
+    if (fault := payload.base64_encoded_fault_json) is UNSET:
         payload.base64_encoded_fault_json = None
-    if payload.base64_encoded_payload_json is UNSET:
+    else:
+        strings += 1 if fault is None else 2
+    if (content := payload.base64_encoded_payload_json) is UNSET:
         payload.base64_encoded_payload_json = None
-    if not payload.entity_id:
+    else:
+        strings += 1 if content is None else 2
+    if not (own_id := payload.entity_id):
         payload.entity_id = event.entity_id
-    if payload.key_attributes is UNSET:
+        strings += own_id is None
+    else:
+        strings += 2
+    if (attributes := payload.key_attributes) is UNSET:
         payload.key_attributes = {}
+    else:
+        strings += 1 + 2 * len(attributes)
+    return strings if event.id is UNSET else strings + 2
 
 
 def represent(event: EventJson) -> bytes:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from contracts.codec import EventJson, decode, fill_defaults, is_event_id
-from contracts.recordbatch import Record, encode_header, encode_headers
+from contracts.recordbatch import Record, encode_header, encode_headers, varint
 from contracts.tenants import is_tenant
 
 
@@ -33,7 +33,9 @@ def encode(tenant: str, event: EventJson, received_ms: int, value: bytes) -> Rec
             cast("str", event.id).encode(),
             _TIME,
             _time(received_ms),
-            encode_header("ce_subject", entity_id),
+            _SUBJECT,
+            varint(len(entity_id)),
+            entity_id,
         )
     )
     return Record(b"%b:%b" % (tenant.encode(), entity_id), value, headers, received_ms)
@@ -55,6 +57,7 @@ def _fixed_headers(tenant: str, source: str, type_: str) -> bytes:
 # these two have values of one length
 _ID = encode_header("ce_id", bytes(36))[:-36]
 _TIME = encode_header("ce_time", bytes(24))[:-24]
+_SUBJECT = encode_header("ce_subject", b"")[:-1]  # its value's length is still to come
 
 
 @lru_cache(maxsize=8)

@@ -17,6 +17,8 @@ from contracts.problems import Problem, unavailable
 
 TENANTS_MAX = 10_000
 """Buckets that are kept; one that is dropped begins full."""
+FILL_S = 0.01
+"""How often a bucket is filled that holds enough."""
 REFUSAL_PAUSE_S = 0.25
 PAUSED_MAX = 2_000
 
@@ -102,7 +104,8 @@ class Rates:
         """Pay for one event and `size_bytes`; the refusal instead when a bucket is empty."""
         now_s = time.monotonic()
         bucket = self._buckets.get(tenant) or self._new(tenant, now_s)
-        bucket.fill(now_s)
+        if now_s - bucket.filled_s > FILL_S or bucket.events < 1 or bucket.bytes < 1:
+            bucket.fill(now_s)
         if bucket.events < 1 or bucket.bytes < 1:
             return _refusal(bucket)
         bucket.events -= 1
