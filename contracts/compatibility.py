@@ -1,86 +1,151 @@
-"""Whether a JSON Schema still keeps what an earlier one promised.
+"""What a change of a JSON Schema breaks for those who hold the released one.
 
-`breaks(wide, narrow)` names every way in which a document may fit `narrow` and not `wide`. For readers
-of the log the released schema is the wide one: whatever is written must fit it. For posters it is
-the narrow one: whatever they were allowed to post must still be accepted. Written for the keywords that
-our generated schemas use; another keyword raises, so that none is passed over.
+Consumers validate what they receive with the released schema: every document of the new schema must
+fit it. Posters write by the released schema: every document of it must fit the new one. Both are one
+question, whether all that writers may write is taken by readers; the answer errs towards a break.
+Not a library: jsonsubschema (beta) and jsoncompat (alpha) answer yes or no, a build needs the reason.
 """
 
-from collections.abc import Iterator
-from typing import Any
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-Schema = dict[str, Any]
-
-NOTES = frozenset(("$schema", "$id", "$defs", "title", "description", "default"))
-KNOWN = NOTES | {
-    *("$ref", "type", "enum", "pattern", "anyOf", "required", "properties", "propertyNames"),
-    *("additionalProperties", "minLength", "maxLength", "maxProperties"),
-}
-UPPER, LOWER = ("maxLength", "maxProperties"), ("minLength",)
+from contracts.shapes import ANY, Shape, Shapes, read, takes
 
 
-def breaks(wide: Schema, narrow: Schema) -> list[str]:
-    """Place (JSON pointer into a document) and reason of every break; none when `wide` takes all."""
-    return list(_breaks(wide, narrow, wide, narrow, ""))
+class Break(NamedTuple):
+    """One thing that no longer fits; `pointer` leads to it in a document, `*` is any name or item."""
+
+    pointer: str
+    keyword: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer or '/'} {self.keyword}: {self.reason}"
 
 
-def _breaks(wide: Schema, narrow: Schema, whole: Schema, part: Schema, at: str) -> Iterator[str]:
-    wide, narrow = _resolved(wide, whole), _resolved(narrow, part)
-    if "anyOf" in wide or "anyOf" in narrow:
-        for option in narrow.get("anyOf", [narrow]):
-            found = [
-                list(_breaks(each, option, whole, part, at)) for each in wide.get("anyOf", [wide])
-            ]
-            if all(found):
-                yield from min(found, key=len)
+def breaks_for_consumers(released: Mapping[str, Any], new: Mapping[str, Any]) -> list[Break]:
+    """What a consumer who holds `released` cannot take, or misses, of documents of `new`.
+
+    A property that the new schema no longer names is a break even where it was optional: whoever
+    reads it would wait for it in vain. Raises `Unsupported`.
+    """
+    writer, reader = read(new), read(released)
+    found = _breaks(writer, reader, "")
+    left = set(_named(writer, ""))
+    for pointer in sorted(set(_named(reader, "")) - left):
+        if not any(pointer == each.pointer or _within(pointer, each) for each in found):
+            found.append(Break(pointer, "properties", "released, and not there any more"))
+    return found
+
+
+def breaks_for_posters(released: Mapping[str, Any], new: Mapping[str, Any]) -> list[Break]:
+    """What a poster may write by `released` and `new` refuses. Raises `Unsupported`."""
+    return _breaks(read(released), read(new), "")
+
+
+def _breaks(writers: Shapes, readers: Shapes, pointer: str) -> list[Break]:
+    """Each shape of the writers needs one of the readers that takes all of it."""
+    found: list[Break] = []
+    for writer in writers:
+        able = [reader for reader in readers if takes(reader.type, writer.type)]
+        if able:
+            tries = [list(_shape_breaks(writer, reader, pointer)) for reader in able]
+            closest: list[Break] = min(tries, key=len)
+            found += closest
+        else:
+            taken = " or ".join(reader.type for reader in readers)
+            found.append(
+                Break(pointer, "type", f"writers use {writer.type}, readers take {taken}")
+                if readers
+                else Break(pointer, "properties", "writers use it, readers refuse it")
+            )
+    return list(dict.fromkeys(found))
+
+
+def _shape_breaks(writer: Shape, reader: Shape, pointer: str) -> Iterator[Break]:
+    if reader.type == ANY:
         return
-    if wide.get("type") not in (None, narrow.get("type")):
-        yield f"{at or '/'}: {narrow.get('type', 'any type')} where {wide['type']} was promised"
-        return
-    if "enum" in wide:
-        for value in narrow.get("enum", ["any value"]):
-            if value not in wide["enum"]:
-                yield f"{at}: {value!r} is none of the promised values"
-    if "pattern" in wide and wide["pattern"] != narrow.get("pattern"):
-        yield f"{at}: the pattern is another one"
-    for limit in (*UPPER, *LOWER):
-        if limit in wide and not _keeps(limit, wide[limit], narrow.get(limit)):
-            yield f"{at}: {limit} is {narrow.get(limit)}, {wide[limit]} was promised"
-    yield from _members(wide, narrow, whole, part, at)
+    if writer.values is not None:
+        for value in writer.values:
+            yield from _value_breaks(value, reader, pointer)
+        return  # its values are all that there is; none is an array or an object
+    if reader.values is not None:
+        known = ", ".join(reader.values)
+        yield Break(pointer, "enum", f"writers use any {writer.type}, readers know {known}")
+    if reader.pattern not in (None, writer.pattern):
+        ours = writer.pattern or "any text"
+        yield Break(pointer, "pattern", f"writers use {ours}, readers take {reader.pattern}")
+    yield from _limit_breaks(writer, reader, pointer)
+    yield from _breaks(writer.items, reader.items, f"{pointer}/*")
+    yield from _member_breaks(writer, reader, pointer)
 
 
-def _members(wide: Schema, narrow: Schema, whole: Schema, part: Schema, at: str) -> Iterator[str]:
-    """Breaks of an object's members and their names."""
-    for name in wide.get("required", ()):
-        if name not in narrow.get("required", ()):
-            yield f"{at}/{name}: may be missing, was promised"
-    rest = wide.get("additionalProperties", True)
-    for name, member in narrow.get("properties", {}).items():
-        promised = wide.get("properties", {}).get(name, rest)
-        if promised is False:
-            yield f"{at}/{name}: is a new member, no other than the known were promised"
-        elif promised is not True:
-            yield from _breaks(promised, member, whole, part, f"{at}/{name}")
-    more = narrow.get("additionalProperties", True)
-    if rest is False and more is not False and narrow.get("type") == "object":
-        yield f"{at or '/'}: any member may come, only the known were promised"
-    elif isinstance(rest, dict) and more is not False:
-        yield from _breaks(rest, more if isinstance(more, dict) else {}, whole, part, f"{at}/*")
-    if "propertyNames" in wide:
-        names = {"type": "string"} | narrow.get("propertyNames", {})
-        yield from _breaks(wide["propertyNames"], names, whole, part, f"{at}/*")
+def _value_breaks(text: str, reader: Shape, pointer: str) -> Iterator[Break]:
+    """The readers' answer to one value of an enum."""
+    value = json.loads(text)
+    if reader.values is not None and text not in reader.values:
+        yield Break(pointer, "enum", f"writers use {text}, readers do not know it")
+    if isinstance(value, str):
+        if reader.pattern is not None and not re.search(reader.pattern, value):
+            yield Break(pointer, "pattern", f"writers use {text}, readers take {reader.pattern}")
+        exact = Shape("string", least=len(value), most=len(value))
+        yield from _limit_breaks(exact, reader, pointer)
 
 
-def _keeps(limit: str, promised: int, now: int | None) -> bool:
-    if now is None:
-        return False
-    return now <= promised if limit in UPPER else now >= promised
+def _limit_breaks(writer: Shape, reader: Shape, pointer: str) -> Iterator[Break]:
+    counted = {"string": "Length", "array": "Items", "object": "Properties"}.get(reader.type, "")
+    if writer.least < reader.least:
+        reason = f"writers may go down to {writer.least}, readers need {reader.least}"
+        yield Break(pointer, f"min{counted}", reason)
+    if reader.most is not None and (writer.most is None or writer.most > reader.most):
+        most = "any number" if writer.most is None else writer.most
+        reason = f"writers may go up to {most}, readers take {reader.most}"
+        yield Break(pointer, f"max{counted}", reason)
 
 
-def _resolved(schema: Schema, whole: Schema) -> Schema:
-    if unknown := schema.keys() - KNOWN:
-        raise ValueError(f"cannot compare the keywords {sorted(unknown)}")
-    if "$ref" not in schema:
-        return schema
-    found: Schema = whole["$defs"][schema["$ref"].removeprefix("#/$defs/")]
-    return _resolved(found, whole)
+def _member_breaks(writer: Shape, reader: Shape, pointer: str) -> Iterator[Break]:
+    for name in sorted(reader.required - writer.required):
+        reason = "writers may leave it out, readers need it"
+        yield Break(_below(pointer, name), "required", reason)
+    for name in sorted(writer.members.keys() | reader.members.keys()):
+        ours = writer.members.get(name, writer.others) if _is_name(name, writer.names) else ()
+        theirs = reader.members.get(name, reader.others)
+        yield from _breaks(ours, theirs, _below(pointer, name))
+        if ours and not _is_name(name, reader.names):
+            yield Break(_below(pointer, name), "propertyNames", "readers refuse this name")
+    if writer.others and not reader.others:
+        reason = "writers may add members, readers refuse those they do not know"
+        yield Break(pointer, "additionalProperties", reason)
+    elif writer.others:
+        yield from _breaks(writer.others, reader.others, f"{pointer}/*")
+        for each in _breaks(writer.names, reader.names, f"{pointer}/*"):
+            yield each._replace(keyword=f"propertyNames {each.keyword}")
+
+
+def _is_name(name: str, allowed: Shapes) -> bool:
+    text = json.dumps(name)
+    return any(
+        takes(reader.type, "string") and not any(_value_breaks(text, reader, ""))
+        for reader in allowed
+    )
+
+
+def _named(shapes: Shapes, pointer: str) -> Iterator[str]:
+    """Pointers to all properties that a schema names."""
+    for shape in shapes:
+        for name, members in shape.members.items():
+            yield _below(pointer, name)
+            yield from _named(members, _below(pointer, name))
+        yield from _named(shape.items, f"{pointer}/*")
+        yield from _named(shape.others, f"{pointer}/*")
+
+
+def _within(pointer: str, found: Break) -> bool:
+    return found.pointer != "" and pointer.startswith(f"{found.pointer}/")
+
+
+def _below(pointer: str, name: str) -> str:
+    """RFC 6901."""
+    return f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"

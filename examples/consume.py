@@ -1,41 +1,69 @@
-"""Read the Kafka topic `events`: one JSON line per event, committed after it was handled.
+"""Read the topic `events` with a consumer group of your own: one JSON line for each event.
 
-    python examples/consume.py GROUP [LIMIT]
+    python examples/consume.py [--group NAME] [--start latest] [--tenant acme] [--limit 10]
 
-Kafka is the local one unless KAFKA_BOOTSTRAP_SERVERS says otherwise; see docs/consuming.md.
+The same NAME goes on where it ended. docs/consuming.md says what each step is for.
 """
 
+import argparse
 import asyncio
 import json
 import os
 import sys
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-GROUP, LIMIT = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else None
-SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:8804")
+options = argparse.ArgumentParser()
+options.add_argument("--kafka", default=os.environ.get("EVENTS_KAFKA", "127.0.0.1:8804"))
+options.add_argument("--group", default="examples.consume")
+options.add_argument("--start", choices=["earliest", "latest"], default="earliest")
+options.add_argument("--tenant", help="all that the topic holds when left out")
+options.add_argument("--limit", type=int, default=sys.maxsize, help="end after so many lines")
+arguments = options.parse_args()
+SEEN_MAX = 100_000  # yours: a unique key (tenant, id) where your work ends up
+seen: dict[tuple[str, ...], None] = {}
 
 
-async def consume() -> None:
-    """Handle records one by one until `LIMIT`."""
+def work(record: ConsumerRecord) -> bool:
+    """Print the record unless it is a repeat, another tenant's or nothing that we know."""
+    headers = {name: value.decode(errors="replace") for name, value in record.headers}
+    tenant, event_id = headers.get("ce_tenant", ""), headers.get("ce_id", "")
+    erased = record.value is None  # a tombstone: forget this event
+    known = erased or headers.get("ce_type", "").startswith("events.v1.")
+    identity = (tenant, event_id, "erased" if erased else "accepted")
+    if not (known and tenant and event_id) or arguments.tenant not in (None, tenant):
+        return False
+    if identity in seen:
+        return False
+    if len(seen) == SEEN_MAX:
+        del seen[next(iter(seen))]  # the oldest
+    seen[identity] = None
+    event = None if erased else json.loads(record.value)
+    print(json.dumps({"tenant": tenant, "id": event_id, "event": event}), flush=True)  # noqa: T201
+    return True
+
+
+async def main() -> None:
+    """Work first, commit afterwards: a crash in between repeats records and loses none."""
     consumer = AIOKafkaConsumer(
-        "events", bootstrap_servers=SERVERS, group_id=GROUP, enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )  # fmt: skip
+        "events",
+        bootstrap_servers=arguments.kafka,
+        group_id=arguments.group,
+        auto_offset_reset=arguments.start,  # only where the group has committed nothing
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=2 * 1024 * 1024,  # the topic's largest batch
+    )
+    left = arguments.limit
     async with consumer:
-        handled = 0
-        async for record in consumer:
-            headers = dict(record.headers)
-            if record.value is not None:  # later releases may write other records: pass them over
-                event = json.loads(record.value)
-                print(json.dumps({"tenant": headers["ce_tenant"].decode(), **event}))  # noqa: T201
-            here = TopicPartition(record.topic, record.partition)
-            await consumer.commit(
-                {here: record.offset + 1}
-            )  # a crash before this repeats the event
-            handled += 1
-            if handled == LIMIT:
-                return
+        while left:
+            done: dict[TopicPartition, int] = {}
+            for partition, records in (await consumer.getmany(timeout_ms=1000)).items():
+                for record in records:
+                    if left:
+                        left -= work(record)
+                        done[partition] = record.offset + 1  # the next one to read
+            if done:
+                await asyncio.wait_for(consumer.commit(done), timeout=30)
 
 
-asyncio.run(consume())
+asyncio.run(main())

@@ -1,0 +1,40 @@
+"""docs/consuming.md says what the contract says."""
+
+import json
+import re
+from pathlib import Path
+
+from contracts.codec import decode, fill_defaults
+from contracts.compatibility import breaks_for_consumers
+from contracts.documents import HERE, documents
+from contracts.wire import encode
+from tests.builders import an_event, represented
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "consuming.md"
+TEXT = DOCUMENT.read_text()
+ID = "01a20d33-994f-74a1-8936-e15ecec113da"
+
+
+def test_the_headers_are_those_of_a_record_and_of_the_asyncapi_document() -> None:
+    told = re.findall(r"^\| `([a-z_-]+)` \|", TEXT, re.M)
+    messages = json.loads(documents()["asyncapi.json"])["components"]["messages"]
+    assert sorted(told) == messages["event"]["headers"]["required"]
+    value = represented(an_event(), ID)
+    event = decode(value)
+    fill_defaults(event)
+    record = encode("acme", event, 0, value)
+    assert record.headers[0] == 2 * len(told)  # their number as a zigzag varint
+    assert all(name.encode() in record.headers for name in told)
+
+
+def test_the_break_that_it_shows_is_what_the_comparison_says() -> None:
+    released = json.loads((HERE / "released/event.schema.json").read_text())
+    new = json.loads((HERE / "released/event.schema.json").read_text())
+    new["$defs"]["EventPayload"]["properties"]["operation"]["enum"].append("MERGE")
+    [found] = breaks_for_consumers(released, new)
+    assert f"    {found}\n" in TEXT
+
+
+def test_every_link_leads_to_a_file() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", TEXT):
+        assert (DOCUMENT.parent / target).exists(), target
