@@ -121,7 +121,7 @@ def _field_error(detail: ErrorDetails) -> dict[str, Any]:
     for limit in ("max_length", "min_length"):
         if limit in context:
             entry["limit"] = context[limit]
-    if isinstance(given, str | list | dict):
+    if detail["type"] != "missing" and isinstance(given, str | list | dict):
         entry["size"] = context.get("actual_length") or len(given)
     return entry
 

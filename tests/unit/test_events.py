@@ -151,6 +151,17 @@ def test_a_limit_that_was_passed_is_named_with_the_size() -> None:
     assert (error["limit"], error["size"]) == (512, 600)
 
 
+def test_a_field_that_is_missing_has_no_size() -> None:
+    with pytest.raises(Problem) as refused:
+        parse_event(b'{"entity_id": "1"}')
+    assert {error["pointer"] for error in refused.value.errors} == {
+        "/event_payload",
+        "/event_source",
+        "/event_type",
+    }
+    assert all("size" not in error for error in refused.value.errors)
+
+
 def test_the_seeds_fault_that_is_not_json_is_accepted_and_unchanged() -> None:
     shown = json.loads(represented(SEED_SAMPLE, ID))
     assert shown["event_payload"]["base64_encoded_fault_json"] == "eyJpZCI6IjEyXCJ9"
