@@ -9,6 +9,7 @@ import typer
 from cli.answers import complain, fail
 from cli.endpoints import endpoints
 from cli.options import HOME, PORT_BASE, HomeOption, PortBaseOption
+from cli.servers import BadSettings, setup_settings
 
 if TYPE_CHECKING:
     from processors.settings import SetupSettings
@@ -35,17 +36,10 @@ def migrate(
     EVENTS_TABLES__RETENTION_DAYS=90 events migrate
     events migrate --print-access | clickhouse-client --multiquery
     """
-    from pydantic import ValidationError
-
-    from processors.settings import SetupSettings
-
     try:
-        settings = SetupSettings()
-    except ValidationError as error:
-        lines = (
-            f"EVENTS_{'__'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
-        )
-        fail("Not migrated. " + "; ".join(lines))
+        settings = setup_settings()
+    except BadSettings as error:
+        fail(f"Not migrated. {error}")
     if print_access:
         _print_access(settings)
         return

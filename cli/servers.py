@@ -9,6 +9,7 @@ from cli.endpoints import Endpoints, endpoints
 
 if TYPE_CHECKING:
     from contracts.connections import ClickHouseConnection, KafkaConnection
+    from processors.settings import SetupSettings
 
 
 class Servers(NamedTuple):
@@ -27,19 +28,8 @@ def servers(home: Path, port_base: int) -> Servers:
 
     An address that is not there is that of the stack in `home`.
     """
-    from pydantic import ValidationError
-
-    from processors.settings import SetupSettings
-
-    try:
-        kafka, clickhouse = (settings := SetupSettings()).kafka, settings.clickhouse
-    except ValidationError as error:
-        raise BadSettings(
-            "; ".join(
-                f"EVENTS_{'__'.join(map(str, each['loc'])).upper()}: {each['msg']}"
-                for each in error.errors()
-            )
-        ) from None
+    settings = setup_settings()
+    kafka, clickhouse = settings.kafka, settings.clickhouse
     if "bootstrap_servers" not in kafka.model_fields_set:
         address = _local(home, port_base).kafka
         kafka = kafka.model_copy(update={"bootstrap_servers": address})
@@ -47,6 +37,23 @@ def servers(home: Path, port_base: int) -> Servers:
         url = _local(home, port_base).clickhouse
         clickhouse = clickhouse.model_copy(update={"url": url})
     return Servers(kafka, clickhouse)
+
+
+def setup_settings() -> "SetupSettings":
+    """The environment's settings as `setup` reads them. Raises `BadSettings`."""
+    from pydantic import ValidationError
+
+    from processors.settings import SetupSettings
+
+    try:
+        return SetupSettings()
+    except ValidationError as error:
+        raise BadSettings(
+            "; ".join(
+                f"EVENTS_{'__'.join(map(str, each['loc'])).upper()}: {each['msg']}"
+                for each in error.errors()
+            )
+        ) from None
 
 
 def _local(home: Path, port_base: int) -> Endpoints:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import crc32c
 
+from contracts.leb128 import leb128
+
 KafkaHeaders = Iterable[tuple[str, bytes]]
 
 
@@ -49,13 +51,7 @@ def varint(number: int) -> bytes:
 
 
 def _varint(number: int) -> bytes:
-    rest = (number << 1) ^ (number >> 63)
-    out = bytearray()
-    while rest > 0x7F:
-        out.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)
+    return leb128((number << 1) ^ (number >> 63))
 
 
 _SMALL = [_varint(number) for number in range(8192)]

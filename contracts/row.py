@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import cast
 
 from contracts.codec import EventJson, decode_base64
+from contracts.leb128 import leb128
 
 _HEAD = struct.Struct("<IQq")  # partition, offset, time in ms
 NULL = (b"\x01",)
@@ -72,16 +73,7 @@ def text(value: str) -> tuple[bytes, bytes]:
 
 def length(number: int) -> bytes:
     """An unsigned LEB128 number."""
-    return _SMALL[number] if number < len(_SMALL) else _leb128(number)
+    return _SMALL[number] if number < len(_SMALL) else leb128(number)
 
 
-def _leb128(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-_SMALL = [_leb128(number) for number in range(16_384)]
+_SMALL = [leb128(number) for number in range(16_384)]
