@@ -1,4 +1,4 @@
-"""Unsigned LEB128, the variable-length numbers of Kafka's records and of ClickHouse's RowBinary."""
+"""Unsigned LEB128, the variable-length numbers of Kafka's records and of ClickHouse's Native format."""
 
 
 def leb128(number: int) -> bytes:

@@ -1,9 +1,8 @@
-"""The ClickHouse table of events: the row that is inserted and the event read back.
+"""The ClickHouse table of events: how it is written and the event read back.
 
 Its DDL is `migrations/0001_events.sql`.
-A row is the decoded event and its position in the log, in ClickHouse's RowBinary (`row.py`): a format
-in which the server has nothing to parse. Payload and fault are stored decoded: analysts read them,
-and GET encodes them again.
+A row is the decoded event and its position in the log, inserted with many others (`block.py`).
+Payload and fault are stored decoded: analysts read them, and GET encodes them again.
 """
 
 import uuid
@@ -18,14 +17,6 @@ from contracts.events import EventSource, EventType
 
 EVENTS_TABLE = "events"
 DAY_S = 24 * 60 * 60
-
-INSERT_FORMAT = "RowBinary"
-INSERT_COLUMNS = (
-    *("kafka_partition", "kafka_offset", "received_at", "id"),
-    *("tenant", "event_type", "event_source", "operation", "entity_id", "payload_entity_id"),
-    *("entity_name", "key_attributes", "payload", "fault"),
-)
-"""The columns of a row in the order in which `row` writes them."""
 
 INSERT_SETTINGS: dict[str, str | int] = {
     "async_insert": 0,  # the answer means written; on by default since 26.x

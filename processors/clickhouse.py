@@ -7,12 +7,12 @@ predecessor's last insert.
 
 import asyncio
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
+from contracts.block import INSERT_COLUMNS, INSERT_FORMAT, Block
 from contracts.connections import ClickHouseConnection
 from contracts.ids import DERIVED, VERSION_AT
-from contracts.table import EVENTS_TABLE, INSERT_COLUMNS, INSERT_FORMAT, INSERT_SETTINGS
-from processors.materialize import Row
+from contracts.table import EVENTS_TABLE, INSERT_SETTINGS
 from processors.step import Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
 
@@ -59,19 +59,19 @@ class ClickHouseRows:
         self._table = f"{connection.database}.{table}"
         self._tag = tag
 
-    async def insert(self, rows: Sequence[Row]) -> None:
+    async def insert(self, block: Block) -> None:
         """See `Rows`."""
-        partitions = ",".join(str(number) for number in sorted({row.partition for row in rows}))
+        partitions = ",".join(str(number) for number in sorted(set(block.partitions)))
         try:
             await self._clickhouse.insert(
                 self._table,
                 INSERT_COLUMNS,
                 INSERT_FORMAT,
-                b"".join([row.data for row in rows]),
+                block.encode(),
                 INSERT_SETTINGS | {"log_comment": self._tag + partitions},
             )
         except ClickHouseFailed as error:
-            raise Transient(f"insert of {len(rows)} rows: {error}") from error
+            raise Transient(f"insert of {len(block.offsets)} rows: {error}") from error
 
     async def settle(self, partitions: Collection[int]) -> None:
         """See `Rows`."""

@@ -95,7 +95,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
         if self._moving:  # read just before the partitions went: are they to stay?
             raise Transient("its partitions are being assigned")
         ours = {partition.partition for partition in self.consumer.assignment()}
-        if not ours.issuperset(record.partition for record in records):
+        if not ours.issuperset({record.partition for record in records}):
             log.warning("%s went to another process before it was begun", _spans(records))
             return
         rejects: list[Reject] = await self._step(records)
@@ -142,8 +142,8 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
 
 def next_offsets(records: Iterable[LogRecord]) -> dict[TopicPartition, int]:
     """What to commit after `records`: per partition the offset after the last one (Kafka's rule)."""
-    last = {TopicPartition(record.topic, record.partition): record.offset for record in records}
-    return {partition: offset + 1 for partition, offset in last.items()}
+    last = {record.partition: record for record in records}
+    return {TopicPartition(each.topic, number): each.offset + 1 for number, each in last.items()}
 
 
 def _spans(records: Sequence[LogRecord]) -> str:

@@ -8,8 +8,9 @@ on where it stood without remembering anything.
 
 from collections.abc import Collection
 
+from contracts.block import INSERT_COLUMNS
 from contracts.connections import ClickHouseConnection
-from contracts.table import INSERT_COLUMNS, INSERT_SETTINGS
+from contracts.table import INSERT_SETTINGS
 from contracts.topics import EVENTS
 from processors.clickhouse import ClickHouseRows
 from processors.materialize import Materialize

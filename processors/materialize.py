@@ -7,11 +7,10 @@ the offsets are read back first, after any insert still running has ended, and o
 rows are inserted. What a paused earlier owner may write late, ReplacingMergeTree absorbs.
 """
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple, Protocol, cast
+from collections.abc import Collection, Iterator, Sequence
+from typing import Protocol
 
-from contracts.ids import DERIVED, VERSION_AT
-from contracts.row import NotBase64, row
+from contracts.block import Block, NotBase64, Row, row
 from contracts.table import month_of
 from contracts.wire import Undecodable, decode_event, decode_tenant
 from processors.repeats import WINDOW_MS, Repeats
@@ -19,27 +18,16 @@ from processors.step import LogRecord, Reject
 
 NAMES_MAX = 200_000
 """Names that are remembered: a sixth of a KiB each."""
+CHUNK_RECORDS = 500
+"""Records that are decoded and encoded before the next are: few enough for the CPU's cache."""
 YEAR_2200_MS = 7_258_118_400_000  # the table's column ends in 2299
-
-
-class Row(NamedTuple):
-    """One row to insert: its position in the log, its time of receipt, its RowBinary bytes.
-
-    `name` is tenant and id when an Idempotency-Key gave the id.
-    """
-
-    partition: int
-    offset: int
-    received_ms: int
-    data: bytes
-    name: tuple[str, str] | None = None
 
 
 class Rows(Protocol):
     """The table as this step needs it. Every method raises `Transient` when ClickHouse fails."""
 
-    async def insert(self, rows: Sequence[Row]) -> None:
-        """Write `rows`, all of one month, as one block; on return they are stored."""
+    async def insert(self, block: Block) -> None:
+        """Write `block`, its rows all of one month; on return they are stored, all of them."""
 
     async def settle(self, partitions: Collection[int]) -> None:
         """Return when no insert into these partitions is running any more, whoever sent it."""
@@ -73,44 +61,66 @@ class Materialize:
 
     async def __call__(self, records: Sequence[LogRecord]) -> list[Reject]:
         """Store what is missing of `records`; returns those that are no events."""
-        rows, rejects = read_rows(records)
-        await self._settle(rows)
-        missing = self._repeats.without(await self._missing(rows))
-        for row_ in missing:
-            self._may_hold[row_.partition] = max(self._may_hold[row_.partition], row_.offset)
+        await self._settle(records)
+        stored = await self._stored(records)
+        new_names: dict[tuple[str, str], None] = {}
+        blocks: dict[int, Block] = {}
+        rejects: list[Reject] = []
+        for chunk in chunks(records):
+            rows, unreadable = read_rows(without(chunk, stored))
+            rejects += unreadable
+            for month, rows_of_month in by_month(self._repeats.without(rows, new_names)).items():
+                blocks.setdefault(month, Block()).add(rows_of_month)
+        for partition, (_, last) in spans(records).items():
+            self._may_hold[partition] = max(self._may_hold[partition], last)
         try:
-            for rows_of_month in by_month(missing):  # one block into one partition
-                await self._table.insert(rows_of_month)
+            for month in sorted(blocks):  # each into one partition of the table
+                await self._table.insert(blocks[month])
         except BaseException:  # its outcome is unknown, also when we are being cancelled
-            self.assigned({row_.partition for row_ in missing})
+            self.assigned({record.partition for record in records})
             raise
-        self._repeats.remember(row_.name for row_ in rows)
+        self._repeats.remember(new_names)
         return rejects
 
-    async def _settle(self, rows: Sequence[Row]) -> None:
+    async def _settle(self, records: Sequence[LogRecord]) -> None:
         """Learn what the table may hold of the partitions of which that is unknown."""
-        unknown = {row_.partition for row_ in rows} - self._may_hold.keys()
+        unknown = {record.partition for record in records} - self._may_hold.keys()
         if unknown:
             await self._table.settle(unknown)
-            since_ms = min(row_.received_ms for row_ in rows) - WINDOW_MS
+            times = [record.timestamp for record in records if is_time(record.timestamp)]
+            since_ms = max(0, min(times, default=0) - WINDOW_MS)
             self._repeats.remember(await self._table.names(since_ms, self._names_max))
             self._may_hold |= await self._table.high_water(unknown)
 
-    async def _missing(self, rows: list[Row]) -> list[Row]:
-        """The rows that the table does not hold."""
-        doubtful = [row_ for row_ in rows if row_.offset <= self._may_hold[row_.partition]]
-        if not doubtful:
-            return rows
-        present = await self._table.present(spans(doubtful))
-        return [row_ for row_ in rows if (row_.partition, row_.offset) not in present]
+    async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
+        """Partition and offset of those of `records` that the table holds already."""
+        doubtful = [
+            record for record in records if record.offset <= self._may_hold[record.partition]
+        ]
+        return await self._table.present(spans(doubtful)) if doubtful else set()
 
 
-def by_month(rows: Sequence[Row]) -> list[list[Row]]:
+def chunks(records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:
+    """`records` in pieces of `CHUNK_RECORDS`."""
+    for start in range(0, len(records), CHUNK_RECORDS):
+        yield records[start : start + CHUNK_RECORDS]
+
+
+def without(
+    records: Sequence[LogRecord], stored: Collection[tuple[int, int]]
+) -> Sequence[LogRecord]:
+    """`records` but for those whose partition and offset are in `stored`."""
+    if not stored:
+        return records
+    return [record for record in records if (record.partition, record.offset) not in stored]
+
+
+def by_month(rows: Sequence[Row]) -> dict[int, list[Row]]:
     """`rows` by the table's partition, the month of receipt, each in their order."""
     months: dict[int, list[Row]] = {}
     for row_ in rows:
         months.setdefault(month_of(row_.received_ms), []).append(row_)
-    return [months[month] for month in sorted(months)]
+    return months
 
 
 def read_rows(records: Sequence[LogRecord]) -> tuple[list[Row], list[Reject]]:
@@ -126,20 +136,19 @@ def read_rows(records: Sequence[LogRecord]) -> tuple[list[Row], list[Reject]]:
 
 
 def _row(record: LogRecord) -> Row:
-    partition, offset, received_ms = record.partition, record.offset, record.timestamp
-    if not 0 <= received_ms < YEAR_2200_MS:
-        raise Undecodable(f"the record's time, {received_ms} ms, is not between 1970 and 2200")
+    if not is_time(record.timestamp):
+        raise Undecodable(f"the record's time, {record.timestamp} ms, is not between 1970 and 2200")
     tenant, event = decode_tenant(record.headers), decode_event(record.value)
-    data = row(tenant, partition, offset, received_ms, event)
-    event_id = cast("str", event.id)
-    name = (tenant, event_id) if event_id[VERSION_AT] == DERIVED else None
-    return Row(partition, offset, received_ms, data, name)
+    return row(tenant, record.partition, record.offset, record.timestamp, event)
 
 
-def spans(rows: Sequence[Row]) -> dict[int, tuple[int, int]]:
-    """First and last offset of `rows` by partition."""
-    found: dict[int, tuple[int, int]] = {}
-    for each in rows:
-        first, last = found.get(each.partition, (each.offset, each.offset))
-        found[each.partition] = (min(first, each.offset), max(last, each.offset))
-    return found
+def is_time(ms: int) -> bool:
+    """Whether the table can hold this time, in ms since 1970."""
+    return 0 <= ms < YEAR_2200_MS
+
+
+def spans(records: Sequence[LogRecord]) -> dict[int, tuple[int, int]]:
+    """First and last offset of `records` by partition; within one they are in order."""
+    last = {record.partition: record.offset for record in records}
+    first = {record.partition: record.offset for record in reversed(records)}
+    return {partition: (first[partition], last[partition]) for partition in last}

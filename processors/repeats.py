@@ -29,24 +29,22 @@ class Repeats:
         self._names_max = names_max
         self._stored: dict[tuple[str, str], None] = {}
 
-    def without(self, rows: Sequence[Row]) -> list[Row]:
-        """`rows` without those whose name is stored or comes earlier among them."""
-        new: list[Row] = []
-        names: set[tuple[str, str]] = set()
+    def without(self, rows: Sequence[Row], new: dict[tuple[str, str], None]) -> list[Row]:
+        """`rows` without those whose name is stored or in `new`, which the others' are added to."""
+        kept: list[Row] = []
         for row in rows:
             name = row.name
             if name is not None:
-                if name in self._stored or name in names:
+                if name in self._stored or name in new:
                     continue
-                names.add(name)
-            new.append(row)
-        return new
+                new[name] = None
+            kept.append(row)
+        return kept
 
-    def remember(self, names: Iterable[tuple[str, str] | None]) -> None:
+    def remember(self, names: Iterable[tuple[str, str]]) -> None:
         """These are stored."""
         stored = self._stored
         for name in names:
-            if name is not None:
-                stored[name] = None
+            stored[name] = None
         while len(stored) > self._names_max:
             stored.pop(next(iter(stored)))

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from processors.materialize import Row
+from contracts.block import Block
+from contracts.ids import DERIVED, VERSION_AT
 from processors.step import Transient
 
 
@@ -25,20 +26,26 @@ class FakeRows:
     """The table in memory. `fail_before` and `fail_after` inserts: refused, or stored and then lost."""
 
     stored: list[tuple[int, int]] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    named: list[tuple[int, tuple[str, str]]] = field(default_factory=list)  # received when
     inserts: int = 0
     settled: list[set[int]] = field(default_factory=list)
     fail_before: int = 0
     fail_after: int = 0
 
-    async def insert(self, rows: Sequence[Row]) -> None:
+    async def insert(self, block: Block) -> None:
         """See `Rows`."""
         if self.fail_before:
             self.fail_before -= 1
             raise Transient("refused")
         self.inserts += 1
-        self.rows += rows
-        self.stored += [(row.partition, row.offset) for row in rows]
+        self.stored += zip(block.partitions, block.offsets, strict=True)
+        self.named += [
+            (received_ms, (tenant, id_))
+            for received_ms, tenant, id_ in zip(
+                block.received_ms, block.tenants, block.ids, strict=True
+            )
+            if id_[VERSION_AT] == DERIVED
+        ]
         if self.fail_after:
             self.fail_after -= 1
             raise Transient("the answer was lost")
@@ -56,12 +63,8 @@ class FakeRows:
 
     async def names(self, since_ms: int, count: int) -> list[tuple[str, str]]:
         """See `Rows`."""
-        recent = sorted(
-            (row.received_ms, row.name)
-            for row in self.rows
-            if row.name is not None and row.received_ms >= since_ms
-        )
-        return [name for _, name in recent[-count:] if name is not None]
+        recent = sorted(each for each in self.named if each[0] >= since_ms)
+        return [name for _, name in recent[-count:]]
 
     async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
         """See `Rows`."""

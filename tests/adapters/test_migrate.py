@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from contracts.block import INSERT_COLUMNS
 from contracts.connections import ClickHouseConnection
 from contracts.retention import retention_ttl
 from contracts.schema import TableSettings, migrations, record
-from contracts.table import INSERT_COLUMNS
 from processors.migrate import Migrate, SchemaRefused
 from service.clickhouse import ClickHouse
 from tests.stack import Stack

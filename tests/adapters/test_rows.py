@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.block import Block, Row, row
 from contracts.connections import ClickHouseConnection
 from contracts.ids import derived_id
-from contracts.row import row
 from contracts.table import read_events, select_events
 from contracts.wire import decode_event
 from processors.clickhouse import ClickHouseRows
-from processors.materialize import Row, Rows
+from processors.materialize import Rows
 from service.clickhouse import ClickHouse
 from tests.builders import an_event, events, represented
 from tests.fakes import FakeRows
@@ -29,8 +29,13 @@ Check = Callable[[Rows], Awaitable[None]]
 
 def a_row(partition: int, offset: int, received_ms: int = NOW_MS) -> Row:
     event = decode_event(represented(an_event(), str(uuid.uuid4())))
-    data = row("acme", partition, offset, received_ms, event)
-    return Row(partition, offset, received_ms, data)
+    return row("acme", partition, offset, received_ms, event)
+
+
+def block(*rows: Row) -> Block:
+    made = Block()
+    made.add(rows)
+    return made
 
 
 @pytest.fixture(params=["fake", "clickhouse"])
@@ -74,7 +79,7 @@ def test_an_empty_table_has_no_offsets(run: Any) -> None:
 
 def test_what_was_inserted_is_present_and_sets_the_high_water(run: Any) -> None:
     async def check(rows: Rows) -> None:
-        await rows.insert([a_row(0, 5), a_row(0, 9), a_row(3, 2)])
+        await rows.insert(block(a_row(0, 5), a_row(0, 9), a_row(3, 2)))
         assert await rows.high_water([0, 3, 4]) == {0: 9, 3: 2, 4: -1}
         assert await rows.present({0: (0, 8), 3: (0, 100)}) == {(0, 5), (3, 2)}
 
@@ -84,14 +89,13 @@ def test_what_was_inserted_is_present_and_sets_the_high_water(run: Any) -> None:
 def test_the_names_of_events_under_a_key_are_found_the_latest_last(run: Any) -> None:
     def named(offset: int, key: bytes, received_ms: int) -> Row:
         event_id = derived_id("acme", key)
-        data = row("acme", 0, offset, received_ms, decode_event(represented(an_event(), event_id)))
-        return Row(0, offset, received_ms, data, ("acme", event_id))
+        return row("acme", 0, offset, received_ms, decode_event(represented(an_event(), event_id)))
 
     async def check(rows: Rows) -> None:
         old, first, second = (
             named(n, b"%d" % n, NOW_MS + age) for n, age in enumerate((-10_000, 1, 2))
         )
-        await rows.insert([a_row(0, 9), second, first, old])
+        await rows.insert(block(a_row(0, 9), second, first, old))
         assert await rows.names(NOW_MS, 10) == [first.name, second.name]
         assert await rows.names(NOW_MS, 1) == [second.name]
 
@@ -100,26 +104,29 @@ def test_the_names_of_events_under_a_key_are_found_the_latest_last(run: Any) -> 
 
 def test_with_no_insert_running_settling_returns(run: Any) -> None:
     async def check(rows: Rows) -> None:
-        await rows.insert([a_row(0, 1)])
+        await rows.insert(block(a_row(0, 1)))
         await rows.settle([0, 1])
 
     run(check)
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(events, min_size=1, max_size=50))
+@given(st.lists(events, min_size=1, max_size=50), st.integers(1, 50))
 def test_every_event_comes_back_from_the_table_as_it_was_represented(
-    stack: Stack, posted: list[dict[str, Any]]
+    stack: Stack, posted: list[dict[str, Any]], at_once: int
 ) -> None:
     values = {(id_ := str(uuid.uuid4())): represented(event, id_) for event in posted}
 
     async def check() -> None:
         async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
             rows = [
-                Row(0, n, NOW_MS, row("acme", 0, n, NOW_MS, decode_event(value)))
+                row("acme", 0, n, NOW_MS, decode_event(value))
                 for n, value in enumerate(values.values())
             ]
-            await ClickHouseRows(clickhouse, connection).insert(rows)
+            made = Block()
+            for start in range(0, len(rows), at_once):
+                made.add(rows[start : start + at_once])
+            await ClickHouseRows(clickhouse, connection).insert(made)
             keys = [("acme", uuid.UUID(id_)) for id_ in values]
             found = read_events(await clickhouse.select(select_events(connection.database, keys)))
         assert found == {("acme", id_): value for id_, value in values.items()}

@@ -6,15 +6,16 @@ from unittest import mock
 
 from processors import __main__ as processor
 from processors.consume import Consume, next_offsets
-from processors.materialize import Materialize, Row
+from processors.materialize import Materialize
 from processors.settings import MaterializeSettings
+from processors.step import LogRecord
 
 
 class NoReadBack(Materialize):
     """Trusts the committed offsets: what is read again is inserted again."""
 
-    async def _missing(self, rows: list[Row]) -> list[Row]:
-        return rows
+    async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
+        return set()
 
 
 class CommitsFirst(Consume):
