@@ -95,6 +95,11 @@ def _wait(url: str) -> None:
     raise TimeoutError(f"{url} did not answer in {START_TIMEOUT_S} s")
 
 
+def sql(where: Endpoints, query: str) -> bytes:
+    """The raw answer of the server under measurement."""
+    return httpx.post(where.clickhouse, content=query, timeout=120).raise_for_status().content
+
+
 def cpu_s(process: psutil.Process) -> float:
     """User and system CPU seconds that the process has used."""
     times = process.cpu_times()
