@@ -21,6 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 from bench import load
+from bench.load_test import positive
 from bench.rows import TENANTS, Times, insert, seed
 from bench.servers import cpu_s, process, servers, sql
 from cli.endpoints import Endpoints
@@ -119,9 +120,13 @@ def main() -> None:
     """Measure and print two tables."""
     parser = argparse.ArgumentParser(prog="python -m bench.lookups", description=__doc__)
     parser.add_argument(
-        "--rows", type=int, nargs="+", default=[1_000_000, 10_000_000], help="sizes of the table"
+        "--rows",
+        type=positive,
+        nargs="+",
+        default=[1_000_000, 10_000_000],
+        help="sizes of the table",
     )
-    parser.add_argument("--seconds", type=float, default=10, help="of each measurement")
+    parser.add_argument("--seconds", type=positive, default=10, help="of each measurement")
     parser.add_argument(
         "--one-core", action=argparse.BooleanOptionalAction, default=CAN_PIN,
         help="query and ClickHouse share one CPU; default where the system can do that",

@@ -1,4 +1,4 @@
-"""Servers for a measurement, in a folder of their own, and single processes beside them."""
+"""Servers for a measurement, in a folder of their own, with or without the services."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from cli.endpoints import Endpoints
+from cli.endpoints import Endpoints, endpoints
 from local import stack
 from local.stack import Ports, environment
 
@@ -66,6 +66,20 @@ def servers() -> Iterator[tuple[Endpoints, Ports, psutil.Process]]:
         subprocess.run(stack.setup().argv, env=settings, check=True, stderr=subprocess.DEVNULL)
         where = Endpoints(home, *(ports.url(n) for n in ("api", "clickhouse", "kafka", "issuer")))
         yield where, ports, psutil.Process(children["clickhouse"].pid)
+
+
+@contextlib.contextmanager
+def whole_stack() -> Iterator[Endpoints]:
+    """All that `events up` runs, with the settings that it has."""
+    with tempfile.TemporaryDirectory(prefix="events-bench-") as folder:
+        home, base = Path(folder), free_port_base()
+        command = [sys.executable, "-m", "cli"]
+        more = ["--home", folder, "--port-base", str(base)]
+        subprocess.run([*command, "up", "--detach", *more], check=True, capture_output=True)
+        try:
+            yield endpoints(home, base)
+        finally:
+            subprocess.run([*command, "down", *more], check=True, capture_output=True)
 
 
 @contextlib.contextmanager
