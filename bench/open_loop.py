@@ -62,7 +62,12 @@ class OpenLoop:
                     await asyncio.sleep(early_s)
                 self._waiting.append(number)
                 self._send()
-            await asyncio.wait_for(self._done, ANSWERS_TIMEOUT_S)
+            await asyncio.wait({self._done}, timeout=ANSWERS_TIMEOUT_S)
+            if not self._done.done():
+                raise TimeoutError(
+                    f"{self._left:,} requests got no answer in {ANSWERS_TIMEOUT_S} s"
+                )
+            self._done.result()
         finally:
             self._done.cancel()
             for transport, _ in opened:

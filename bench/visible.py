@@ -33,7 +33,7 @@ from service.clickhouse import ClickHouse
 
 PATH = "/api/v1/events"
 TENANTS = [f"tenant-{number}" for number in range(4)]
-CONNECTIONS = 64
+CONNECTIONS = 256
 POLL_S = 0.02
 WARM_S = 5
 VISIBLE_TIMEOUT_S = 60
