@@ -17,31 +17,11 @@ from chdb.state.sqlitelike import Connection
 from rich.console import Console
 from rich.table import Table
 
-from bench.ingest import bodies
-from contracts.codec import represent
-from contracts.parse import parse_event
+from bench.rows import Times, insert, seed
 from contracts.schema import migrations, statements
 
-TENANTS = 10
+DAY_US = 24 * 60 * 60 * 1_000_000
 INSERT_ROWS = 250_000
-SEED = (
-    "event_type String, event_source String, operation String, entity_id String,"
-    " entity_name Nullable(String), key_attributes Map(String, String),"
-    " payload Nullable(String), fault Nullable(String)"
-)
-FILL = """
-INSERT INTO d.events (tenant, id, received_at, event_type, event_source, operation, entity_id,
-    entity_name, payload_entity_id, key_attributes, payload, fault, kafka_partition, kafka_offset)
-SELECT concat('tenant-', toString(r % {tenants})), dateTimeToUUIDv7(toDateTime(intDiv(ms, 1000))),
-    fromUnixTimestamp64Milli(ms), event_type, event_source, operation,
-    concat(entity_id, '-', toString(r % 7)), entity_name, entity_id, key_attributes, payload, fault,
-    r % 6, intDiv(r, 6)
-FROM (SELECT number + {at} AS r, {now} - 86400000 + intDiv(r * 86400000, {rows}) AS ms,
-        toUInt32(cityHash64(r) % {seeds}) AS n FROM numbers({count})) AS event
-INNER JOIN d.seed AS seed ON event.n = seed.n
-SETTINGS max_threads = 1, max_insert_threads = 1, async_insert = 0, max_block_size = 10000,
-    min_insert_block_size_rows = 10000, join_algorithm = 'hash'
-"""
 SINCE = "now() - INTERVAL 1 HOUR"
 QUERIES = {
     "faults_since, last hour": f"SELECT * FROM d.faults_since(since = {SINCE})",  # noqa: S608
@@ -61,29 +41,6 @@ def cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def seed(connection: Connection, folder: Path) -> int:
-    """Put the retail events, decoded, into d.seed; how many."""
-    drafts = [parse_event(body) for body in bodies()["retail"]]
-    path = folder / "seed.json"
-    with path.open("w") as file:
-        for number, draft in enumerate(drafts):
-            file.write(f'{{"n": {number}, "event": {represent(draft).decode()}}}\n')
-    connection.query(
-        f"CREATE TABLE d.seed ENGINE = MergeTree ORDER BY n AS SELECT n, event.event_type AS event_type,"  # noqa: S608
-        " event.event_source AS event_source, event.event_payload.operation AS operation,"
-        " event.entity_id AS entity_id, event.entity_name AS entity_name,"
-        " event.event_payload.key_attributes AS key_attributes,"
-        " base64Decode(event.event_payload.base64_encoded_payload_json) AS payload,"
-        " base64Decode(event.event_payload.base64_encoded_fault_json) AS fault"
-        f" FROM file('{path}', JSONEachRow, 'n UInt32, event Tuple(event_type String,"
-        " event_source String, entity_id String, entity_name Nullable(String), event_payload Tuple("
-        " operation String, key_attributes Map(String, String),"
-        " base64_encoded_payload_json Nullable(String),"
-        " base64_encoded_fault_json Nullable(String)))')"
-    )
-    return len(drafts)
-
-
 def fill(folder: Path, rows: int, with_columns: bool) -> tuple[Connection, float]:
     """A database with so many rows, and CPU microseconds per row, merges included."""
     connection = chdb.connect(str(folder / "data"))
@@ -91,13 +48,11 @@ def fill(folder: Path, rows: int, with_columns: bool) -> tuple[Connection, float
     for migration in migrations() if with_columns else migrations()[:1]:
         for statement in statements(migration.text, "d"):
             connection.query(statement)
-    seeds, now, used = seed(connection, folder), int(time.time() * 1000), 0.0
-    for at in range(0, rows, INSERT_ROWS):
-        count = min(INSERT_ROWS, rows - at)
+    seeds, used = seed(connection.query, folder, "d"), 0.0
+    times = Times(time.time_ns() // 1_000_000 - DAY_US // 1000, DAY_US // rows)
+    for first in range(0, rows, INSERT_ROWS):
         before = cpu_s()
-        connection.query(
-            FILL.format(tenants=TENANTS, at=at, now=now, rows=rows, seeds=seeds, count=count)
-        )
+        insert(connection.query, "d", seeds, times, range(first, min(first + INSERT_ROWS, rows)))
         used += cpu_s() - before
     return connection, used / rows * 1e6
 

@@ -14,14 +14,19 @@ from chdb.state.sqlitelike import Connection
 from rich.console import Console
 from rich.table import Table
 
-from bench.faults import cpu_s, milliseconds, seed
+from bench.faults import cpu_s, milliseconds
+from bench.rows import seed
 
 KINDS = {
     "String, String": ("Nullable(String)", "Nullable(String)"),
     "payload String, fault JSON": ("Nullable(String)", "JSON"),
     "JSON, JSON": ("JSON", "JSON"),
 }
-SETTINGS = "max_threads = 1, max_insert_threads = 1, async_insert = 0, max_block_size = 10000"
+SETTINGS = (
+    "max_threads = 1, max_insert_threads = 1, async_insert = 0, max_block_size = 10000,"
+    " min_insert_block_size_rows = 10000, max_insert_block_size = 10000,"
+    " use_strict_insert_block_limits = 1"  # else three blocks become one part
+)
 
 
 def measure(connection: Connection, payload: str, fault: str, rows: int) -> list[str]:
@@ -42,7 +47,7 @@ def measure(connection: Connection, payload: str, fault: str, rows: int) -> list
         f" toUInt32(cityHash64(r) % (SELECT count() FROM d.seed)) AS n FROM numbers({rows})) AS event"
         f" INNER JOIN (SELECT n, if(isValidJSON(payload), payload, NULL) AS payload,"
         f" if(isValidJSON(fault), fault, NULL) AS fault FROM d.seed) AS seed ON event.n = seed.n"
-        f" SETTINGS {SETTINGS}, min_insert_block_size_rows = 10000, join_algorithm = 'hash'"
+        f" SETTINGS {SETTINGS}, join_algorithm = 'hash'"
     )
     connection.query("OPTIMIZE TABLE d.t FINAL")
     us = (cpu_s() - before) / rows * 1e6
@@ -76,7 +81,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="events-bench-") as folder:
         connection = chdb.connect(str(Path(folder) / "data"))
         connection.query("CREATE DATABASE d")
-        seed(connection, Path(folder))
+        seed(connection.query, Path(folder), "d")
         for name, (payload, fault) in KINDS.items():
             table.add_row(name, *measure(connection, payload, fault, rows))
         connection.close()

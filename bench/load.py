@@ -26,31 +26,27 @@ class Result:
 
     def quantile_ms(self, share: float) -> float:
         """A latency quantile in milliseconds."""
-        ordered = sorted(self.latencies_s)
-        return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return quantile_ms(self.latencies_s, share)
 
 
-class _Connection(asyncio.Protocol):
-    def __init__(self, requests: Iterator[bytes], stop_s: float, result: Result) -> None:
-        self._requests = requests
-        self._stop_s = stop_s
-        self._result = result
+def quantile_ms(latencies_s: Sequence[float], share: float) -> float:
+    """The quantile of latencies in seconds, in milliseconds; 1 is the largest."""
+    ordered = sorted(latencies_s)
+    return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+class Connection(asyncio.Protocol):
+    """One request at a time; a subclass says what comes of its answer."""
+
+    def __init__(self) -> None:
         self._buffer = b""
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._next()
-
-    def _next(self) -> None:
-        request = None if time.perf_counter() >= self._stop_s else next(self._requests, None)
-        if request is None:
-            self._transport.close()
-            return
-        self._sent_s = time.perf_counter()
-        self._transport.write(request)
+        """See `asyncio`."""
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        """See `asyncio`."""
         self._buffer += data
         head, separator, body = self._buffer.partition(b"\r\n\r\n")
         if not separator:
@@ -60,7 +56,34 @@ class _Connection(asyncio.Protocol):
         if len(body) < length:
             return
         self._buffer = body[length:]
-        status = int(head[9:12])
+        self.answered(int(head[9:12]), body[:length])
+
+    def answered(self, status: int, body: bytes) -> None:
+        """The answer is complete: the connection may send again."""
+        raise NotImplementedError
+
+
+class _Closed(Connection):
+    def __init__(self, requests: Iterator[bytes], stop_s: float, result: Result) -> None:
+        super().__init__()
+        self._requests = requests
+        self._stop_s = stop_s
+        self._result = result
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._next()
+
+    def _next(self) -> None:
+        request = None if time.perf_counter() >= self._stop_s else next(self._requests, None)
+        if request is None:
+            self.transport.close()
+            return
+        self._sent_s = time.perf_counter()
+        self.transport.write(request)
+
+    def answered(self, status: int, body: bytes) -> None:
         self._result.statuses[status] = self._result.statuses.get(status, 0) + 1
         self._result.latencies_s.append(time.perf_counter() - self._sent_s)
         self._next()
@@ -84,7 +107,7 @@ async def run(port: int, requests: Sequence[bytes], connections: int, seconds: f
     loop = asyncio.get_running_loop()
     opened = [
         await loop.create_connection(
-            lambda: _Connection(cycle, began_s + seconds, result), "127.0.0.1", port
+            lambda: _Closed(cycle, began_s + seconds, result), "127.0.0.1", port
         )
         for _ in range(connections)
     ]

@@ -1,4 +1,4 @@
-"""Servers for a measurement, in a folder of their own, and single processes beside them."""
+"""Servers for a measurement, in a folder of their own, with or without the services."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from cli.endpoints import Endpoints
+from cli.endpoints import Endpoints, endpoints
 from local import stack
 from local.stack import Ports, environment
 
@@ -69,6 +69,20 @@ def servers() -> Iterator[tuple[Endpoints, Ports, psutil.Process]]:
 
 
 @contextlib.contextmanager
+def whole_stack() -> Iterator[Endpoints]:
+    """All that `events up` runs, with the settings that it has."""
+    with tempfile.TemporaryDirectory(prefix="events-bench-") as folder:
+        home, base = Path(folder), free_port_base()
+        command = [sys.executable, "-m", "cli"]
+        more = ["--home", folder, "--port-base", str(base)]
+        subprocess.run([*command, "up", "--detach", *more], check=True, capture_output=True)
+        try:
+            yield endpoints(home, base)
+        finally:
+            subprocess.run([*command, "down", *more], check=True, capture_output=True)
+
+
+@contextlib.contextmanager
 def process(
     argv: list[str], ports: Ports, port: int, ready: str, more: Mapping[str, str] = NO_LIMITS
 ) -> Iterator[psutil.Process]:
@@ -93,6 +107,11 @@ def _wait(url: str) -> None:
                 return
         time.sleep(0.05)
     raise TimeoutError(f"{url} did not answer in {START_TIMEOUT_S} s")
+
+
+def sql(where: Endpoints, query: str) -> bytes:
+    """The raw answer of the server under measurement."""
+    return httpx.post(where.clickhouse, content=query, timeout=120).raise_for_status().content
 
 
 def cpu_s(process: psutil.Process) -> float:

@@ -1,4 +1,4 @@
-"""Kafka to ClickHouse, and GET by id: CPU per event of client and server beside a raw chDB insert.
+"""Kafka to ClickHouse: CPU per event of client and server beside a raw chDB insert.
 
 `python -m bench.view [--events N]`. The log is filled first, then the materializer starts and is
 measured until the last row is there; the limit is the same rows inserted into chDB in one process
@@ -12,15 +12,13 @@ import tempfile
 import time
 
 import chdb
-import httpx
 import psutil
 import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from bench import load
 from bench.fill import fill, just_made
-from bench.servers import cpu_s, process, servers
+from bench.servers import cpu_s, servers, sql
 from cli.endpoints import Endpoints
 from contracts.schema import migrations, statements
 from contracts.table import INSERT_SETTINGS
@@ -32,11 +30,6 @@ COLUMNS = (
     "tenant, id, received_at, event_type, event_source, operation, entity_id, entity_name,"
     " payload_entity_id, key_attributes, payload, fault, kafka_partition, kafka_offset, precedence"
 )
-
-
-def sql(where: Endpoints, query: str) -> bytes:
-    """The raw answer of the server under measurement."""
-    return httpx.post(where.clickhouse, content=query, timeout=120).raise_for_status().content
 
 
 def materialize(where: Endpoints, ports: Ports, server: psutil.Process, count: int) -> list[float]:
@@ -88,43 +81,13 @@ def raw_insert(where: Endpoints, count: int) -> float:
     return min(figures)
 
 
-def lookups(where: Endpoints, ports: Ports, server: psutil.Process, ids: list[str]) -> Table:
-    """GET by id at several numbers of connections."""
-    table = Table("GET by id", "connections", "req/s", "p50 ms", "p99 ms", "query us", "server us")
-    headers = where.headers(TENANT)
-    step = max(1, len(ids) // 2000)
-    requests = [load.request("GET", f"/api/v1/events/{found}", headers) for found in ids[::step]]
-    port = ports.base + 7
-    with process(["-m", "query"], ports, port, "/readyz") as query:
-        uvloop.run(load.run(port, requests, 8, 1))
-        for connections in (1, 32, 64):
-            before = (cpu_s(query), cpu_s(server))
-            result = uvloop.run(load.run(port, requests, connections, 5))
-            if set(result.statuses) != {200}:
-                raise RuntimeError(f"not every answer was 200: {result.statuses}")
-            costs = [
-                (after - start) / result.total * 1e6
-                for after, start in zip((cpu_s(query), cpu_s(server)), before, strict=True)
-            ]
-            table.add_row(
-                f"{len(ids):,} rows",
-                str(connections),
-                f"{result.total / result.seconds:,.0f}",
-                f"{result.quantile_ms(0.5):.1f}",
-                f"{result.quantile_ms(0.99):.1f}",
-                *(f"{cost:,.0f}" for cost in costs),
-            )
-    return table
-
-
 def main() -> None:
-    """Measure and print two tables."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(prog="python -m bench.view", description=__doc__)
     parser.add_argument("--events", type=int, default=200_000, help="events in the log")
     count = parser.parse_args().events
-    console = Console()
     with servers() as (where, ports, server):
-        ids = uvloop.run(fill(where.kafka, TENANT, just_made(TENANT, count)))
+        uvloop.run(fill(where.kafka, TENANT, just_made(TENANT, count)))
         rate, client_us, server_us = materialize(where, ports, server, count)
         limit_us = raw_insert(where, count)
         table = Table(
@@ -138,7 +101,7 @@ def main() -> None:
             f"{limit_us:.1f}",
             f"{(client_us + server_us) / limit_us:.2f}",
         )
-        console.print(table, lookups(where, ports, server, ids))
+    Console().print(table)
 
 
 if __name__ == "__main__":
