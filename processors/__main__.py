@@ -19,6 +19,7 @@ from service.eventlog import EventLog
 from service.follow import SubscriptionsFollower
 from service.lane import LaneLimits
 from service.logs import configure
+from service.memory import keep_freed_memory
 
 WAITING_BYTES_MAX = 64 * 1024 * 1024
 
@@ -79,6 +80,7 @@ def main() -> None:
     )
     processor = parser.parse_args().processor
     configure(processor)
+    keep_freed_memory()
     gc.set_threshold(200_000, 20, 100)  # a batch is many objects and no cycles
     if processor == "materialize":
         uvloop.run(materialize(MaterializeSettings()))

@@ -20,6 +20,7 @@ from service.http import (
     respond,
     respond_ready,
 )
+from service.memory import keep_freed_memory
 
 GC_THRESHOLDS = (100_000, 50, 100)
 
@@ -47,6 +48,7 @@ def asgi_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
         async with running():
+            keep_freed_memory()  # a worker is a process of its own
             settle_collector()
             yield
 

@@ -12,8 +12,6 @@ import zstandard
 
 from local.clickhouse.errors import BAD_ARGUMENTS, refused
 
-INSERT_CHUNK_BYTES = 1024 * 1024
-
 
 class _Decoder(Protocol):
     @property
@@ -33,24 +31,17 @@ _DECODERS: dict[str, Callable[[], _Decoder]] = {
 
 
 async def decoded(body: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
-    """`body` without its encoding, in pieces of about a megabyte: one engine call each."""
+    """`body` without its encoding, in the pieces that it came in."""
     if encoding not in _DECODERS and encoding not in ("", "identity"):
         raise refused(BAD_ARGUMENTS, f"Unknown Content-Encoding {encoding}", "BAD_ARGUMENTS")
     new_decoder = _DECODERS.get(encoding)
     decoder = new_decoder() if new_decoder else None
-    held: list[bytes] = []
-    held_bytes = 0
     async for part in body:
         piece = part
         if new_decoder is not None:
             piece, decoder = _frames(part, decoder, new_decoder)
-        held.append(piece)
-        held_bytes += len(piece)
-        if held_bytes >= INSERT_CHUNK_BYTES:
-            yield b"".join(held)
-            held, held_bytes = [], 0
-    if held_bytes:
-        yield b"".join(held)
+        if piece:
+            yield piece
 
 
 def _frames(

@@ -1,0 +1,22 @@
+"""Freed memory stays with the process, for the next request or batch of the same size.
+
+By default glibc gives large buffers and the free end of its heap back to the kernel at once, and every
+batch of events pays for fresh, zeroed pages again. Here a process holds on to what it needed at
+most, up to the bound below. See mallopt(3).
+"""
+
+import ctypes
+
+BUFFER_BYTES = 32 * 1024 * 1024
+"""Buffers up to this size are reused; glibc takes no more."""
+KEPT_BYTES = 256 * 1024 * 1024
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+
+
+def keep_freed_memory() -> bool:
+    """Set it for this process; False where the C library has no such settings (musl, macOS)."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    thresholds = ((_M_MMAP_THRESHOLD, BUFFER_BYTES), (_M_TRIM_THRESHOLD, KEPT_BYTES))
+    return all(mallopt(name, size) for name, size in thresholds)
