@@ -1,8 +1,9 @@
 """From handlers by path to a running HTTP server: the same for every service."""
 
+import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 
 import uvicorn
@@ -22,6 +23,7 @@ from service.http import (
 )
 
 GC_THRESHOLDS = (100_000, 50, 100)
+STOP_TIMEOUT_S = 5.0
 
 
 def asgi_app(
@@ -84,6 +86,42 @@ def serve(app: ASGIApp | str, http: Http) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
     )
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
+    """Serve `app` beside the other work of this loop; signals and lifespan are that work's own.
+
+    Ends the process with exit code 1 when the port is taken.
+    """
+    server = _Beside(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            http="httptools",
+            interface="asgi3",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    task = asyncio.create_task(server.serve(), name="http")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.wait({task}, timeout=STOP_TIMEOUT_S)
+
+
+class _Beside(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def settle_collector() -> None:
