@@ -137,13 +137,13 @@ class Retention:
             elif offset < starts[partition]:  # lost already
                 since_ms = 0
             else:
-                since_ms = await _since(observer, partition, offset, known)
+                since_ms = await since(observer, partition, offset, known)
             if since_ms is not None:
                 seen[partition.partition] = Backlog(offset, lag, since_ms)
         self.backlogs = seen
 
 
-async def _since(
+async def since(
     observer: AIOKafkaConsumer, partition: TopicPartition, offset: int, known: Backlog | None
 ) -> int | None:
     """The time of the record at `offset`; when it cannot be read, of what is known before it."""
