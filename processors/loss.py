@@ -114,12 +114,16 @@ class Guard:
 
 
 def _refusal(group: str, lost: Sequence[Place]) -> str:
-    past = any(place.committed is not None and place.committed > place.end for place in lost)
-    after = "`events rebuild` (offsets repeat)" if past else "`events audit`"
+    if any(place.committed is not None and place.committed > place.end for place in lost):
+        what = "its offsets are past the log's end, so this is not the log that it has read"
+        after = "for materialize, with an empty database (docs/reliability.md)"
+    else:
+        what = "records left Kafka before it had handled them"
+        after = "when `events audit` has named them"
     return (
-        f"Group {group} stops, nothing was skipped: records left Kafka before it had handled them."
-        " Restore the log; or start once with EVENTS_ACCEPT_LOSS=true to go on at the first record"
-        f" that Kafka has, then run {after}. {'; '.join(map(str, lost))}"
+        f"Group {group} stops, nothing was skipped: {what}. Restore the log; or, {after}, start once"
+        " with EVENTS_ACCEPT_LOSS=true to go on at the first record that Kafka has."
+        f" {'; '.join(map(str, lost))}"
     )
 
 
