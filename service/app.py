@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import gc
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import uvicorn
 from starlette.routing import Route, Router
@@ -24,6 +26,17 @@ from service.http import (
 
 GC_THRESHOLDS = (100_000, 50, 100)
 STOP_TIMEOUT_S = 5.0
+
+ALIKE: dict[str, Any] = {
+    "http": "httptools",
+    "interface": "asgi3",
+    "ws": "none",
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,  # nothing here uses the client's address
+}
+"""What is the same for every server of ours."""
 
 
 def asgi_app(
@@ -76,13 +89,7 @@ def serve(app: ASGIApp | str, http: Http) -> None:
         host=http.host,
         port=http.port,
         loop="uvloop",
-        http="httptools",
-        interface="asgi3",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # nothing here uses the client's address
+        **ALIKE,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
     )
@@ -92,25 +99,13 @@ def serve(app: ASGIApp | str, http: Http) -> None:
 async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
     """Serve `app` beside the other work of this loop; signals and lifespan are that work's own.
 
-    Ends the process with exit code 1 when the port is taken.
+    Raises `OSError` when the port is taken.
     """
-    server = _Beside(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            http="httptools",
-            interface="asgi3",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=1,
-        )
-    )
-    task = asyncio.create_task(server.serve(), name="http")
+    config = uvicorn.Config(app, lifespan="off", timeout_graceful_shutdown=1, **ALIKE)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family)
+    server = _Beside(config)
+    task = asyncio.create_task(server.serve([listening]), name="http")
     try:
         yield
     finally:
