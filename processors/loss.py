@@ -102,12 +102,11 @@ class Guard:
             log.error(
                 "group %s: the loss is accepted, going on at the start. %s", self._group, place
             )
-        moved = [place for place in places if place.outside or place.committed is None]
+        new = [place for place in places if place.committed is None]
+        if new:
+            log.info("group %s begins. %s", self._group, "; ".join(map(str, new)))
+        moved = new + lost
         for place in moved:
-            if place.committed is None:
-                log.info(
-                    "group %s is new in %s: from %d", self._group, place.partition, place.start
-                )
             consumer.seek(place.partition, place.start)
         if moved:  # committed at once, so that a new group cannot lose its first records unseen
             await consumer.commit({place.partition: place.start for place in moved})
