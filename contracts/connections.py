@@ -19,6 +19,15 @@ class Http(BaseModel, frozen=True):
     )
 
 
+class Probes(BaseModel, frozen=True):
+    """Where a process that serves nothing else answers probes and shows its metrics."""
+
+    host: str = Field("127.0.0.1", description="Address of health, readiness and metrics.")
+    port: int = Field(
+        8806, ge=0, le=65535, description="Their port, one for each process; 0 takes any free one."
+    )
+
+
 class KafkaConnection(BaseModel, frozen=True):
     """The Kafka cluster."""
 

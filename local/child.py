@@ -8,7 +8,7 @@ from local.stack import Process
 STOP_GRACE_S = 12.0
 LOG_BYTES_MAX = 10_000_000
 LOG_TAIL_LINES = 8
-LINE_CHARACTERS_MAX = 300
+LINE_CHARACTERS_MAX = 600
 
 
 async def spawn(
@@ -19,7 +19,7 @@ async def spawn(
     with log_path.open("ab") as log:
         return await asyncio.create_subprocess_exec(
             *process.argv,
-            env=environment,
+            env=environment | process.settings,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -8,6 +8,7 @@ from pathlib import Path
 from local.sqs import REGION
 
 PORT_BASE = 8800
+PROCESSORS = ("materialize", "route")
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Ports:
     @property
     def by_name(self) -> dict[str, int]:
         """Port by process name."""
-        names = ("api", "clickhouse", "sqs", "issuer", "kafka", "kafka controller")
+        servers = ("api", "clickhouse", "sqs", "issuer", "kafka", "kafka controller")
+        names = (*servers, *PROCESSORS)
         return {name: self.base + offset for offset, name in enumerate(names)}
 
     def url(self, name: str) -> str:
@@ -30,17 +32,22 @@ class Ports:
     @property
     def endpoints(self) -> dict[str, str]:
         """Address by name, as `events status` shows them."""
-        return {name: self.url(name) for name in ("api", "clickhouse", "kafka", "sqs", "issuer")}
+        names = ("api", "clickhouse", "kafka", "sqs", "issuer", *PROCESSORS)
+        return {name: self.url(name) for name in names}
 
 
 @dataclass(frozen=True)
 class Process:
-    """One supervised process. `ready` is a URL that answers 200, a host:port that accepts, or None."""
+    """One supervised process. `ready` is a URL that answers 200, a host:port that accepts, or None.
+
+    `settings` are variables of its own, beside those of `environment`.
+    """
 
     name: str
     module: str
     arguments: list[str] = field(default_factory=list)
     ready: str | None = None
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def argv(self) -> list[str]:
@@ -70,11 +77,15 @@ def setup() -> Process:
 
 def services(ports: Ports) -> list[Process]:
     """Our own services."""
-    return [
-        Process("api", "local.api", ready=ports.url("api") + "/readyz"),
-        Process("materialize", "processors", ["materialize"]),
-        Process("route", "processors", ["route"]),
-    ]
+
+    def processor(name: str) -> Process:
+        # not /readyz: that waits for the session of a killed predecessor to end
+        ready = ports.url(name) + "/healthz"
+        port = {"EVENTS_PROBES__PORT": str(ports.by_name[name])}
+        return Process(name, "processors", [name], ready, port)
+
+    api = Process("api", "local.api", ready=ports.url("api") + "/readyz")
+    return [api, *map(processor, PROCESSORS)]
 
 
 def environment(ports: Ports) -> dict[str, str]:
@@ -83,6 +94,7 @@ def environment(ports: Ports) -> dict[str, str]:
     return inherited | {
         "EVENTS_HTTP__PORT": str(ports.by_name["api"]),
         "EVENTS_KAFKA__BOOTSTRAP_SERVERS": ports.url("kafka"),
+        "EVENTS_PROBES__PORT": "0",  # any: the stack's own processors have theirs, see `services`
         "EVENTS_CLICKHOUSE__URL": ports.url("clickhouse"),
         "EVENTS_SQS__ENDPOINT_URL": ports.url("sqs"),
         "EVENTS_ACCESS__ISSUER": ports.url("issuer"),

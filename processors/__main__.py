@@ -2,13 +2,17 @@
 
 import argparse
 import gc
+import logging
+import sys
 
 import uvloop
 
 from contracts.topics import DELIVERIES_DEAD, MATERIALIZE_GROUP, REJECTED, ROUTE_GROUP
 from processors.clickhouse import ClickHouseRows
 from processors.consume import Consume
+from processors.loss import Guard, RecordsLost
 from processors.materialize import Materialize
+from processors.probes import probed
 from processors.route import Route
 from processors.run import run
 from processors.settings import MaterializeSettings, RouteSettings, SetupSettings
@@ -21,6 +25,8 @@ from service.lane import LaneLimits
 from service.logs import configure
 from service.memory import keep_freed_memory
 
+log = logging.getLogger(__name__)
+
 WAITING_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -30,17 +36,20 @@ async def materialize(settings: MaterializeSettings) -> None:
     rejected = EventLog(settings.kafka, (REJECTED,), limits)
     clickhouse = ClickHouse(settings.clickhouse)
     step = Materialize(ClickHouseRows(clickhouse, settings.clickhouse))
+    guard = Guard(MATERIALIZE_GROUP, settings.accept_loss)
+    consume = Consume(step, rejected, settings.backoff_max_s, guard)
     await rejected.start()
     try:
-        await run(
-            Consume(step, rejected, settings.backoff_max_s),
-            settings.kafka,
-            MATERIALIZE_GROUP,
-            rows_max=settings.batch_rows_max,
-            bytes_min=settings.batch_bytes_min,
-            wait_ms=settings.batch_wait_ms,
-            stuck_after_s=settings.stuck_after_s,
-        )
+        async with probed(consume, MATERIALIZE_GROUP, settings):
+            await run(
+                consume,
+                settings.kafka,
+                MATERIALIZE_GROUP,
+                rows_max=settings.batch_rows_max,
+                bytes_min=settings.batch_bytes_min,
+                wait_ms=settings.batch_wait_ms,
+                stuck_after_s=settings.stuck_after_s,
+            )
     finally:
         await rejected.stop()
         await clickhouse.close()
@@ -52,18 +61,22 @@ async def route(settings: RouteSettings) -> None:
     parked = EventLog(settings.kafka, (REJECTED, DELIVERIES_DEAD), limits)
     follower = SubscriptionsFollower(settings.kafka)
     queues = SqsQueues(settings.sqs, settings.sends_max)
+    guard = Guard(ROUTE_GROUP, settings.accept_loss)
+    step = Route(follower, queues, parked)
+    consume = Consume(step, parked, settings.backoff_max_s, guard)
     await parked.start()
     await follower.start()
     try:
-        await run(
-            Consume(Route(follower, queues, parked), parked, settings.backoff_max_s),
-            settings.kafka,
-            ROUTE_GROUP,
-            rows_max=settings.batch_rows_max,
-            bytes_min=1,
-            wait_ms=settings.batch_wait_ms,
-            stuck_after_s=settings.stuck_after_s,
-        )
+        async with probed(consume, ROUTE_GROUP, settings):
+            await run(
+                consume,
+                settings.kafka,
+                ROUTE_GROUP,
+                rows_max=settings.batch_rows_max,
+                bytes_min=1,
+                wait_ms=settings.batch_wait_ms,
+                stuck_after_s=settings.stuck_after_s,
+            )
     finally:
         await follower.stop()
         await parked.stop()
@@ -82,12 +95,16 @@ def main() -> None:
     configure(processor)
     keep_freed_memory()
     gc.set_threshold(200_000, 20, 100)  # a batch is many objects and no cycles
-    if processor == "materialize":
-        uvloop.run(materialize(MaterializeSettings()))
-    elif processor == "route":
-        uvloop.run(route(RouteSettings()))
-    else:
-        uvloop.run(setup(SetupSettings()))
+    try:
+        if processor == "materialize":
+            uvloop.run(materialize(MaterializeSettings()))
+        elif processor == "route":
+            uvloop.run(route(RouteSettings()))
+        else:
+            uvloop.run(setup(SetupSettings()))
+    except RecordsLost as error:  # no bug: what to do is all that there is to say
+        log.error("%s", error)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

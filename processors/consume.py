@@ -10,13 +10,14 @@ another process meanwhile is dropped, the new owner reads it again.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from contracts.topics import REJECTED
+from processors.loss import Guard, RecordsLost
 from processors.rejects import park
 from processors.step import LogRecord, Reject, Step, Transient
 from service.eventlog import EventLog
@@ -31,18 +32,22 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
     """Handles batches for one step.
 
     `consumer_of` gives the started consumer; `failure` is what ends the process, `failed` says that
-    there is one; `moved_s` is when a batch last came (monotonic), `at_work` whether one is in hand.
+    there is one; `moved_s` is when a batch last came (monotonic), `at_work` whether one is in hand;
+    `joined` says that the group has given us partitions, `handled` counts the records committed.
     """
 
-    def __init__(self, step: Step, rejected: EventLog, backoff_max_s: float) -> None:
+    def __init__(self, step: Step, rejected: EventLog, backoff_max_s: float, guard: Guard) -> None:
         self.consumer_of: Callable[[], Any] = lambda: None
         self.failure: Exception | None = None
         self.failed = asyncio.Event()
         self.moved_s = time.monotonic()
         self.at_work = False
+        self.joined = False
+        self.handled = 0
         self._step = step
         self._rejected = rejected
         self._backoff_max_s = backoff_max_s
+        self._guard = guard
         self._assignment = 0
         self._moving = False
         self._working = asyncio.Lock()
@@ -68,9 +73,16 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
         return self.consumer_of()
 
     def fail(self, error: Exception) -> None:
-        """Take no further batch; the process ends with `error`."""
-        self.failure = error
+        """Take no further batch; the process ends with the first `error`."""
+        self.failure = self.failure or error
         self.failed.set()
+
+    async def hold(self, partitions: Collection[TopicPartition]) -> None:
+        """End the process when records of `partitions` left Kafka before they were handled."""
+        try:
+            await self._guard.hold(self.consumer, partitions)
+        except (RecordsLost, TimeoutError) as error:
+            self.fail(error)
 
     async def _until_done(self, records: Sequence[LogRecord], assignment: int) -> None:
         pause_s = FIRST_PAUSE_S
@@ -104,6 +116,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
             await park(self._rejected, REJECTED, rejects)
         try:
             await asyncio.wait_for(self.consumer.commit(next_offsets(records)), REVOKE_TIMEOUT_S)
+            self.handled += len(records)
         except (CommitFailedError, IllegalStateError) as error:
             log.warning("%s is done, its commit came too late: %s", _spans(records), error)
         except (KafkaError, TimeoutError) as error:
@@ -122,7 +135,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
 
         After that it is dropped: what it stored later, the next owner would not see and store again.
         """
-        self._moving = True
+        self._moving, self.joined = True, False
         try:
             await asyncio.wait_for(self._working.acquire(), REVOKE_TIMEOUT_S)
         except TimeoutError:
@@ -136,8 +149,11 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """What the step knows of these partitions is from before others had them."""
+        partitions = set(assigned)
         self._moving = False
-        self._step.assigned({partition.partition for partition in assigned})
+        self._step.assigned({partition.partition for partition in partitions})
+        await self.hold(partitions)
+        self.joined = True
 
 
 def next_offsets(records: Iterable[LogRecord]) -> dict[TopicPartition, int]:

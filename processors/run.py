@@ -6,8 +6,9 @@ batch, so `Consume` refuses it and `run` raises the error after a clean stop.
 """
 
 import asyncio
+import functools
 import logging
-from typing import Any
+from typing import Any, cast
 
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -16,6 +17,7 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 from contracts.connections import KafkaConnection
 from contracts.topics import EVENTS, RECORD_BYTES_MAX
 from processors.consume import Consume
+from processors.loss import GuardedConsumer
 from processors.watchdog import watch
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ async def run(
         group_id=group,
         batch=True,
         ack_policy=AckPolicy.MANUAL,  # never the default: it commits before the work is done
-        auto_offset_reset="earliest",
+        auto_offset_reset="none",  # `processors.loss` says where a group begins, and refuses gaps
         max_records=rows_max,
         batch_timeout_ms=POLL_MS,
         # the broker gathers a batch: it answers at `bytes_min`, or when the first has waited
@@ -68,6 +70,10 @@ async def run(
     )
     consume.consumer_of = lambda: subscriber.consumer
     subscriber(consume.handle)
+    await broker.connect()  # makes the builder of consumers, asks nobody yet
+    config = broker.config.broker_config
+    options = cast("functools.partial[Any]", config.builder).keywords
+    config.builder = functools.partial(GuardedConsumer, consume.hold, **options)
     app = FastStream(broker, logger=None)
     async with asyncio.TaskGroup() as tasks:
         watchdog = tasks.create_task(watch(consume, stuck_after_s))

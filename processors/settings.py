@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.connections import ClickHouseConnection, KafkaConnection, SqsConnection
+from contracts.connections import ClickHouseConnection, KafkaConnection, Probes, SqsConnection
 from contracts.schema import TableSettings
 from contracts.topics import TopicSettings
 
@@ -25,7 +25,21 @@ class _Settings(BaseSettings):
     )
 
 
-class MaterializeSettings(_Settings):
+class ConsumerSettings(_Settings):
+    """What both consumers of the log are told."""
+
+    probes: Probes = Probes()
+    loss_threshold_s: float = Field(
+        3 * 24 * 3600,  # a long weekend to act in, a tenth of the retention
+        ge=0,
+        description="Not ready when an unhandled record leaves Kafka sooner; below the retention.",
+    )
+    accept_loss: bool = Field(
+        False, description="Go on at the log's start where unhandled records have left Kafka."
+    )
+
+
+class MaterializeSettings(ConsumerSettings):
     """Kafka to ClickHouse."""
 
     clickhouse: ClickHouseConnection = ClickHouseConnection()
@@ -42,7 +56,7 @@ class MaterializeSettings(_Settings):
     )
 
 
-class RouteSettings(_Settings):
+class RouteSettings(ConsumerSettings):
     """Kafka to SQS."""
 
     sqs: SqsConnection = SqsConnection()

@@ -1,9 +1,12 @@
 """From handlers by path to a running HTTP server: the same for every service."""
 
+import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import uvicorn
 from starlette.routing import Route, Router
@@ -23,6 +26,18 @@ from service.http import (
 from service.memory import keep_freed_memory
 
 GC_THRESHOLDS = (100_000, 50, 100)
+STOP_TIMEOUT_S = 5.0
+
+ALIKE: dict[str, Any] = {
+    "http": "httptools",
+    "interface": "asgi3",
+    "ws": "none",
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,  # nothing here uses the client's address
+}
+"""What is the same for every server of ours."""
 
 
 def asgi_app(
@@ -76,16 +91,34 @@ def serve(app: ASGIApp | str, http: Http) -> None:
         host=http.host,
         port=http.port,
         loop="uvloop",
-        http="httptools",
-        interface="asgi3",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # nothing here uses the client's address
+        **ALIKE,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
     )
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
+    """Serve `app` beside the other work of this loop; signals and lifespan are that work's own.
+
+    Raises `OSError` when the port is taken.
+    """
+    config = uvicorn.Config(app, lifespan="off", timeout_graceful_shutdown=1, **ALIKE)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family)
+    server = _Beside(config)
+    task = asyncio.create_task(server.serve([listening]), name="http")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.wait({task}, timeout=STOP_TIMEOUT_S)
+
+
+class _Beside(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def settle_collector() -> None:

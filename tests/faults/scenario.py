@@ -79,12 +79,12 @@ class Scenario:
         bodies = [parse_event(text.encode()) for text in many_events(1000)]
         self._bodies = itertools.cycle(bodies)
 
-    async def append(self, count: int) -> None:
-        """Post `count` events; on return they are accepted."""
+    async def append(self, count: int, age_ms: int = 0) -> None:
+        """Post `count` events, as if `age_ms` ago; on return they are accepted."""
         appended = []
         for event in itertools.islice(self._bodies, count):
             event.id, received_ms = new_id(TENANT, None)
-            record = encode(TENANT, event, received_ms, represent(event))
+            record = encode(TENANT, event, received_ms - age_ms, represent(event))
             partition = partition_of(record.key, len(self.group.partitions))
             appended.append((partition, event.id, self.log.append(EVENTS, record)))
         for partition, event_id, offset in appended:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -83,6 +84,16 @@ def test_every_command_explains_itself_and_takes_home_and_ports(command: str) ->
     assert "--port-base" in shown
 
 
+@pytest.mark.parametrize("processor", ["materialize", "route"])
+def test_the_status_says_where_a_processor_answers_probes(stack: Stack, processor: str) -> None:
+    url = stack.refresh()[processor]
+    assert httpx.get(f"{url}/healthz", timeout=10).text == "ok\n"
+    eventually(lambda: httpx.get(f"{url}/readyz", timeout=10).json()["waiting_for"] == [])
+    metrics = httpx.get(f"{url}/metrics", timeout=10)
+    assert metrics.headers["content-type"].startswith("text/plain; version=")
+    assert f'events_seconds_until_loss{{group="events.{processor}",partition="0"}}' in metrics.text
+
+
 def test_the_servers_listen_on_loopback_only(stack: Stack) -> None:
     pids = {each["pid"] for each in stack.refresh()["processes"].values()}
     listening = [
@@ -91,7 +102,7 @@ def test_the_servers_listen_on_loopback_only(stack: Stack) -> None:
         for connection in psutil.Process(pid).net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
     ]
-    assert len(listening) >= 5
+    assert len(listening) >= 7
     assert set(listening) <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     with socket.socket() as probe:  # and something does answer there
         probe.connect(("127.0.0.1", stack.port_base))

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from processors import consume as consuming
 from processors.consume import Consume
+from processors.loss import Guard
 from processors.materialize import Materialize
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord, FakeRows
@@ -33,26 +34,35 @@ class SlowRows(FakeRows):
 
 
 class Committer:
-    """Stands for the aiokafka consumer; the first `fails` commits are lost."""
+    """Stands for the aiokafka consumer of a log of three; the first `fails` commits are lost."""
 
     def __init__(self, fails: int = 0) -> None:
-        self.committed: list[dict[TopicPartition, int]] = []
+        self.commits: list[dict[TopicPartition, int]] = []
         self.assigned = {PARTITION}
         self._fails = fails
 
     def assignment(self) -> set[TopicPartition]:
         return self.assigned
 
+    async def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[Any, int]:
+        return dict.fromkeys(partitions, 0)
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[Any, int]:
+        return dict.fromkeys(partitions, len(BATCH))
+
+    async def committed(self, partition: TopicPartition) -> int:
+        return self.commits[-1][partition] if self.commits else 0
+
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         if self._fails:
             self._fails -= 1
             raise KafkaError("lost")
-        self.committed.append(offsets)
+        self.commits.append(offsets)
 
 
 def a_consume(table: FakeRows, committer: Committer) -> Consume:
     rejected: Any = None  # no record here is rejected
-    made = Consume(Materialize(table), rejected, backoff_max_s=0.01)
+    made = Consume(Materialize(table), rejected, 0.01, Guard("events.materialize"))
     made.consumer_of = lambda: committer
     return made
 
@@ -79,10 +89,10 @@ def test_a_batch_whose_partitions_went_before_it_was_done_is_not_stored_afterwar
         await within_s(5, handled)
         assert consume.failure is None
         assert table.stored == []
-        assert committer.committed == []
+        assert committer.commits == []
         await within_s(5, consume.handle(BATCH))
         assert table.stored == [(0, 0), (0, 1), (0, 2)]
-        assert committer.committed == [{PARTITION: 3}]
+        assert committer.commits == [{PARTITION: 3}]
 
     asyncio.run(check())
 
@@ -96,7 +106,7 @@ def test_a_batch_that_ends_in_time_is_committed_before_its_partitions_go() -> No
         revoked = asyncio.create_task(consume.on_partitions_revoked([PARTITION]))
         table.answers.set()
         await within_s(5, asyncio.shield(revoked))
-        assert committer.committed == [{PARTITION: 3}]
+        assert committer.commits == [{PARTITION: 3}]
         await within_s(5, handled)
 
     asyncio.run(check())
@@ -119,7 +129,7 @@ def test_a_batch_that_was_read_just_before_its_partitions_went_waits_for_where_t
         await consume.on_partitions_assigned(committer.assigned)
         await within_s(5, handled)
         assert len(table.stored) == len(BATCH) * stays
-        assert len(committer.committed) == stays
+        assert len(committer.commits) == stays
 
     asyncio.run(check())
 
@@ -133,7 +143,7 @@ def test_after_a_lost_commit_the_batch_is_committed_again_and_stored_once(
         table, committer = FakeRows(), Committer(fails=2)
         await within_s(5, a_consume(table, committer).handle(BATCH))
         assert table.stored == [(0, 0), (0, 1), (0, 2)]
-        assert committer.committed == [{PARTITION: 3}]
+        assert committer.commits == [{PARTITION: 3}]
 
     asyncio.run(check())
 
