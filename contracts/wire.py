@@ -76,11 +76,16 @@ def decode_tenant(headers: Iterable[tuple[str, bytes]]) -> str:
     """The record's tenant. Raises `Undecodable` when it is missing or no tenant name."""
     for name, value in headers:
         if name == "ce_tenant":
-            tenant = value.decode("ascii", "replace")
-            if is_tenant(tenant):
-                return tenant
-            raise Undecodable("the header ce_tenant is no tenant name")
+            return _tenant(value)
     raise Undecodable("the header ce_tenant is missing")
+
+
+@lru_cache(maxsize=4096)
+def _tenant(value: bytes) -> str:
+    tenant = value.decode("ascii", "replace")
+    if not is_tenant(tenant):
+        raise Undecodable("the header ce_tenant is no tenant name")
+    return tenant
 
 
 def decode_event(value: bytes | None) -> EventJson:

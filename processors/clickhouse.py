@@ -67,7 +67,7 @@ class ClickHouseRows:
                 self._table,
                 INSERT_COLUMNS,
                 INSERT_FORMAT,
-                block.encode(),
+                block.pieces(),
                 INSERT_SETTINGS | {"log_comment": self._tag + partitions},
             )
         except ClickHouseFailed as error:

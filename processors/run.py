@@ -16,6 +16,7 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 
 from contracts.connections import KafkaConnection
 from contracts.topics import EVENTS, RECORD_BYTES_MAX
+from processors.checksums import fetch_with_checksums
 from processors.consume import Consume
 from processors.loss import GuardedConsumer
 from processors.watchdog import watch
@@ -23,6 +24,8 @@ from processors.watchdog import watch
 log = logging.getLogger(__name__)
 
 POLL_MS = 100
+FETCH_BYTES_MAX = 24 * 1024 * 1024
+"""Two batches of rows or more, in a buffer that is reused (`service.memory`)."""
 
 
 async def run(
@@ -59,6 +62,8 @@ async def run(
         # the broker gathers a batch: it answers at `bytes_min`, or when the first has waited
         fetch_min_bytes=bytes_min,
         fetch_max_wait_ms=wait_ms,
+        check_crcs=False,  # `processors.checksums` does it, for less
+        fetch_max_bytes=FETCH_BYTES_MAX,
         max_partition_fetch_bytes=4 * RECORD_BYTES_MAX,
         max_poll_interval_ms=15 * 60 * 1000,
         session_timeout_ms=15_000,
@@ -70,6 +75,7 @@ async def run(
     )
     consume.consumer_of = lambda: subscriber.consumer
     subscriber(consume.handle)
+    fetch_with_checksums()
     await broker.connect()  # makes the builder of consumers, asks nobody yet
     config = broker.config.broker_config
     options = cast("functools.partial[Any]", config.builder).keywords

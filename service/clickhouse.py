@@ -6,7 +6,7 @@ Repeating is the caller's decision.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import aiohttp
@@ -55,13 +55,14 @@ class ClickHouse:
         table: str,
         columns: Sequence[str],
         format_: str,
-        rows: bytes,
+        data: Iterable[bytes],
         settings: dict[str, Any],
     ) -> None:
-        """Insert `rows`, text in ClickHouse's `format_`, in one request. Raises `ClickHouseFailed`."""
+        """Insert `data`, in ClickHouse's `format_`, in one request. Raises `ClickHouseFailed`."""
 
         async def once() -> AsyncIterator[bytes]:
-            yield rows
+            for piece in data:
+                yield piece
 
         await self._run(
             "raw_insert", table, columns, insert_block=once(), fmt=format_, settings=settings

@@ -79,7 +79,7 @@ class Database:
                 columns.remove("received_ms")
                 lines = "\n".join(row.json() for row in rows)
                 await clickhouse.insert(
-                    f"{self.name}.events", columns, "JSONEachRow", lines.encode(),
+                    f"{self.name}.events", columns, "JSONEachRow", [lines.encode()],
                     {"async_insert": 0, "input_format_skip_unknown_fields": 1},
                 )  # fmt: skip
 

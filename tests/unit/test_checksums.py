@@ -1,0 +1,52 @@
+"""Fetched batches are read through aiokafka's own code, and a damaged one is refused."""
+
+import struct
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.errors import CorruptRecordException
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from contracts.recordbatch import Record, encode_batch, encode_headers
+from processors.checksums import CheckedRecords, fetch_with_checksums
+
+HEADERS = encode_headers([("ce_tenant", b"acme")])
+FIRST = [Record(b"acme:1", b"one", HEADERS, 1000), Record(b"acme:1", b"two", HEADERS, 1001)]
+LAST = encode_batch([Record(b"acme:2", b"x" * 300, HEADERS, 5)], 7, 0, 2)
+BASE_OFFSET = struct.pack(">q", len(FIRST))
+DATA = encode_batch(FIRST, 7, 0, 0) + BASE_OFFSET + LAST[len(BASE_OFFSET) :]
+CRC_STARTS = 17
+
+
+def read(data: bytes) -> list[Any]:
+    """As a consumer reads the answer for one partition."""
+    batches = CheckedRecords(data)
+    return list(PartitionRecords(TopicPartition("events", 0), batches, [], 0, None, None, False, 0))
+
+
+def test_batches_that_are_whole_are_read() -> None:
+    assert [record.value for record in read(DATA)] == [b"one", b"two", b"x" * 300]
+
+
+def test_a_last_batch_that_is_cut_off_is_left_for_the_next_answer() -> None:
+    assert [record.value for record in read(DATA[:-1])] == [b"one", b"two"]
+
+
+@given(st.integers(CRC_STARTS, len(DATA) - 1), st.integers(1, 255))
+def test_one_byte_that_is_not_as_written_is_seen(at: int, difference: int) -> None:
+    # lengths and the like are covered by no checksum
+    assume(not 0 <= at - (len(DATA) - len(LAST)) < CRC_STARTS)
+    damaged = bytearray(DATA)
+    damaged[at] ^= difference
+    with pytest.raises(CorruptRecordException):
+        read(bytes(damaged))
+
+
+def test_every_consumer_of_the_process_reads_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetcher, "MemoryRecords", fetcher.MemoryRecords)
+    fetch_with_checksums()
+    assert fetcher.MemoryRecords is CheckedRecords
