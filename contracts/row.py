@@ -7,6 +7,7 @@ its two halves as numbers.
 
 import itertools
 import struct
+import uuid
 from functools import lru_cache
 from typing import cast
 
@@ -14,6 +15,8 @@ from contracts.codec import EventJson, decode_base64
 from contracts.leb128 import leb128
 
 _HEAD = struct.Struct("<IQq")  # partition, offset, time in ms
+_ID_AT = _HEAD.size
+_TENANT_AT = _ID_AT + 16
 NULL = (b"\x01",)
 GIVEN = b"\x00"
 
@@ -48,6 +51,14 @@ def row(tenant: str, partition: int, offset: int, received_ms: int, event: Event
     parts += _decoded(payload.base64_encoded_payload_json, "base64_encoded_payload_json")
     parts += _decoded(payload.base64_encoded_fault_json, "base64_encoded_fault_json")
     return b"".join(parts)
+
+
+def identity(data: bytes) -> tuple[str, str]:
+    """Tenant and id of the event in a row that `row` made."""
+    number = data[_ID_AT : _ID_AT + 16]
+    size, begin = data[_TENANT_AT], _TENANT_AT + 1  # a tenant's name is shorter than 128 bytes
+    event_id = uuid.UUID(bytes=number[7::-1] + number[:7:-1])
+    return data[begin : begin + size].decode(), str(event_id)
 
 
 def _decoded(encoded: object, member: str) -> tuple[bytes, ...]:

@@ -5,15 +5,21 @@ The table itself is the authority on what it holds, by partition and offset of t
 hold. Where it may hold them already - a partition just assigned, an insert whose answer was lost -
 the offsets are read back first, after any insert still running has ended, and only the missing
 rows are inserted. What a paused earlier owner may write late, ReplacingMergeTree absorbs.
+
+A tombstone is stored nowhere among them: it is noted as an erasure, after the inserts of its batch,
+and the rows that it covers are taken away. Both may be repeated. Whoever reads an erased event
+again reads its tombstone again too, as that is not committed before it: at worst the row is there
+for a moment.
 """
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol, cast
 
+from contracts.erasures import Erasure
 from contracts.ids import DERIVED, VERSION_AT
-from contracts.row import NotBase64, row
+from contracts.row import NotBase64, identity, row
 from contracts.table import month_of
-from contracts.wire import Undecodable, decode_event, decode_tenant
+from contracts.wire import Undecodable, decode_erasure, decode_event, decode_tenant
 from processors.repeats import WINDOW_MS, Repeats
 from processors.step import LogRecord, Reject
 
@@ -35,6 +41,14 @@ class Row(NamedTuple):
     name: tuple[str, str] | None = None
 
 
+class Read(NamedTuple):
+    """A batch of records by what they are."""
+
+    rows: list[Row]
+    erasures: list[Erasure]
+    rejects: list[Reject]
+
+
 class Rows(Protocol):
     """The table as this step needs it. Every method raises `Transient` when ClickHouse fails."""
 
@@ -52,6 +66,12 @@ class Rows(Protocol):
 
     async def names(self, since_ms: int, count: int) -> list[tuple[str, str]]:
         """Tenant and id of at most `count` events received since then under a key, oldest first."""
+
+    async def erase(self, erasures: Sequence[Erasure]) -> None:
+        """Note these erasures and take the rows that they cover away; may be repeated."""
+
+    async def erased(self, since_ms: int, count: int) -> list[Erasure]:
+        """At most `count` erasures since then of events under a key, oldest first."""
 
 
 class Materialize:
@@ -72,9 +92,13 @@ class Materialize:
             self._may_hold.pop(partition, None)
 
     async def __call__(self, records: Sequence[LogRecord]) -> list[Reject]:
-        """Store what is missing of `records`; returns those that are no events."""
-        rows, rejects = read_rows(records)
+        """Store what is missing of `records`, erase; returns those that are neither."""
+        rows, erasures, rejects = read_records(records)
         await self._settle(rows)
+        if erasures:
+            self._repeats.erase(erasures)
+            rows = uncovered(rows, erasures)
+        rows = self._repeats.unerased(rows)
         missing = self._repeats.without(await self._missing(rows))
         for row_ in missing:
             self._may_hold[row_.partition] = max(self._may_hold[row_.partition], row_.offset)
@@ -85,6 +109,8 @@ class Materialize:
             self.assigned({row_.partition for row_ in missing})
             raise
         self._repeats.remember(row_.name for row_ in rows)
+        if erasures:
+            await self._table.erase(erasures)
         return rejects
 
     async def _settle(self, rows: Sequence[Row]) -> None:
@@ -94,6 +120,7 @@ class Materialize:
             await self._table.settle(unknown)
             since_ms = min(row_.received_ms for row_ in rows) - WINDOW_MS
             self._repeats.remember(await self._table.names(since_ms, self._names_max))
+            self._repeats.erase(await self._table.erased(since_ms, self._names_max))
             self._may_hold |= await self._table.high_water(unknown)
 
     async def _missing(self, rows: list[Row]) -> list[Row]:
@@ -113,22 +140,48 @@ def by_month(rows: Sequence[Row]) -> list[list[Row]]:
     return [months[month] for month in sorted(months)]
 
 
-def read_rows(records: Sequence[LogRecord]) -> tuple[list[Row], list[Reject]]:
-    """Rows of the records, rejects of those that cannot be one."""
+def uncovered(rows: Sequence[Row], erasures: Sequence[Erasure]) -> list[Row]:
+    """`rows` without those that one of `erasures` would take away again."""
+    by_name: dict[tuple[str, str], list[Erasure]] = {}
+    for each in erasures:
+        by_name.setdefault(each.name, []).append(each)
+    return [
+        row_
+        for row_ in rows
+        if not any(
+            each.covers(row_.partition, row_.offset, row_.received_ms)
+            for each in by_name.get(identity(row_.data), ())
+        )
+    ]
+
+
+def read_records(records: Sequence[LogRecord]) -> Read:
+    """Rows of the events, erasures of the tombstones, rejects of what is neither."""
     rows: list[Row] = []
+    erasures: list[Erasure] = []
     rejects: list[Reject] = []
     for record in records:
         try:
-            rows.append(_row(record))
+            if not 0 <= record.timestamp < YEAR_2200_MS:
+                raise Undecodable(
+                    f"the record's time, {record.timestamp} ms, is not between 1970 and 2200"
+                )
+            if record.value is None:
+                erasures.append(_erasure(record))
+            else:
+                rows.append(_row(record))
         except (Undecodable, NotBase64) as error:
             rejects.append(Reject(record, str(error)))
-    return rows, rejects
+    return Read(rows, erasures, rejects)
+
+
+def _erasure(record: LogRecord) -> Erasure:
+    tenant, event_id = decode_erasure(record.headers)
+    return Erasure(tenant, event_id, record.partition, record.offset, record.timestamp)
 
 
 def _row(record: LogRecord) -> Row:
     partition, offset, received_ms = record.partition, record.offset, record.timestamp
-    if not 0 <= received_ms < YEAR_2200_MS:
-        raise Undecodable(f"the record's time, {received_ms} ms, is not between 1970 and 2200")
     tenant, event = decode_tenant(record.headers), decode_event(record.value)
     data = row(tenant, partition, offset, received_ms, event)
     event_id = cast("str", event.id)

@@ -3,6 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from contracts.erasures import Erasure
+from contracts.ids import DERIVED, VERSION_AT
+from contracts.row import identity
 from processors.materialize import Row
 from processors.step import Transient
 
@@ -22,7 +25,10 @@ class FakeRecord:
 
 @dataclass
 class FakeRows:
-    """The table in memory. `fail_before` and `fail_after` inserts: refused, or stored and then lost."""
+    """The table in memory. `fail_before` and `fail_after` inserts: refused, or stored and then lost.
+
+    `fail_erasing` erasures are noted, and nothing is taken away.
+    """
 
     stored: list[tuple[int, int]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
@@ -30,6 +36,8 @@ class FakeRows:
     settled: list[set[int]] = field(default_factory=list)
     fail_before: int = 0
     fail_after: int = 0
+    erasures: list[Erasure] = field(default_factory=list)
+    fail_erasing: int = 0
 
     async def insert(self, rows: Sequence[Row]) -> None:
         """See `Rows`."""
@@ -62,6 +70,31 @@ class FakeRows:
             if row.name is not None and row.received_ms >= since_ms
         )
         return [name for _, name in recent[-count:] if name is not None]
+
+    async def erase(self, erasures: Sequence[Erasure]) -> None:
+        """See `Rows`."""
+        self.erasures += erasures
+        if self.fail_erasing:
+            self.fail_erasing -= 1
+            raise Transient("noted, not erased")
+        gone = {
+            (row.partition, row.offset)
+            for row in self.rows
+            for each in erasures
+            if each.name == identity(row.data)
+            and each.covers(row.partition, row.offset, row.received_ms)
+        }
+        self.rows = [row for row in self.rows if (row.partition, row.offset) not in gone]
+        self.stored = [position for position in self.stored if position not in gone]
+
+    async def erased(self, since_ms: int, count: int) -> list[Erasure]:
+        """See `Rows`."""
+        named = {
+            each
+            for each in self.erasures
+            if each.event_id[VERSION_AT] == DERIVED and each.erased_ms >= since_ms
+        }
+        return sorted(named, key=lambda each: each.erased_ms)[-count:]
 
     async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
         """See `Rows`."""
