@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS {database}.erasures{on_cluster}
 (
     tenant LowCardinality(String) COMMENT 'Tenant of the event',
     id UUID COMMENT 'Id of the event that was erased',
-    erased_at DateTime64(3, 'UTC') COMMENT 'When the edge accepted the erasure',
+    erased_at DateTime64(3, 'UTC') COMMENT 'When the erasure was asked for',
     kafka_partition UInt32 COMMENT 'Partition of the tombstone in the log',
     kafka_offset UInt64 COMMENT 'Offset of the tombstone in the log'
 )
