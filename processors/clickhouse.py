@@ -126,9 +126,9 @@ class ClickHouseRows:
         """See `Rows`."""
         await self._erasures.erase(erasures)
 
-    async def erased(self, since_ms: int, count: int) -> list[Erasure]:
+    async def erased(self, count: int) -> list[Erasure]:
         """See `Rows`."""
-        return await self._erasures.since(since_ms, count)
+        return await self._erasures.latest(count)
 
     async def _select(self, sql: str) -> bytes:
         try:

@@ -37,11 +37,10 @@ OF_KEYS = """
 SELECT DISTINCT {shown} FROM (SELECT {columns} FROM {erasures} WHERE (tenant, id) IN ({keys}))
 FORMAT JSONCompactEachRow
 """
-SINCE = """
+LATEST = """
 SELECT {shown} FROM (
-    SELECT {columns} FROM {erasures}
-    WHERE erased_at >= fromUnixTimestamp64Milli({since_ms})
-        AND substring(toString(id), {version_at} + 1, 1) = '{derived}'
+    SELECT DISTINCT {columns} FROM {erasures}
+    WHERE substring(toString(id), {version_at} + 1, 1) = '{derived}'
     ORDER BY erased_at DESC LIMIT {count})
 ORDER BY erased_at FORMAT JSONCompactEachRow
 """
@@ -122,11 +121,9 @@ class Erasures:
             for *erasure, partition, offset in lines
         ]
 
-    async def since(self, since_ms: int, count: int) -> list[Erasure]:
-        """At most `count` erasures since then of ids that keys gave, oldest first."""
-        lines = await self._lines(
-            SINCE, since_ms=since_ms, count=count, version_at=VERSION_AT, derived=DERIVED
-        )
+    async def latest(self, count: int) -> list[Erasure]:
+        """The latest `count` erasures of ids that keys gave, oldest first."""
+        lines = await self._lines(LATEST, count=count, version_at=VERSION_AT, derived=DERIVED)
         return [_erasure(line) for line in lines]
 
     async def of(self, keys: Sequence[tuple[str, str]]) -> list[Erasure]:

@@ -70,8 +70,8 @@ class Rows(Protocol):
     async def erase(self, erasures: Sequence[Erasure]) -> None:
         """Note these erasures and take the rows that they cover away; may be repeated."""
 
-    async def erased(self, since_ms: int, count: int) -> list[Erasure]:
-        """At most `count` erasures since then of events under a key, oldest first."""
+    async def erased(self, count: int) -> list[Erasure]:
+        """The latest `count` erasures of events under a key, oldest first."""
 
 
 class Materialize:
@@ -120,7 +120,7 @@ class Materialize:
             await self._table.settle(unknown)
             since_ms = min(row_.received_ms for row_ in rows) - WINDOW_MS
             self._repeats.remember(await self._table.names(since_ms, self._names_max))
-            self._repeats.erase(await self._table.erased(since_ms, self._names_max))
+            self._repeats.erase(await self._table.erased(self._names_max))
             self._may_hold |= await self._table.high_water(unknown)
 
     async def _missing(self, rows: list[Row]) -> list[Row]:

@@ -53,10 +53,10 @@ class Repeats:
         """`rows` without those that only repeat what was erased."""
         if not self._erased:
             return rows
-        return [row for row in rows if not self._is_erased(row)]
+        return [row for row in rows if row.name is None or not self._is_erased(row, row.name)]
 
-    def _is_erased(self, row: Named) -> bool:
-        erased_ms = None if row.name is None else self._erased.get(row.name)
+    def _is_erased(self, row: Named, name: tuple[str, str]) -> bool:
+        erased_ms = self._erased.get(name)
         return erased_ms is not None and row.received_ms <= erased_ms + WINDOW_MS
 
     def without(self, rows: Sequence[Row]) -> list[Row]:

@@ -87,13 +87,9 @@ class FakeRows:
         self.rows = [row for row in self.rows if (row.partition, row.offset) not in gone]
         self.stored = [position for position in self.stored if position not in gone]
 
-    async def erased(self, since_ms: int, count: int) -> list[Erasure]:
+    async def erased(self, count: int) -> list[Erasure]:
         """See `Rows`."""
-        named = {
-            each
-            for each in self.erasures
-            if each.event_id[VERSION_AT] == DERIVED and each.erased_ms >= since_ms
-        }
+        named = {each for each in self.erasures if each.event_id[VERSION_AT] == DERIVED}
         return sorted(named, key=lambda each: each.erased_ms)[-count:]
 
     async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:

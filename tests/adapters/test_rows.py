@@ -147,14 +147,14 @@ def test_more_are_erased_at_once_than_one_statement_takes(run: Any) -> None:
 
 def test_erasures_of_events_under_a_key_are_found_the_latest_last(run: Any) -> None:
     async def check(rows: Rows) -> None:
-        old, first, second = (
-            Erasure("acme", derived_id("acme", b"%d" % n), 0, n, NOW_MS + age)
-            for n, age in enumerate((-10_000, 1, 2))
+        first, second = (
+            Erasure("acme", derived_id("acme", b"%d" % n), 0, n, NOW_MS + n) for n in range(2)
         )
         unnamed = Erasure("acme", str(uuid.uuid4()), 0, 9, NOW_MS)
-        await rows.erase([second, first, unnamed, old])
-        assert await rows.erased(NOW_MS, 10) == [first, second]
-        assert await rows.erased(NOW_MS, 1) == [second]
+        for _ in range(2):
+            await rows.erase([second, first, unnamed])
+            assert await rows.erased(10) == [first, second]
+        assert await rows.erased(1) == [second]
 
     run(check)
 

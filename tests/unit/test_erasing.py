@@ -173,6 +173,16 @@ def test_what_comes_under_the_key_later_is_a_new_event_and_counts_once() -> None
     assert table.stored == [(0, 3)]
 
 
+def test_what_others_erased_while_they_had_the_partition_is_no_repeat_later() -> None:
+    table = FakeRows()
+    step = Materialize(table)
+    run(step, posted(0, KEYED))
+    run(Materialize(table), erased(1, KEYED))
+    step.assigned({0})
+    run(step, posted(2, KEYED, at_ms=NOW_MS + 9 * WINDOW_MS))
+    assert table.stored == [(0, 2)]
+
+
 def test_an_erasure_that_is_read_again_leaves_the_event_that_came_after_it() -> None:
     table = FakeRows()
     later = posted(2, KEYED, at_ms=NOW_MS + WINDOW_MS + 1)
