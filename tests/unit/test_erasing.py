@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from contracts.erasures import Erasure
 from contracts.ids import derived_id
-from contracts.row import identity, row
-from contracts.wire import Undecodable, decode_erasure, decode_event, encode, encode_erasure
 from processors.materialize import Materialize
 from processors.repeats import WINDOW_MS
 from processors.step import Transient
@@ -190,33 +188,6 @@ def test_an_erasure_that_is_read_again_leaves_the_event_that_came_after_it() -> 
     run(Materialize(table), erased(1, KEYED))
     run(Materialize(table), posted(0, KEYED), erased(1, KEYED), later)
     assert table.stored == [(0, 2)]
-
-
-def test_a_copy_in_another_partition_goes_if_it_is_not_younger_than_the_erasure() -> None:
-    erasure = Erasure("acme", KEYED, partition=0, offset=5, erased_ms=NOW_MS)
-    assert erasure.covers(0, 4, NOW_MS + 999)
-    assert not erasure.covers(0, 6, NOW_MS - 999)
-    assert erasure.covers(1, 6, NOW_MS)
-    assert not erasure.covers(1, 4, NOW_MS + 1)
-
-
-@pytest.mark.parametrize("tenant", ["a", "A.b-c_9", "x" * 64])
-def test_a_row_tells_whose_it_is(tenant: str) -> None:
-    event_id = str(uuid.uuid4())
-    data = row(tenant, 3, 2**40, NOW_MS, decode_event(represented(an_event(), event_id)))
-    assert identity(data) == (tenant, event_id)
-
-
-def test_a_tombstone_has_its_events_key_and_names_it() -> None:
-    value = represented(an_event(entity_id="a:ä"), name(1))
-    event = decode_event(value)
-    tombstone = encode_erasure("acme", event, NOW_MS)
-    assert tombstone.key == encode("acme", event, 0, value).key
-    assert tombstone.value is None
-    sent = [("ce_tenant", b"acme"), ("ce_new", b"?"), ("ce_id", name(1).encode())]
-    assert decode_erasure(sent) == ("acme", name(1))
-    with pytest.raises(Undecodable):
-        decode_event(None)
 
 
 log_entries = st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=30)
