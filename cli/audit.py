@@ -33,10 +33,11 @@ def audit(
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,
 ) -> None:
-    """Prove that every record of the log is in ClickHouse once, or on events.rejected.
+    """Prove that every record of the log is in ClickHouse once, on events.rejected, or was erased.
 
-    Exit code 0: proven; 1: something is missing or double, and named; 2: it could not be done. The
-    servers are those of EVENTS_KAFKA__... and EVENTS_CLICKHOUSE__..., else those of the local stack.
+    Exit code 0: proven; 1: something is missing, double, or there although it was erased, and named;
+    2: it could not be done. The servers are those of EVENTS_KAFKA__... and EVENTS_CLICKHOUSE__...,
+    else those of the local stack.
 
     \b
     events audit
@@ -63,6 +64,7 @@ def audit(
 
 async def _audit(where: "Servers", to_end: bool, bar: "Progress") -> "Account":
     from processors.audit import audit as compare
+    from processors.erasures import Erasures
     from processors.offsets import Offsets
     from processors.replay import Log
     from service.clickhouse import ClickHouse
@@ -71,7 +73,8 @@ async def _audit(where: "Servers", to_end: bool, bar: "Progress") -> "Account":
     try:
         await log.start()
         table = Offsets(clickhouse, where.clickhouse.database)
-        return await compare(log, table, to_end=to_end, progress=bar)
+        erasures = Erasures(clickhouse, where.clickhouse)
+        return await compare(log, table, erasures, to_end=to_end, progress=bar)
     finally:
         await log.stop()
         await clickhouse.close()
@@ -82,7 +85,7 @@ def show(account: "Account", as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(_document(account)))
         return
-    for name in ("missing", "doubled"):
+    for name in ("missing", "doubled", "lingering"):
         positions = getattr(account, name)[:LINES_MAX]
         for partition, offset, detail in positions:
             typer.echo(f"{name}  partition {partition} offset {offset}: {detail}")
@@ -102,5 +105,6 @@ def _document(account: "Account") -> dict[str, object]:
         "counts": account.counts,
         "missing": [position._asdict() for position in account.missing],
         "doubled": [position._asdict() for position in account.doubled],
+        "lingering": [position._asdict() for position in account.lingering],
         "ranges": [each._asdict() for each in account.ranges],
     }

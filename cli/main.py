@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import audit, migrate, post, read, rebuild, settings, stack
+from cli import audit, erase, migrate, post, read, rebuild, settings, stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,7 +20,7 @@ STACK = (
     migrate.migrate,
     settings.settings,
 )
-EVENTS = (post.post, read.get, read.find, read.sql, read.tail, read.token)
+EVENTS = (post.post, read.get, read.find, erase.erase, read.sql, read.tail, read.token)
 VIEW = (audit.audit, rebuild.rebuild)
 
 for command in (*STACK, *EVENTS, *VIEW):

@@ -147,13 +147,15 @@ def tail(
     limit: Annotated[
         int, typer.Option(min=0, help="Stop after this many records; 0 for never.")
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the records' values.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the values; null for none.")
+    ] = False,
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,
 ) -> None:
     """Follow the Kafka topic, one line per record; Ctrl-C ends it.
 
-    Time, partition:offset, tenant, type, source, operation, entity, id.
+    Time, partition:offset, tenant, type (ERASED for a tombstone), source, operation, entity, id.
 
     \b
     events tail --from-beginning --limit 10
@@ -165,7 +167,7 @@ def tail(
 
     async def run() -> None:
         async for record in follow(kafka, topic, from_beginning, limit):
-            value = record.value or b""
+            value = b"null" if record.value is None else record.value
             typer.echo(value.decode(errors="replace") if as_json else line(record))
 
     try:

@@ -49,12 +49,20 @@ def line(record: Any) -> str:
     headers = {name: text.decode(errors="replace") for name, text in record.headers}
     stamp = datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds")
     fields = [stamp, f"{record.partition}:{record.offset}", headers.get("ce_tenant", "-")]
+    if record.value is None and "ce_id" in headers:  # a tombstone: it erases this event
+        source = headers.get("ce_source", "-").rpartition("/")[2]
+        entity = (record.key or b"").decode(errors="replace").partition(":")[2]
+        return _joined([*fields, "ERASED", source, "-", entity, headers["ce_id"]])
     try:
         event = json.loads(record.value or b"")
         fields += [event["event_type"], event["event_source"], event["event_payload"]["operation"]]
         fields += [event["entity_id"], event["id"]]
     except (ValueError, KeyError, TypeError):  # another topic's record, or one that nobody can read
         fields += [(record.key or b"").decode(errors="replace"), headers.get("reason", "")]
+    return _joined(fields)
+
+
+def _joined(fields: list[str]) -> str:
     return "  ".join(_printable(str(field)) for field in fields)
 
 

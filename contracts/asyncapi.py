@@ -9,6 +9,7 @@ from contracts.openapi import VERSION
 from contracts.subscriptions import Subscription
 from contracts.tenants import TENANT_PATTERN
 from contracts.topics import DELIVERIES_DEAD, EVENTS, REJECTED, SUBSCRIPTIONS
+from contracts.wire import ERASED
 
 SCHEMA = "#/components/schemas/{model}"
 MESSAGE = "#/components/messages/{name}"
@@ -21,7 +22,9 @@ def asyncapi() -> dict[str, Any]:
         [(Event, "validation"), (Subscription, "validation")], ref_template=SCHEMA
     )
     channels = {
-        "events": _channel(EVENTS, "event", "Every accepted event, in the order of its entity."),
+        "events": _channel(
+            EVENTS, "event", "Every accepted event, in the order of its entity.", also=("erasure",)
+        ),
         "subscriptions": _channel(
             SUBSCRIPTIONS, "subscription", "Compacted: the present subscriptions."
         ),
@@ -50,11 +53,13 @@ def asyncapi() -> dict[str, Any]:
     }
 
 
-def _channel(address: str | None, message: str, description: str) -> dict[str, Any]:
+def _channel(
+    address: str | None, message: str, description: str, also: tuple[str, ...] = ()
+) -> dict[str, Any]:
     return {
         "address": address,
         "description": description,
-        "messages": {message: {"$ref": MESSAGE.format(name=message)}},
+        "messages": {name: {"$ref": MESSAGE.format(name=name)} for name in (message, *also)},
     }
 
 
@@ -77,12 +82,20 @@ def _messages() -> dict[str, Any]:
         "ce_tenant": tenant,
         "content-type": {"const": "application/json"},
     }
+    about_events = {"ce_subject", "content-type"}
+    tombstone = {name: each for name, each in cloud_events.items() if name not in about_events} | {
+        "ce_id": cloud_events["ce_id"] | {"description": "The id of the event to erase."},
+        "ce_type": {"const": ERASED.decode()},
+        "ce_time": cloud_events["ce_time"] | {"description": "Time of the erasure, UTC."},
+    }
+    nothing = {"type": "null", "description": "A tombstone: the record has no value."}
     origin = dict.fromkeys(("reason", "source_topic", "source_partition", "source_offset"), TEXT)
     names = ("event_id", "event_type", "event_source", "subscription_id")
     attributes = {"tenant": tenant} | dict.fromkeys(names, TEXT)
     refused = dict.fromkeys(("reason", "destination"), TEXT)
     return {
         "event": _message("tenant:entity_id", cloud_events, event),
+        "erasure": _message("tenant:entity_id of the event", tombstone, nothing),
         "subscription": _message(
             "tenant:id; without a value it is deleted", {"ce_tenant": tenant}, subscription
         ),

@@ -62,6 +62,11 @@ class Row(msgspec.Struct, gc=False):
     fault: bytes | None
     name: tuple[str, str] | None
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Tenant and id, whoever gave it."""
+        return self.tenant, cast("str", self.event.id)
+
 
 def row(tenant: str, partition: int, offset: int, received_ms: int, event: EventJson) -> Row:
     """The row of `event` as the log has it. Raises `NotBase64`."""

@@ -103,10 +103,15 @@ def _event_paths() -> dict[str, Any]:
     search = _operation("searchEvents", "Search events", 200, "EventPage", headers=("Link",))
     search["parameters"] += query_parameters()
     get = _operation("getEvent", "Find an event by its id", 200, "Event", also=(404,))
+    erase = _operation("eraseEvent", "Erase an event", 204, also=(404,))
     return {
         "/api/v1/events": {"get": search, "post": post},
         "/api/v1/events:batch": {"post": _batch()},
-        "/api/v1/events/{eventId}": {"parameters": [_id_parameter("eventId")], "get": get},
+        "/api/v1/events/{eventId}": {
+            "parameters": [_id_parameter("eventId")],
+            "get": get,
+            "delete": erase,
+        },
     }
 
 

@@ -2,10 +2,11 @@
 
 Value = the representation, byte for byte what GET answers. Metadata = CloudEvents 1.0 in binary
 mode (cloudevents/spec, kafka-protocol-binding 3.2). Key = tenant and entity, so that the events of
-one entity keep their order.
+one entity keep their order. A record without a value is a tombstone: it erases the event that its
+headers name, which lies before it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from time import gmtime, strftime
 from typing import cast
@@ -17,6 +18,9 @@ from msgspec import UNSET
 from contracts.codec import EventJson, decode, fill_defaults, is_event_id
 from contracts.recordbatch import Record, encode_header, encode_headers, varint
 from contracts.tenants import is_tenant
+
+ERASED = b"events.v1.ERASED"
+"""`ce_type` of a tombstone."""
 
 
 class Undecodable(Exception):
@@ -39,6 +43,20 @@ def encode(tenant: str, event: EventJson, received_ms: int, value: bytes) -> Rec
         )
     )
     return Record(b"%b:%b" % (tenant.encode(), entity_id), value, headers, received_ms)
+
+
+def encode_erasure(tenant: str, event: EventJson, erased_ms: int) -> Record:
+    """The tombstone of `event`, under its key, so that it follows it; `erased_ms` since 1970."""
+    headers = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", cast("str", event.id).encode()),
+        ("ce_source", f"/{tenant}/{event.event_source}".encode()),
+        ("ce_type", ERASED),
+        ("ce_time", _time(erased_ms)),
+        ("ce_tenant", tenant.encode()),
+    )
+    key = b"%b:%b" % (tenant.encode(), event.entity_id.encode())
+    return Record(key, None, encode_headers(headers), erased_ms)
 
 
 @lru_cache(maxsize=4096)
@@ -86,6 +104,18 @@ def _tenant(value: bytes) -> str:
     if not is_tenant(tenant):
         raise Undecodable("the header ce_tenant is no tenant name")
     return tenant
+
+
+def decode_erasure(headers: Sequence[tuple[str, bytes]]) -> tuple[str, str]:
+    """Tenant and id of the event that a record without a value erases. Raises `Undecodable`."""
+    tenant = decode_tenant(headers)
+    for name, value in headers:
+        if name == "ce_id":
+            event_id = value.decode("ascii", "replace")
+            if is_event_id(event_id):
+                return tenant, event_id
+            raise Undecodable("the record has no value, and its header ce_id is no event id")
+    raise Undecodable("the record has no value, and no header ce_id that names an event to erase")
 
 
 def decode_event(value: bytes | None) -> EventJson:

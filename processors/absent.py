@@ -3,26 +3,29 @@
 In the order in which it is found out, for each record:
 
 - `empty`: Kafka has no record there (a marker, a record that was compacted away);
+- `erasure`: a tombstone; the erasure that it asks for is noted in the table of erasures;
+- `erased`: an event that a tombstone erases, or that repeated one soon after its erasure;
 - `repeat`: the event, (tenant, id), is in the table from another record. An id that is derived from
   an Idempotency-Key comes as often as the request was sent, and the table keeps the first;
 - `rejected`: it was parked on `events.rejected` from this position;
 - `expired`: the table's TTL has removed it, or would;
 - `missing`: nothing of that: the event was lost.
-
-A record that was erased on purpose will be one more reason, told from its tombstone in `_explain`.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
+from contracts.block import Row
+from contracts.erasures import Erasure
 from contracts.topics import EVENTS, REJECTED
-from contracts.wire import decode_event, decode_tenant
-from processors.materialize import read_rows
+from processors.erasures import Erasures
 from processors.offsets import KEYS_MAX, Offsets
+from processors.reading import read_erasures, read_rows, split
+from processors.repeats import WINDOW_MS
 from processors.replay import Log
 from processors.step import LogRecord
 
-Reason = Literal["empty", "repeat", "rejected", "expired", "missing"]
+Reason = Literal["empty", "erasure", "erased", "repeat", "rejected", "expired", "missing"]
 
 READ_ON = 1_000
 """Offsets that are read and passed over rather than looked up anew."""
@@ -39,9 +42,10 @@ class Explained(NamedTuple):
 class Absent:
     """Explains offsets. Every method raises `Transient` when a server fails."""
 
-    def __init__(self, log: Log, table: Offsets) -> None:
+    def __init__(self, log: Log, table: Offsets, erasures: Erasures) -> None:
         self._log = log
         self._table = table
+        self._erasures = erasures
         self._parked: dict[int, set[int]] | None = None
 
     async def explain(
@@ -67,33 +71,58 @@ class Absent:
         yield [Explained(each, "empty") for each in sorted(wanted)]
 
     async def _explain(self, records: Sequence[LogRecord]) -> list[Explained]:
-        unreadable = {each.record.offset: each.reason for each in read_rows(records)[1]}
-        keys = {
-            record.offset: _key(record) for record in records if record.offset not in unreadable
+        events, tombstoned = split(records)
+        rows, unreadable = read_rows(events)
+        tombstones, nameless = read_erasures(tombstoned)
+        names = {row.offset: row.identity for row in rows}
+        lacking = {offset: f"event {name[1]} of {name[0]}" for offset, name in names.items()}
+        lacking |= {
+            each.offset: f"the erasure of event {each.event_id} of {each.tenant}"
+            for each in tombstones
         }
-        known = await self._table.known(list(keys.values()))
+        lacking |= {
+            record.offset: f"cannot be read and is not on {REJECTED}: {reason}"
+            for record, reason in unreadable + nameless
+        }
+        erased = await self._erased(rows, tombstones)
+        known = await self._table.known(list(names.values()))
         parked = await self._parked_of(records[0].partition) if records else set()
-        late = await self._expired([record for record in records if record.offset in keys])
+        late = await self._expired(rows)
         found = []
         for record in records:
             offset = record.offset
-            if keys.get(offset) in known:
+            if offset in erased:
+                found.append(Explained(offset, erased[offset]))
+            elif names.get(offset) in known:
                 found.append(Explained(offset, "repeat"))
             elif offset in parked:
                 found.append(Explained(offset, "rejected"))
             elif offset in late:
                 found.append(Explained(offset, "expired"))
-            elif offset in keys:
-                tenant, event_id = keys[offset]
-                found.append(Explained(offset, "missing", f"event {event_id} of {tenant}"))
             else:
-                detail = f"cannot be read and is not on {REJECTED}: {unreadable[offset]}"
-                found.append(Explained(offset, "missing", detail))
+                found.append(Explained(offset, "missing", lacking[offset]))
         return found
 
-    async def _expired(self, records: Sequence[LogRecord]) -> set[int]:
-        times = [(decode_tenant(record.headers), record.timestamp) for record in records]
-        return {records[index].offset for index in await self._table.expired(times)}
+    async def _erased(
+        self, rows: Sequence[Row], tombstones: Sequence[Erasure]
+    ) -> dict[int, Literal["erasure", "erased"]]:
+        """Offsets of tombstones that were obeyed, and of events that are away for one."""
+        names = [row.identity for row in rows]
+        noted = await self._erasures.of([*names, *(each.name for each in tombstones)])
+        by_name: dict[tuple[str, str], list[Erasure]] = {}
+        for each in noted:
+            by_name.setdefault(each.name, []).append(each)
+        found: dict[int, Literal["erasure", "erased"]] = {
+            each.offset: "erasure" for each in tombstones if each in noted
+        }
+        for row, name in zip(rows, names, strict=True):
+            if any(_away(row, erasure) for erasure in by_name.get(name, ())):
+                found[row.offset] = "erased"
+        return found
+
+    async def _expired(self, rows: Sequence[Row]) -> set[int]:
+        times = [(row.tenant, row.received_ms) for row in rows]
+        return {rows[index].offset for index in await self._table.expired(times)}
 
     async def _parked_of(self, partition: int) -> set[int]:
         """The offsets of this partition of `events` that are on `events.rejected`."""
@@ -113,8 +142,10 @@ class Absent:
         return parked
 
 
-def _key(record: LogRecord) -> tuple[str, str]:
-    return decode_tenant(record.headers), cast("str", decode_event(record.value).id)
+def _away(row: Row, erasure: Erasure) -> bool:
+    """Whether `erasure` is why its event's row is not stored; see `repeats.py` for the window."""
+    in_window = row.received_ms <= erasure.erased_ms + WINDOW_MS
+    return in_window or erasure.covers(row.partition, row.offset, row.received_ms)
 
 
 def runs(offsets: Collection[int]) -> list[tuple[int, int]]:

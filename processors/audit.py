@@ -2,6 +2,7 @@
 
     per partition, per span of offsets: count -> as many as offsets? proven
                                         else each offset -> rows twice? none? -> why (absent.py)
+    at the end: rows of events that were erased
 
 A span that holds as many rows as it has offsets, all different, is complete: nothing of it is read
 from Kafka. The committed offsets are asked for before the table is looked at, and the materializer
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from contracts.topics import EVENTS, MATERIALIZE_GROUP
 from processors.absent import Absent, Explained
+from processors.erasures import Erasures, Lingering
 from processors.offsets import Offsets, spans
 from processors.replay import Log, Progress
 
@@ -43,22 +45,31 @@ class Position(NamedTuple):
 
 @dataclass
 class Account:
-    """What became of every offset of `ranges`; `doubled` offsets are in `stored` too."""
+    """What became of every offset of `ranges`.
+
+    `doubled` offsets are in `stored` too, and `lingering` ones, whose events were erased; those are
+    of the whole table, and at most `SHOWN_MAX` are counted.
+    """
 
     to_end: bool
     ranges: list[Range]
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
-            ("stored", "repeat", "rejected", "expired", "empty", "missing", "doubled"), 0
+            (
+                *("stored", "repeat", "erased", "erasure", "rejected", "expired", "empty"),
+                *("missing", "doubled", "lingering"),
+            ),
+            0,
         )
     )
     missing: list[Position] = field(default_factory=list)
     doubled: list[Position] = field(default_factory=list)
+    lingering: list[Position] = field(default_factory=list)
 
     @property
     def proven(self) -> bool:
-        """Whether nothing is missing and nothing is double."""
-        return not self.counts["missing"] and not self.counts["doubled"]
+        """Whether nothing is missing, nothing double and nothing there that was erased."""
+        return not any(self.counts[wrong] for wrong in ("missing", "doubled", "lingering"))
 
     @property
     def offsets(self) -> int:
@@ -81,19 +92,32 @@ class Account:
         ]
         del self.doubled[SHOWN_MAX:]
 
+    def linger(self, rows: list[Lingering]) -> None:
+        """Enter rows whose events were erased."""
+        self.counts["lingering"] += len(rows)
+        self.lingering += [
+            Position(each.partition, each.offset, f"event {each.erasure.event_id} was erased")
+            for each in rows
+        ]
 
-async def audit(log: Log, table: Offsets, *, to_end: bool, progress: Progress) -> Account:
+
+async def audit(
+    log: Log, table: Offsets, erasures: Erasures, *, to_end: bool, progress: Progress
+) -> Account:
     """Compare the log, up to what is committed or to its end, with the table.
 
     Raises `Unprovable`, and `Transient` when a server fails.
     """
     account = Account(to_end, await _scope(log, table, to_end))
-    absent, done = Absent(log, table), 0
+    absent, done = Absent(log, table, erasures), 0
     for partition, first, end in account.ranges:
         for low, high in spans(first, end):
             await _compare(table, absent, account, Range(partition, low, high))
             done += high - low
             progress("comparing", done, account.offsets)
+    ends = {each.partition: each.end for each in account.ranges}
+    there = await erasures.lingering(SHOWN_MAX)
+    account.linger([each for each in there if each.obeyed_before(ends)])
     return account
 
 

@@ -7,12 +7,14 @@ predecessor's last insert.
 
 import asyncio
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from contracts.block import INSERT_COLUMNS, INSERT_FORMAT, Block
 from contracts.connections import ClickHouseConnection
+from contracts.erasures import Erasure
 from contracts.ids import DERIVED, VERSION_AT
 from contracts.table import EVENTS_TABLE, INSERT_SETTINGS
+from processors.erasures import Erasures
 from processors.step import Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
 
@@ -58,6 +60,7 @@ class ClickHouseRows:
         self._clickhouse = clickhouse
         self._table = f"{connection.database}.{table}"
         self._tag = tag
+        self._erasures = Erasures(clickhouse, connection, table)
 
     async def insert(self, block: Block) -> None:
         """See `Rows`."""
@@ -118,6 +121,14 @@ class ClickHouseRows:
         )
         answer = await self._select(query)
         return [(tenant, id_) for tenant, id_ in map(json.loads, answer.splitlines())]
+
+    async def erase(self, erasures: Sequence[Erasure]) -> None:
+        """See `Rows`."""
+        await self._erasures.erase(erasures)
+
+    async def erased(self, count: int) -> list[Erasure]:
+        """See `Rows`."""
+        return await self._erasures.latest(count)
 
     async def _select(self, sql: str) -> bytes:
         try:

@@ -5,14 +5,20 @@ The table itself is the authority on what it holds, by partition and offset of t
 hold. Where it may hold them already - a partition just assigned, an insert whose answer was lost -
 the offsets are read back first, after any insert still running has ended, and only the missing
 rows are inserted. What a paused earlier owner may write late, ReplacingMergeTree absorbs.
+
+A tombstone is stored nowhere among them: it is noted as an erasure, after the inserts of its batch,
+and the rows that it covers are taken away. Both may be repeated. Whoever reads an erased event
+again reads its tombstone again too, as that is not committed before it: at worst the row is there
+for a moment.
 """
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
-from contracts.block import Block, NotBase64, Row, row
+from contracts.block import Block, Row
+from contracts.erasures import Erasure
 from contracts.table import month_of
-from contracts.wire import Undecodable, decode_event, decode_tenant
+from processors.reading import is_time, read_erasures, read_rows, split
 from processors.repeats import WINDOW_MS, Repeats
 from processors.step import LogRecord, Reject
 
@@ -20,7 +26,6 @@ NAMES_MAX = 200_000
 """Names that are remembered: a sixth of a KiB each."""
 CHUNK_RECORDS = 500
 """Records that are decoded and encoded before the next are: few enough for the CPU's cache."""
-YEAR_2200_MS = 7_258_118_400_000  # the table's column ends in 2299
 
 
 class Rows(Protocol):
@@ -41,6 +46,12 @@ class Rows(Protocol):
     async def names(self, since_ms: int, count: int) -> list[tuple[str, str]]:
         """Tenant and id of at most `count` events received since then under a key, oldest first."""
 
+    async def erase(self, erasures: Sequence[Erasure]) -> None:
+        """Note these erasures and take the rows that they cover away; may be repeated."""
+
+    async def erased(self, count: int) -> list[Erasure]:
+        """The latest `count` erasures of events under a key, oldest first."""
+
 
 class Materialize:
     """The step. Records read again are absorbed by reading back, see the module's docstring.
@@ -60,27 +71,32 @@ class Materialize:
             self._may_hold.pop(partition, None)
 
     async def __call__(self, records: Sequence[LogRecord]) -> list[Reject]:
-        """Store what is missing of `records`; returns those that are no events."""
-        await self._settle(records)
-        stored = await self._stored(records)
+        """Store what is missing of `records`, erase; returns those that are neither."""
+        events, tombstones = split(records)
+        await self._settle(events)
+        stored = await self._stored(events)
+        erasures, rejects = read_erasures(tombstones)
+        self._repeats.erase(erasures)
         new_names: dict[tuple[str, str], None] = {}
         blocks: dict[int, Block] = {}
-        rejects: list[Reject] = []
-        for chunk in chunks(records):
+        for chunk in chunks(events):
             rows, unreadable = read_rows(without(chunk, stored))
             rejects += unreadable
+            rows = self._repeats.unerased(uncovered(rows, erasures))
             for month, rows_of_month in by_month(self._repeats.without(rows, new_names)).items():
                 blocks.setdefault(month, Block()).add(rows_of_month)
-        for partition, (_, last) in spans(records).items():
+        for partition, (_, last) in spans(events).items():
             self._may_hold[partition] = max(self._may_hold[partition], last)
         try:
             for month in sorted(blocks):  # each into one partition of the table
                 await self._table.insert(blocks[month])
         except BaseException:  # its outcome is unknown, also when we are being cancelled
-            self.assigned({record.partition for record in records})
+            self.assigned({record.partition for record in events})
             raise
         self._repeats.remember(new_names)
-        return rejects
+        if erasures:
+            await self._table.erase(erasures)
+        return sorted(rejects, key=lambda reject: reject.record.offset)
 
     async def _settle(self, records: Sequence[LogRecord]) -> None:
         """Learn what the table may hold of the partitions of which that is unknown."""
@@ -90,6 +106,7 @@ class Materialize:
             times = [record.timestamp for record in records if is_time(record.timestamp)]
             since_ms = max(0, min(times, default=0) - WINDOW_MS)
             self._repeats.remember(await self._table.names(since_ms, self._names_max))
+            self._repeats.erase(await self._table.erased(self._names_max))
             self._may_hold |= await self._table.high_water(unknown)
 
     async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
@@ -123,28 +140,21 @@ def by_month(rows: Sequence[Row]) -> dict[int, list[Row]]:
     return months
 
 
-def read_rows(records: Sequence[LogRecord]) -> tuple[list[Row], list[Reject]]:
-    """Rows of the records, rejects of those that cannot be one."""
-    rows: list[Row] = []
-    rejects: list[Reject] = []
-    for record in records:
-        try:
-            rows.append(_row(record))
-        except (Undecodable, NotBase64) as error:
-            rejects.append(Reject(record, str(error)))
-    return rows, rejects
-
-
-def _row(record: LogRecord) -> Row:
-    if not is_time(record.timestamp):
-        raise Undecodable(f"the record's time, {record.timestamp} ms, is not between 1970 and 2200")
-    tenant, event = decode_tenant(record.headers), decode_event(record.value)
-    return row(tenant, record.partition, record.offset, record.timestamp, event)
-
-
-def is_time(ms: int) -> bool:
-    """Whether the table can hold this time, in ms since 1970."""
-    return 0 <= ms < YEAR_2200_MS
+def uncovered(rows: list[Row], erasures: Sequence[Erasure]) -> list[Row]:
+    """`rows` without those that one of `erasures` would take away again."""
+    if not erasures:
+        return rows
+    by_name: dict[tuple[str, str], list[Erasure]] = {}
+    for each in erasures:
+        by_name.setdefault(each.name, []).append(each)
+    return [
+        row_
+        for row_ in rows
+        if not any(
+            each.covers(row_.partition, row_.offset, row_.received_ms)
+            for each in by_name.get(row_.identity, ())
+        )
+    ]
 
 
 def spans(records: Sequence[LogRecord]) -> dict[int, tuple[int, int]]:

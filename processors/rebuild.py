@@ -1,8 +1,9 @@
 """Replays the log into a fresh table and swaps it in, while posting and reading go on.
 
     fresh table -> fill up to what the materializer has committed, until that is near
-                -> EXCHANGE TABLES -> wait for inserts that still go into the old table
-                -> fill what went there -> audit -> drop the old table
+                -> take away what was erased -> EXCHANGE TABLES
+                -> wait for inserts that still go into the old table -> fill what went there
+                -> take away what was erased -> audit -> drop the old table
 
 Why nothing is lost and nothing double:
 
@@ -24,6 +25,11 @@ Why nothing is lost and nothing double:
    offsets are past all that the old table holds.
 4. *What the log does not keep any more* is copied from the old table, in `fill.py`, also when the log's
    beginning moves on meanwhile.
+5. *No erasure is lost.* The materializer notes an erasure before it deletes, and commits the
+   tombstone after that; its DELETE may have hit the old table, or the new one before the fill put
+   the event there. So after the last fill every row whose erasure is noted is taken away. One that
+   is noted later is deleted later too, from the new table. The same is done before the swap, so that
+   it does not show what was erased.
 
 After a kill it is run again. The fresh table is its own state: complete spans are passed over, in
 others only missing rows are inserted, after inserts of the killed run have ended. Which table is which
@@ -41,6 +47,7 @@ from contracts.connections import ClickHouseConnection
 from contracts.table import EVENTS_TABLE
 from contracts.topics import EVENTS
 from processors.audit import Account, audit
+from processors.erasures import Erasures
 from processors.fill import Fill
 from processors.offsets import Offsets
 from processors.replay import Log, Progress
@@ -79,11 +86,16 @@ class Rebuild:
             await self._tables.compare()
             done = await self._catch_up(progress)
             await self._tables.compare()
+            await self._erasures(FRESH_TABLE).sweep()
             await self._tables.exchange()
         has_old = await self._tables.has_old()
         if has_old:
             await self._take_over(done, progress)
-        account = await audit(self._log, self._table(EVENTS_TABLE), to_end=False, progress=progress)
+        erasures = self._erasures(EVENTS_TABLE)
+        await erasures.sweep()
+        account = await audit(
+            self._log, self._table(EVENTS_TABLE), erasures, to_end=False, progress=progress
+        )
         if has_old and not account.proven:
             return account, FRESH_TABLE
         return account, await self._tables.finish(keep_old=keep_old)
@@ -138,6 +150,9 @@ class Rebuild:
 
     def _table(self, name: str) -> Offsets:
         return Offsets(self._clickhouse, self._connection.database, name)
+
+    def _erasures(self, table: str) -> Erasures:
+        return Erasures(self._clickhouse, self._connection, table)
 
 
 def _past(committed: dict[int, int], stored: dict[int, tuple[int, int]]) -> bool:

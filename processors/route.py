@@ -77,7 +77,7 @@ class Route:
                 if not self._follower.table.of(tenant):
                     continue
                 event = decode_event(record.value)
-            except Undecodable:
+            except Undecodable:  # or a tombstone: what was delivered stays where it is
                 continue
             position = (record.partition, record.offset)
             for subscription in self._follower.table.matching(tenant, event):

@@ -1,1 +1,1 @@
-"""HTTP in, ClickHouse out: events found by id, and by what they are about."""
+"""HTTP in, ClickHouse out: events found by id, by what they are about, and erased through Kafka."""

@@ -7,8 +7,11 @@ from starlette.types import ASGIApp
 
 from contracts.access import Verifier
 from contracts.keys import SigningKeys
+from contracts.topics import EVENTS
 from query import events, search
+from query.erase import DeleteEvent
 from query.events import GetEvent
+from query.lookup import Lookup
 from query.pages import Pages
 from query.scan import Limits
 from query.search import SearchEvents
@@ -16,8 +19,13 @@ from query.settings import QuerySettings
 from query.store import EventStore
 from service.app import asgi_app
 from service.clickhouse import ClickHouse
+from service.eventlog import EventLog
 from service.http import Resources
+from service.lane import LaneLimits
 from service.logs import configure
+
+WAITING_BYTES_MAX = 1024 * 1024
+"""Of tombstones for one Kafka partition: thousands."""
 
 
 class Reader:
@@ -26,6 +34,8 @@ class Reader:
     def __init__(self, settings: QuerySettings) -> None:
         self.verifier = Verifier(settings.access, SigningKeys(settings.access))
         self.clickhouse = ClickHouse(settings.clickhouse)
+        limits = LaneLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
+        self.log = EventLog(settings.kafka, (EVENTS,), limits)
         self.store = EventStore(
             self.clickhouse.select,
             settings.clickhouse.database,
@@ -44,24 +54,28 @@ class Reader:
 
     def resources(self) -> Resources:
         """Handlers by path and method."""
-        waits = self._settings.recent_s, self._settings.visible_timeout_s
+        settings = self._settings
+        lookup = Lookup(self.store, settings.recent_s, settings.visible_timeout_s)
         return {
-            events.PATH: {"GET": GetEvent(self.verifier, self.store, *waits)},
-            search.PATH: {
-                "GET": SearchEvents(self.verifier, self.pages, self._settings.search_days)
+            events.PATH: {
+                "GET": GetEvent(self.verifier, lookup),
+                "DELETE": DeleteEvent(self.verifier, lookup, self.log),
             },
+            search.PATH: {"GET": SearchEvents(self.verifier, self.pages, settings.search_days)},
         }
 
     async def waiting_for(self) -> list[str]:
-        """What keeps the service from being ready."""
+        """What keeps the service from being ready; without Kafka it goes on reading."""
         return [] if await self.clickhouse.ping() else ["clickhouse"]
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Usable for as long as the context is open."""
+        await self.log.start()
         try:
             yield
         finally:
+            await self.log.stop()
             await self.clickhouse.close()
 
 

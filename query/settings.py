@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.connections import Access, ClickHouseConnection, Http
+from contracts.connections import Access, ClickHouseConnection, Http, KafkaConnection
 
 
 class QuerySettings(BaseSettings):
@@ -16,6 +16,10 @@ class QuerySettings(BaseSettings):
     http: Http = Http()
     clickhouse: ClickHouseConnection = ClickHouseConnection()
     access: Access = Access()
+    kafka: KafkaConnection = KafkaConnection()
+    ack_timeout_s: float = Field(
+        5, gt=0, description="How long an erasure waits for Kafka before it is answered 503."
+    )
     recent_s: float = Field(
         60,
         ge=0,

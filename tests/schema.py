@@ -17,6 +17,9 @@ async def create_schema(clickhouse: ClickHouse, database: str) -> None:
 async def create_table_that_keeps_all(clickhouse: ClickHouse, database: str) -> None:
     """Create `database` with a table of events that never merges two rows into one, and no view."""
     await clickhouse.execute(f"CREATE DATABASE {database}")
-    for statement in statements(migrations()[0].text, database):
+    tables = {each.name: statements(each.text, database) for each in migrations()}
+    for statement in tables["events"]:
         assert REPLACING in statement
         await clickhouse.execute(statement.replace(REPLACING, "ENGINE = MergeTree"))
+    for statement in tables["erasures"]:
+        await clickhouse.execute(statement)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from contracts.block import Block, Row, row
 from contracts.connections import ClickHouseConnection
+from contracts.erasures import ERASURES_MAX, Erasure
 from contracts.ids import derived_id
 from contracts.table import read_events, select_events
 from contracts.wire import decode_event
@@ -98,6 +99,61 @@ def test_the_names_of_events_under_a_key_are_found_the_latest_last(run: Any) -> 
         await rows.insert(block(a_row(0, 9), second, first, old))
         assert await rows.names(NOW_MS, 10) == [first.name, second.name]
         assert await rows.names(NOW_MS, 1) == [second.name]
+
+    run(check)
+
+
+def test_what_was_erased_is_gone_and_what_follows_the_tombstone_is_not(run: Any) -> None:
+    def of(
+        event_id: str, partition: int, offset: int, age_ms: int = 0, tenant: str = "acme"
+    ) -> Row:
+        received_ms = NOW_MS + age_ms
+        event = decode_event(represented(an_event(), event_id))
+        return row(tenant, partition, offset, received_ms, event)
+
+    async def check(rows: Rows) -> None:
+        ids = [str(uuid.uuid4()) for _ in range(6)]  # one each: of one id the table keeps a row
+        before, after = of(ids[0], 0, 4, 999), of(ids[1], 0, 6, -999)
+        old_copy, new_copy = of(ids[2], 1, 9), of(ids[3], 1, 2, 1)
+        others = [of(ids[4], 0, 3, tenant="other"), of(ids[5], 0, 1)]
+        await rows.insert(block(before, after, old_copy, new_copy, *others))
+        erasures = [Erasure("acme", id_, 0, 5, NOW_MS) for id_ in ids[:5]]
+        left = {(0, 6), (1, 2), (0, 3), (0, 1)}
+        for _ in range(2):
+            await rows.erase(erasures)
+            assert await rows.present({0: (0, 9), 1: (0, 9)}) == left
+        assert await rows.high_water([0, 1, 2]) == {0: 6, 1: 2, 2: -1}
+        await rows.insert(block(before))  # by somebody who was late
+        await rows.erase(erasures)
+        assert await rows.present({0: (0, 9), 1: (0, 9)}) == left
+
+    run(check)
+
+
+def test_more_are_erased_at_once_than_one_statement_takes(run: Any) -> None:
+    async def check(rows: Rows) -> None:
+        tenant, ids = "t" * 64, [str(uuid.uuid4()) for _ in range(2 * ERASURES_MAX + 1)]
+        event = {id_: decode_event(represented(an_event(), id_)) for id_ in ids}
+        offset = 2**60  # of the longest numbers
+        await rows.insert(
+            block(*[row(tenant, 0, offset + n, NOW_MS, event[id_]) for n, id_ in enumerate(ids)])
+        )
+        await rows.erase([Erasure(tenant, id_, 0, 2 * offset, NOW_MS) for id_ in ids[1:]])
+        assert await rows.present({0: (0, 2 * offset)}) == {(0, offset)}
+
+    run(check)
+
+
+def test_erasures_of_events_under_a_key_are_found_the_latest_last(run: Any) -> None:
+    async def check(rows: Rows) -> None:
+        first, second = (
+            Erasure("acme", derived_id("acme", b"%d" % n), 0, n, NOW_MS + n) for n in range(2)
+        )
+        unnamed = Erasure("acme", str(uuid.uuid4()), 0, 9, NOW_MS)
+        for _ in range(2):
+            await rows.erase([second, first, unnamed])
+            assert await rows.erased(10) == [first, second]
+        assert await rows.erased(1) == [second]
 
     run(check)
 

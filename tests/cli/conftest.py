@@ -36,7 +36,7 @@ class Posted:
 
 @dataclass
 class Api:
-    """POST, single and in batches, and GET of events with real token checks.
+    """POST, single and in batches, GET and DELETE of events with real token checks.
 
     `answers` may answer for an event instead, `answers_whole` for the batch of a key; `barrier`
     holds answers until so many requests are under way. `requests` are the keys as they came.
@@ -66,10 +66,14 @@ class Api:
 
     async def _answer(self, request: Request) -> Response:
         tenant = await self.verifier.tenant(dict(request.scope["headers"]))
-        if request.method == "GET":
-            found = self.stored.get(request.url.path.rpartition("/")[2])
+        if request.method in ("GET", "DELETE"):
+            event_id = request.url.path.rpartition("/")[2]
+            found = self.stored.get(event_id)
             if found is None:
                 raise Problem(404, "There is no such event.")
+            if request.method == "DELETE":
+                del self.stored[event_id]
+                return Response(status_code=204)
             return Response(found, media_type="application/json")
         key, body = request.headers["idempotency-key"], await request.body()
         self.requests.append(key)

@@ -1,4 +1,4 @@
-"""`events token|get|find|sql|tail`: against the issuer, a small API, and the real ClickHouse and Kafka."""
+"""`events token|get|find|erase|sql|tail`: on the issuer, a small API, the real ClickHouse and Kafka."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from contracts.connections import KafkaConnection
-from contracts.wire import decode_event, encode
+from contracts.wire import decode_event, encode, encode_erasure
 from local import jars
 from service.eventlog import EventLog
 from service.lane import LaneLimits
@@ -50,7 +50,25 @@ def test_get_of_an_unknown_id_says_so(events: Events, event_id: str) -> None:
     assert "No event: 404 There is no such event." in result.stderr
 
 
-@pytest.mark.parametrize("command", [("get", ID), ("find",), ("sql", "SELECT 1"), ("tail",)])
+def test_erase_asks_and_then_the_event_is_gone(events: Events, api: Api) -> None:
+    api.stored[ID] = b"{}"
+    refused = events("erase", ID, stdin="n\n")
+    assert (refused.exit_code, set(api.stored)) == (1, {ID})
+    assert f"Erase event {ID} of acme at {api.url}?" in refused.output
+    assert events("erase", ID, stdin="y\n").exit_code == 0
+    assert not api.stored
+
+
+def test_erase_of_an_unknown_id_says_so(events: Events) -> None:
+    result = events("erase", ID, "--yes")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Not erased: 404 There is no such event." in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("get", ID), ("find",), ("erase", ID, "--yes"), ("sql", "SELECT 1"), ("tail",)],
+)
 def test_a_server_that_is_away_is_named_with_what_to_do(
     events: Events, command: tuple[str, ...]
 ) -> None:
@@ -113,8 +131,8 @@ async def create_topic(bootstrap: str) -> None:
 LIMITS = LaneLimits(waiting_bytes=1 << 20, ack_s=5)
 
 
-def produce(bootstrap: str, entity_ids: list[str]) -> list[bytes]:
-    """Append events of these entities as the edge does; their values."""
+def produce(bootstrap: str, entity_ids: list[str], *, erased: bool = False) -> list[bytes]:
+    """Append events of these entities as the edge does, and the last one's tombstone; their values."""
 
     async def send() -> list[bytes]:
         log = EventLog(KafkaConnection(bootstrap_servers=bootstrap), ("events",), LIMITS)
@@ -130,6 +148,8 @@ def produce(bootstrap: str, entity_ids: list[str]) -> list[bytes]:
                     await log.append(
                         "events", encode("acme", decode_event(value), 1_700_000_000_123, value)
                     )
+            if erased:
+                await log.append("events", encode_erasure("acme", decode_event(value), 0))
         finally:
             await log.stop()
         return values
@@ -139,16 +159,17 @@ def produce(bootstrap: str, entity_ids: list[str]) -> list[bytes]:
 
 def test_tail_shows_one_line_per_record(events: Events, kafka: str) -> None:
     events.point(kafka=kafka)
-    values = produce(kafka, ["7", "line\nend\x1b[31m"])
-    result = events("tail", "--from-beginning", "--limit", "2")
+    values = produce(kafka, ["7", "line\nend\x1b[31m"], erased=True)
+    result = events("tail", "--from-beginning", "--limit", "3")
     assert result.exit_code == 0, result.output
     stamp, rest = "2023-11-14T22:13:20.123+00:00", "acme  FAULT  ORDER  CREATE"
     assert result.stdout.splitlines() == [
         f"{stamp}  0:0  {rest}  7  {ID}",
         f"{stamp}  0:1  {rest}  line\ufffdend\ufffd[31m  {ID}",
+        f"1970-01-01T00:00:00.000+00:00  0:2  acme  ERASED  ORDER  -  line\ufffdend\ufffd[31m  {ID}",
     ]
-    raw = events("tail", "--from-beginning", "--limit", "2", "--json")
-    assert raw.stdout_bytes == b"".join(value + b"\n" for value in values)
+    raw = events("tail", "--from-beginning", "--limit", "3", "--json")
+    assert raw.stdout_bytes == b"".join(value + b"\n" for value in (*values, b"null"))
 
 
 def test_tail_shows_what_comes_after_it_began(events: Events, kafka: str, tmp_path: Path) -> None:

@@ -8,18 +8,20 @@ import asyncio
 import contextlib
 import itertools
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import httpx
+import msgspec
 import psutil
 
 from contracts.codec import represent
 from contracts.connections import ClickHouseConnection, KafkaConnection
 from contracts.parse import parse_event
 from contracts.topics import EVENTS
-from contracts.wire import encode, partition_of
+from contracts.wire import encode, encode_erasure, partition_of
 from ingest.events import new_id
 from service.clickhouse import ClickHouse
 from service.eventlog import EventLog
@@ -78,6 +80,7 @@ class Scenario:
     def __post_init__(self) -> None:
         bodies = [parse_event(text.encode()) for text in many_events(1000)]
         self._bodies = itertools.cycle(bodies)
+        self._entities: dict[str, str] = {}  # of each event, by its id
 
     async def append(self, count: int, age_ms: int = 0) -> None:
         """Post `count` events, as if `age_ms` ago; on return they are accepted."""
@@ -85,10 +88,20 @@ class Scenario:
         for event in itertools.islice(self._bodies, count):
             event.id, received_ms = new_id(TENANT, None)
             record = encode(TENANT, event, received_ms - age_ms, represent(event))
+            self._entities[event.id] = event.entity_id
             partition = partition_of(record.key, len(self.group.partitions))
             appended.append((partition, event.id, self.log.append(EVENTS, record)))
         for partition, event_id, offset in appended:
             self.accepted[partition, await offset] = event_id
+
+    async def erase(self, every: int) -> None:
+        """Append the tombstone of each `every`-th accepted event: those are to be gone."""
+        for position in sorted(self.accepted)[::every]:
+            event_id = self.accepted.pop(position)
+            event = next(self._bodies)
+            event.id, entity_id = event_id, self._entities[event_id]
+            event = msgspec.structs.replace(event, entity_id=entity_id)
+            await self.log.append(EVENTS, encode_erasure(TENANT, event, time.time_ns() // 10**6))
 
     async def keep_supplied(self, lag_min: int, count: int) -> None:
         """Append `count` events when fewer than `lag_min` wait."""

@@ -124,6 +124,44 @@ def test_commits_are_lost(play: Play) -> None:
     play(story)
 
 
+def test_the_materializer_is_killed_between_an_insert_and_the_erasures_of_its_batch(
+    play: Play,
+) -> None:
+    async def story(story: Scenario) -> None:
+        story.start()
+        await story.append(EVENTS)
+        await story.done()
+        await story.stop(story.running[0])
+        await story.erase(every=3)
+        await struck(story, Fault.ANSWER_HELD)  # a batch of tombstones and of events behind them
+        await story.kill(story.running[0])
+        story.start()
+        await story.done()
+        await story.check()
+
+    play(story)
+
+
+def test_events_and_their_tombstones_are_read_again(play: Play) -> None:
+    """As after commits that never arrived; batches end between an event and its tombstone."""
+
+    async def story(story: Scenario) -> None:
+        before = await story.group.ends()
+        await story.append(EVENTS)
+        await story.erase(every=3)
+        await story.append(EVENTS)
+        process = story.start()
+        await story.done()
+        await story.check()
+        await story.stop(process)
+        await story.group.commit(before)
+        story.start(rows_max=30)
+        await story.done()
+        await story.check()
+
+    play(story)
+
+
 def test_a_commit_is_under_way_when_kafka_stops_answering_and_the_materializer_is_killed(
     play: Play,
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from contracts.codec import decode, fill_defaults
 from contracts.compatibility import breaks_for_consumers
 from contracts.documents import HERE, documents
-from contracts.wire import encode
+from contracts.wire import ERASED, encode, encode_erasure
 from tests.builders import an_event, represented
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "consuming.md"
@@ -25,6 +25,18 @@ def test_the_headers_are_those_of_a_record_and_of_the_asyncapi_document() -> Non
     record = encode("acme", event, 0, value)
     assert record.headers[0] == 2 * len(told)  # their number as a zigzag varint
     assert all(name.encode() in record.headers for name in told)
+
+
+def test_the_headers_of_a_tombstone_are_named() -> None:
+    messages = json.loads(documents()["asyncapi.json"])["components"]["messages"]
+    section = TEXT.partition("\n## Erased events\n")[2].partition("\n## ")[0]
+    names = messages["erasure"]["headers"]["required"]
+    assert set(re.findall(r"`(ce_[a-z]+)`", section)) == set(names)
+    assert f"`{ERASED.decode()}`" in section
+    event = decode(represented(an_event(), ID))
+    headers = encode_erasure("acme", event, 0).headers
+    assert headers[0] == 2 * len(names)
+    assert all(name.encode() in headers for name in names)
 
 
 def test_the_break_that_it_shows_is_what_the_comparison_says() -> None:

@@ -1,14 +1,20 @@
 """A stack whose table may be damaged: other tests do not see it."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from contracts.topics import MATERIALIZE_GROUP
+from contracts.connections import ClickHouseConnection, KafkaConnection
+from contracts.topics import EVENTS, MATERIALIZE_GROUP
+from processors.replay import Log
+from service.clickhouse import ClickHouse
 from tests import stack as stacks
 from tests.stack import Stack, events, eventually
 
@@ -76,6 +82,23 @@ class View:
         )
         return partition, offset
 
+    def forget(self) -> None:
+        """Have the log keep only each partition's last stored record, as after its retention."""
+        asyncio.run(self._forget())
+
+    async def _forget(self) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.stack.status["kafka"])
+        await admin.start()
+        try:
+            ends = self.stack.sql(
+                "SELECT kafka_partition, toUInt32(max(kafka_offset)) FROM events GROUP BY 1"
+            )
+            await admin.delete_records(
+                {TopicPartition(EVENTS, number): RecordsToDelete(last) for number, last in ends}
+            )
+        finally:
+            await admin.close()
+
     def about(self, column: str) -> Any:
         """What system.tables says of the table of events."""
         return self.one(
@@ -87,6 +110,30 @@ class View:
         self.execute(
             f"ALTER TABLE events DELETE WHERE id = '{event_id}' SETTINGS mutations_sync = 2"
         )
+
+
+Doing = Callable[[Log, ClickHouse, ClickHouseConnection], Awaitable[None]]
+
+
+def by_parts(view: View, doing: Doing) -> None:
+    """Do a part of a rebuild, as one that was killed after it."""
+
+    async def run() -> None:
+        connection = ClickHouseConnection(url=view.stack.status["clickhouse"])
+        kafka = KafkaConnection(bootstrap_servers=view.stack.status["kafka"])
+        log, clickhouse = Log(kafka), ClickHouse(connection)
+        await log.start()
+        try:
+            await doing(log, clickhouse, connection)
+        finally:
+            await log.stop()
+            await clickhouse.close()
+
+    asyncio.run(run())
+
+
+def silent(doing: str, done: int, total: int) -> None:
+    """No progress bar."""
 
 
 @pytest.fixture(scope="session")

@@ -6,16 +6,14 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from bench.fill import fill, just_made
-from contracts.connections import ClickHouseConnection, KafkaConnection
+from contracts.connections import ClickHouseConnection
 from contracts.topics import EVENTS
 from processors.clickhouse import MATERIALIZER
 from processors.fill import Fill
@@ -24,30 +22,7 @@ from processors.swap import FRESH_TABLE, MARK, Refused, Tables
 from service.clickhouse import ClickHouse
 from tests.builders import an_event, many_events
 from tests.stack import Stack, eventually
-from tests.view.conftest import View
-
-Doing = Callable[[Log, ClickHouse, ClickHouseConnection], Awaitable[None]]
-
-
-def by_parts(view: View, doing: Doing) -> None:
-    """Do a part of a rebuild, as one that was killed after it."""
-
-    async def run() -> None:
-        connection = ClickHouseConnection(url=view.stack.status["clickhouse"])
-        kafka = KafkaConnection(bootstrap_servers=view.stack.status["kafka"])
-        log, clickhouse = Log(kafka), ClickHouse(connection)
-        await log.start()
-        try:
-            await doing(log, clickhouse, connection)
-        finally:
-            await log.stop()
-            await clickhouse.close()
-
-    asyncio.run(run())
-
-
-def silent(doing: str, done: int, total: int) -> None:
-    """No progress bar."""
+from tests.view.conftest import View, by_parts, silent
 
 
 @contextmanager
@@ -192,21 +167,8 @@ def test_what_the_log_does_not_keep_any_more_is_taken_over(view: View, tenant: s
     ids = view.post(tenant, many_events(120))
     view.audit("--to-end")
 
-    async def forget() -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=view.stack.status["kafka"])
-        await admin.start()
-        try:
-            ends = view.stack.sql(
-                "SELECT kafka_partition, toUInt32(max(kafka_offset)) FROM events GROUP BY 1"
-            )
-            await admin.delete_records(
-                {TopicPartition(EVENTS, number): RecordsToDelete(last) for number, last in ends}
-            )
-        finally:
-            await admin.close()
-
     rows = view.one("SELECT toUInt32(uniqExact(tenant, id)) FROM events")
-    asyncio.run(forget())
+    view.forget()
     view.rebuild()
     assert view.stack.counts(tenant) == (len(ids), len(ids))
     assert view.one("SELECT toUInt32(uniqExact(tenant, id)) FROM events") == rows

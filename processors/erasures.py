@@ -1,0 +1,157 @@
+"""Erasures in ClickHouse: noted in a table of their own, and their rows taken away from another.
+
+Rows go by lightweight DELETE, a mutation that hides them; the next merge of their part drops the
+bytes. It is queued durably, and waits for merges that run on the same parts. So it is not waited
+for without end: what was accepted is carried out, and a pipeline that stood still as long as the
+largest merge would help nobody. Errors become `Transient`.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from contracts.connections import ClickHouseConnection
+from contracts.erasures import COVERED, ERASURES_MAX, ERASURES_TABLE, Erasure, covered
+from contracts.ids import DERIVED, VERSION_AT
+from contracts.table import EVENTS_TABLE, INSERT_SETTINGS
+from processors.step import Transient
+from service.clickhouse import ClickHouse, ClickHouseFailed
+
+HIDDEN_TIMEOUT_S = 5.0
+"""How long deleted rows are waited for to be gone; afterwards ClickHouse is left to it."""
+SWEEP_TIMEOUT_S = 120.0
+POLL_S = 0.05
+
+NOTE = """
+INSERT INTO {erasures} (tenant, id, erased_at, kafka_partition, kafka_offset) VALUES {values}
+"""
+DELETE = "DELETE FROM {table} WHERE {covered} SETTINGS lightweight_deletes_sync = 0"
+LEFT = "SELECT toUInt32(count()) FROM {table} WHERE {covered} FORMAT JSONCompactEachRow"
+COLUMNS = """tenant, id, kafka_partition AS erasure_partition, kafka_offset AS erasure_offset,
+        erased_at"""
+SHOWN = """tenant, id, erasure_partition, toString(erasure_offset),
+    toString(toUnixTimestamp64Milli(erased_at))"""
+OF_KEYS = """
+SELECT DISTINCT {shown} FROM (SELECT {columns} FROM {erasures} WHERE (tenant, id) IN ({keys}))
+FORMAT JSONCompactEachRow
+"""
+LATEST = """
+SELECT {shown} FROM (
+    SELECT DISTINCT {columns} FROM {erasures}
+    WHERE substring(toString(id), {version_at} + 1, 1) = '{derived}'
+    ORDER BY erased_at DESC LIMIT {count})
+ORDER BY erased_at FORMAT JSONCompactEachRow
+"""
+LINGERING = """
+SELECT {shown}, kafka_partition, toString(kafka_offset)
+FROM (SELECT {columns} FROM {erasures}) AS erasure
+INNER JOIN (
+    SELECT tenant, id, received_at, kafka_partition, kafka_offset FROM {table}
+    WHERE (tenant, id) IN (SELECT tenant, id FROM {erasures})
+) AS stored USING (tenant, id)
+WHERE {covered} LIMIT {count} FORMAT JSONCompactEachRow
+"""
+
+
+class Lingering(NamedTuple):
+    """A row that is there although its event was erased."""
+
+    erasure: Erasure
+    partition: int
+    offset: int
+
+    def obeyed_before(self, ends: dict[int, int]) -> bool:
+        """Whether the tombstone lies before its partition's end: what is past it is under way."""
+        return self.erasure.offset < ends.get(self.erasure.partition, 0)
+
+
+class Erasures:
+    """The erasures of a database, and what they take away from `table`, one of events."""
+
+    def __init__(
+        self, clickhouse: ClickHouse, connection: ClickHouseConnection, table: str = EVENTS_TABLE
+    ) -> None:
+        self._clickhouse = clickhouse
+        self._names = {
+            "table": f"{connection.database}.{table}",
+            "erasures": f"{connection.database}.{ERASURES_TABLE}",
+            "columns": COLUMNS,
+            "shown": SHOWN,
+        }
+
+    async def erase(self, erasures: Sequence[Erasure]) -> None:
+        """Note `erasures`, then take away the rows that they cover. Safe to repeat.
+
+        Noted first: whatever happens afterwards, a rebuild knows of them.
+        """
+        for some in _slices(erasures):
+            values = ", ".join(
+                f"('{each.tenant}', '{each.event_id}', fromUnixTimestamp64Milli({each.erased_ms}),"
+                f" {each.partition}, {each.offset})"
+                for each in some
+            )
+            await self._execute(NOTE.format(**self._names, values=values), INSERT_SETTINGS)
+        for some in _slices(erasures):
+            await self._delete(some)
+
+    async def _delete(self, erasures: Sequence[Erasure]) -> None:
+        condition = covered(erasures)
+        await self._execute(DELETE.format(**self._names, covered=condition))
+        give_up = time.monotonic() + HIDDEN_TIMEOUT_S
+        while (await self._lines(LEFT, covered=condition))[0][0] and time.monotonic() < give_up:
+            await asyncio.sleep(POLL_S)
+
+    async def sweep(self) -> None:
+        """Take away every row whose erasure is noted. Raises `Transient` when it takes too long."""
+        give_up = time.monotonic() + SWEEP_TIMEOUT_S
+        while found := await self.lingering(ERASURES_MAX):
+            if time.monotonic() > give_up:
+                raise Transient(f"after {SWEEP_TIMEOUT_S:g} s erased rows are still there")
+            await self._delete(list({each.erasure for each in found}))
+
+    async def lingering(self, count: int) -> list[Lingering]:
+        """At most `count` rows that are there although their events were erased."""
+        places = {"partition": "erasure_partition", "offset": "erasure_offset"}
+        condition = COVERED.format(**places, erased_at="erased_at")
+        lines = await self._lines(LINGERING, covered=condition, count=count)
+        return [
+            Lingering(_erasure(erasure), partition, int(offset))
+            for *erasure, partition, offset in lines
+        ]
+
+    async def latest(self, count: int) -> list[Erasure]:
+        """The latest `count` erasures of ids that keys gave, oldest first."""
+        lines = await self._lines(LATEST, count=count, version_at=VERSION_AT, derived=DERIVED)
+        return [_erasure(line) for line in lines]
+
+    async def of(self, keys: Sequence[tuple[str, str]]) -> list[Erasure]:
+        """All erasures of these (tenant, id), whose tenants were checked."""
+        if not keys:
+            return []
+        listed = ", ".join(f"('{tenant}', '{event_id}')" for tenant, event_id in keys)
+        return [_erasure(line) for line in await self._lines(OF_KEYS, keys=listed)]
+
+    async def _lines(self, sql: str, **parts: Any) -> list[Any]:
+        try:
+            answer = await self._clickhouse.select(sql.format(**self._names, **parts))
+        except ClickHouseFailed as error:
+            raise Transient(f"reading erasures: {error}") from error
+        return [json.loads(line) for line in answer.splitlines()]
+
+    async def _execute(self, sql: str, settings: dict[str, Any] | None = None) -> None:
+        try:
+            await self._clickhouse.execute(sql, settings)
+        except ClickHouseFailed as error:
+            raise Transient(f"erasing: {error}") from error
+
+
+def _erasure(line: Sequence[Any]) -> Erasure:
+    tenant, event_id, partition, offset, erased_ms = line
+    return Erasure(tenant, event_id, partition, int(offset), int(erased_ms))
+
+
+def _slices(erasures: Sequence[Erasure]) -> list[Sequence[Erasure]]:
+    cuts = range(0, len(erasures), ERASURES_MAX)
+    return [erasures[first : first + ERASURES_MAX] for first in cuts]

@@ -1,0 +1,66 @@
+"""What records of the log say: rows of events, erasures of tombstones, rejects of what is neither."""
+
+from collections.abc import Sequence
+
+from contracts.block import NotBase64, Row, row
+from contracts.erasures import Erasure
+from contracts.wire import Undecodable, decode_erasure, decode_event, decode_tenant
+from processors.step import LogRecord, Reject
+
+YEAR_2200_MS = 7_258_118_400_000  # the table's column ends in 2299
+
+
+def split(
+    records: Sequence[LogRecord],
+) -> tuple[Sequence[LogRecord], Sequence[LogRecord]]:
+    """Records with a value, events as they should be, and tombstones."""
+    tombstones = [record for record in records if record.value is None]
+    if not tombstones:
+        return records, tombstones
+    return [record for record in records if record.value is not None], tombstones
+
+
+def read_erasures(tombstones: Sequence[LogRecord]) -> tuple[list[Erasure], list[Reject]]:
+    """Erasures of the tombstones, rejects of those that name no event."""
+    erasures: list[Erasure] = []
+    rejects: list[Reject] = []
+    for record in tombstones:
+        try:
+            erasures.append(_erasure(record))
+        except Undecodable as error:
+            rejects.append(Reject(record, str(error)))
+    return erasures, rejects
+
+
+def _erasure(record: LogRecord) -> Erasure:
+    _check_time(record)
+    tenant, event_id = decode_erasure(record.headers)
+    return Erasure(tenant, event_id, record.partition, record.offset, record.timestamp)
+
+
+def read_rows(records: Sequence[LogRecord]) -> tuple[list[Row], list[Reject]]:
+    """Rows of the records, rejects of those that are no events."""
+    rows: list[Row] = []
+    rejects: list[Reject] = []
+    for record in records:
+        try:
+            rows.append(_row(record))
+        except (Undecodable, NotBase64) as error:
+            rejects.append(Reject(record, str(error)))
+    return rows, rejects
+
+
+def _row(record: LogRecord) -> Row:
+    _check_time(record)
+    tenant, event = decode_tenant(record.headers), decode_event(record.value)
+    return row(tenant, record.partition, record.offset, record.timestamp, event)
+
+
+def _check_time(record: LogRecord) -> None:
+    if not is_time(record.timestamp):
+        raise Undecodable(f"the record's time, {record.timestamp} ms, is not between 1970 and 2200")
+
+
+def is_time(ms: int) -> bool:
+    """Whether the table can hold this time, in ms since 1970."""
+    return 0 <= ms < YEAR_2200_MS

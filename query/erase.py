@@ -1,0 +1,48 @@
+"""DELETE /api/v1/events/{eventId}: erases an event, in the log first.
+
+The tombstone carries the event's own key, so it follows the event in its partition, and whoever
+reads the log meets it behind the event. 204 is answered when it is durable and the view has
+followed, or was given the time to; from then on GET and searches do not find the event.
+"""
+
+import time
+
+from contracts.access import Verifier
+from contracts.problems import unavailable
+from contracts.topics import EVENTS
+from contracts.wire import decode_event, encode_erasure
+from query.events import no_such_event, parse_id
+from query.lookup import Lookup
+from service.eventlog import EventLog
+from service.http import Receive, Scope, Send, respond, single_headers
+from service.lane import Unaccepted, Unacknowledged
+
+
+class DeleteEvent:
+    """Handler of DELETE /api/v1/events/{eventId}."""
+
+    def __init__(self, verifier: Verifier, lookup: Lookup, log: EventLog) -> None:
+        self._verifier = verifier
+        self._lookup = lookup
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Authenticate, look up, append the tombstone, wait for the view, answer."""
+        tenant = await self._verifier.tenant(single_headers(scope["headers"]))
+        event_id = parse_id(scope["path_params"]["id"])
+        representation = await self._lookup.find(tenant, event_id)
+        if representation is None:
+            raise no_such_event()
+        event = decode_event(representation)
+        tombstone = encode_erasure(tenant, event, time.time_ns() // 1_000_000)
+        try:
+            await self._log.append(EVENTS, tombstone)  # its lane keeps the deadline
+        except Unaccepted as error:
+            raise unavailable(f"Nothing was erased: {error}. Try again.") from None
+        except Unacknowledged as error:
+            raise unavailable(
+                f"Whether the event will be erased is unknown: {error}. Try again: a repeat does"
+                " no harm."
+            ) from None
+        await self._lookup.wait_until_gone(tenant, event_id)
+        await respond(send, 204, ())

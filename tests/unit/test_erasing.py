@@ -1,0 +1,231 @@
+"""The step on a table in memory: what a tombstone names is gone and stays away, whatever fails."""
+
+import asyncio
+import contextlib
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.erasures import Erasure
+from contracts.ids import derived_id
+from processors.materialize import Materialize
+from processors.repeats import WINDOW_MS
+from processors.step import Transient
+from tests.builders import an_event, represented
+from tests.fakes import FakeRecord, FakeRows
+
+NOW_MS = 1_790_000_000_000
+TENANT = ("ce_tenant", b"acme")
+
+
+def name(number: int) -> str:
+    """An id that no key gave."""
+    return str(uuid.UUID(int=number | 7 << 76 | 2 << 62))
+
+
+def posted(offset: int, event_id: str, partition: int = 0, at_ms: int = NOW_MS) -> FakeRecord:
+    value = represented(an_event(), event_id)
+    return FakeRecord(value, partition, offset, timestamp=at_ms)
+
+
+def erased(
+    offset: int, event_id: str, partition: int = 0, at_ms: int = NOW_MS, tenant: str = "acme"
+) -> FakeRecord:
+    headers = [("ce_tenant", tenant.encode()), ("ce_id", event_id.encode())]
+    return FakeRecord(None, partition, offset, headers, at_ms)
+
+
+def run(step: Materialize, *records: FakeRecord) -> None:
+    assert asyncio.run(step(records)) == []
+
+
+def test_what_is_erased_in_the_batch_that_brings_it_is_never_inserted() -> None:
+    table = FakeRows()
+    run(Materialize(table), posted(0, name(1)), posted(1, name(2)), erased(2, name(1)))
+    assert table.stored == [(0, 1)]
+    assert table.erasures == [Erasure("acme", name(1), 0, 2, NOW_MS)]
+    table = FakeRows(fail_erasing=1)
+    with pytest.raises(Transient):
+        run(Materialize(table), posted(0, name(1)), erased(1, name(1)))
+    assert table.stored == []
+
+
+def test_an_event_of_an_earlier_batch_is_taken_away() -> None:
+    table = FakeRows()
+    step = Materialize(table)
+    run(step, posted(0, name(1)), posted(1, name(2)))
+    run(step, erased(2, name(1)))
+    assert table.stored == [(0, 1)]
+
+
+def test_another_tenants_event_of_that_id_stays() -> None:
+    table = FakeRows()
+    run(Materialize(table), posted(0, name(1)), erased(1, name(1), tenant="other"))
+    assert table.stored == [(0, 0)]
+
+
+def test_an_erasure_that_failed_is_done_by_the_next_try_and_nothing_comes_twice() -> None:
+    table = FakeRows(fail_erasing=1)
+    step = Materialize(table)
+    run(step, posted(0, name(1)))
+    batch = posted(1, name(2)), erased(2, name(1)), posted(3, name(3))
+    with pytest.raises(Transient):
+        run(step, *batch)
+    assert table.stored == [(0, 0), (0, 1), (0, 3)]
+    run(step, *batch)
+    assert table.stored == [(0, 1), (0, 3)]
+
+
+def test_killed_between_erasing_and_commit_the_next_one_repeats_it_without_harm() -> None:
+    table = FakeRows()
+    run(Materialize(table), posted(0, name(1)))
+    batch = posted(1, name(2)), erased(2, name(1)), posted(3, name(3))
+    run(Materialize(table), *batch)
+    run(Materialize(table), *batch, posted(4, name(4)))
+    assert table.stored == [(0, 1), (0, 3), (0, 4)]
+
+
+def test_read_again_from_before_the_event_it_is_there_only_until_its_tombstone_comes() -> None:
+    """The commits were lost, and the next batch ends between the two."""
+    table = FakeRows()
+    log = posted(0, name(1)), posted(1, name(2)), erased(2, name(1)), posted(3, name(3))
+    run(Materialize(table), *log)
+    step = Materialize(table)
+    run(step, *log[:2])
+    assert table.stored == [(0, 1), (0, 3), (0, 0)]
+    run(step, *log[2:])
+    assert table.stored == [(0, 1), (0, 3)]
+
+
+def test_the_high_water_does_not_need_the_row_that_was_erased() -> None:
+    """The highest row is gone, and no tombstone is stored: what is inserted unasked is not there."""
+    table = FakeRows()
+    run(Materialize(table), posted(0, name(1)), posted(1, name(2)))
+    run(Materialize(table), erased(2, name(2)))
+    assert asyncio.run(table.high_water([0])) == {0: 0}
+    step = Materialize(table)
+    run(step, posted(1, name(2)), erased(2, name(2)), posted(3, name(3)))
+    run(step, posted(4, name(4)))
+    assert table.stored == [(0, 0), (0, 3), (0, 4)]
+
+
+def test_tombstones_alone_need_nothing_of_the_partition_to_be_known() -> None:
+    table = FakeRows()
+    run(Materialize(table), erased(0, name(1)))
+    assert (table.settled, table.inserts) == ([], 0)
+    assert [each.offset for each in table.erasures] == [0]
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ([("ce_id", name(1).encode())], "ce_tenant is missing"),
+        ([("ce_tenant", b"../etc"), ("ce_id", name(1).encode())], "no tenant name"),
+        ([TENANT], "no header ce_id"),
+        ([TENANT, ("ce_id", b"4711")], "ce_id is no event id"),
+        ([TENANT, ("ce_id", name(10).upper().encode())], "ce_id is no event id"),
+        ([TENANT, ("ce_id", b"\xff" * 36)], "ce_id is no event id"),
+    ],
+)
+def test_a_tombstone_that_names_no_event_is_rejected(
+    headers: list[tuple[str, bytes]], reason: str
+) -> None:
+    table = FakeRows()
+    batch = [posted(0, name(1)), FakeRecord(None, 0, 1, headers), posted(2, name(2))]
+    [reject] = asyncio.run(Materialize(table)(batch))
+    assert (reject.record.offset, table.erasures) == (1, [])
+    assert reason in reject.reason
+    assert table.stored == [(0, 0), (0, 2)]
+
+
+def test_a_tombstone_from_no_time_that_can_be_is_rejected() -> None:
+    [reject] = asyncio.run(Materialize(FakeRows())([erased(0, name(1), at_ms=-1)]))
+    assert "time" in reject.reason
+
+
+KEYED = derived_id("acme", b"1")
+
+
+def test_a_repeat_soon_after_the_erasure_does_not_bring_the_event_back() -> None:
+    table = FakeRows()
+    step = Materialize(table)
+    run(step, posted(0, KEYED), erased(1, KEYED), posted(2, KEYED))
+    run(step, posted(3, KEYED, at_ms=NOW_MS + WINDOW_MS))
+    run(step, posted(0, KEYED, partition=1, at_ms=NOW_MS + 1))
+    assert table.stored == []
+    run(Materialize(table), posted(4, KEYED, at_ms=NOW_MS + WINDOW_MS))  # read from the table
+    assert table.stored == []
+
+
+def test_what_comes_under_the_key_later_is_a_new_event_and_counts_once() -> None:
+    table = FakeRows()
+    step = Materialize(table)
+    later_ms = NOW_MS + WINDOW_MS + 1
+    run(step, posted(0, KEYED))
+    run(step, erased(1, KEYED), posted(2, KEYED), posted(3, KEYED, at_ms=later_ms))
+    run(step, posted(4, KEYED, at_ms=later_ms))
+    assert table.stored == [(0, 3)]
+    run(Materialize(table), posted(3, KEYED, at_ms=later_ms))
+    assert table.stored == [(0, 3)]
+
+
+def test_what_others_erased_while_they_had_the_partition_is_no_repeat_later() -> None:
+    table = FakeRows()
+    step = Materialize(table)
+    run(step, posted(0, KEYED))
+    run(Materialize(table), erased(1, KEYED))
+    step.assigned({0})
+    run(step, posted(2, KEYED, at_ms=NOW_MS + 9 * WINDOW_MS))
+    assert table.stored == [(0, 2)]
+
+
+def test_an_erasure_that_is_read_again_leaves_the_event_that_came_after_it() -> None:
+    table = FakeRows()
+    later = posted(2, KEYED, at_ms=NOW_MS + WINDOW_MS + 1)
+    run(Materialize(table), posted(0, KEYED), erased(1, KEYED), later)
+    run(Materialize(table), erased(1, KEYED))
+    run(Materialize(table), posted(0, KEYED), erased(1, KEYED), later)
+    assert table.stored == [(0, 2)]
+
+
+log_entries = st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=30)
+fates = st.sampled_from(
+    ["works", "refused", "answer lost", "not erased", "killed before commit", "moved"]
+)
+
+
+@given(log_entries, st.lists(st.tuples(st.integers(1, 5), fates), max_size=20))
+def test_whatever_fails_the_table_ends_as_the_log_says(
+    entries: list[tuple[bool, int]], story: list[tuple[int, str]]
+) -> None:
+    """An event is posted once, and erased at any time, also before, or several times."""
+    log: list[FakeRecord] = []
+    expected: dict[str, int] = {}
+    for erases, number in entries:
+        event_id = name(number)
+        if erases:
+            expected.pop(event_id, None)
+            log.append(erased(len(log), event_id))
+        elif all(each.value is None or event_id.encode() not in each.value for each in log):
+            expected[event_id] = len(log)
+            log.append(posted(len(log), event_id))
+    table = FakeRows()
+    step, committed = Materialize(table), 0
+    for size, fate in [*story, (len(log) + 1, "works")]:
+        if fate == "moved":
+            step = Materialize(table)
+        table.fail_before = fate == "refused"
+        table.fail_after = fate == "answer lost"
+        table.fail_erasing = fate == "not erased"
+        batch = log[committed : committed + size]
+        with contextlib.suppress(Transient):
+            if batch:
+                run(step, *batch)
+            if fate == "killed before commit":
+                step = Materialize(table)
+            else:
+                committed += size
+        table.fail_before = table.fail_after = table.fail_erasing = 0
+    assert sorted(table.stored) == sorted((0, offset) for offset in expected.values())

@@ -1,0 +1,82 @@
+"""DELETE's patience: bounded, whatever ClickHouse says, and no claim without Kafka."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contracts.access import Verifier
+from contracts.connections import Access, KafkaConnection
+from contracts.keys import SigningKeys
+from contracts.problems import Problem
+from contracts.topics import EVENTS
+from query.erase import DeleteEvent
+from query.lookup import Lookup
+from query.store import EventStore
+from service.clickhouse import ClickHouseFailed
+from service.eventlog import EventLog
+from service.lane import LaneLimits
+from tests.builders import an_event, represented
+
+ID = uuid.UUID("01a20d33-994f-74a1-8936-e15ecec113da")
+LINE = json.dumps({"tenant": "acme", **json.loads(represented(an_event(), str(ID)))}).encode()
+WAITS_S = 0.3
+
+
+def lookup(answers: Callable[[], bytes]) -> Lookup:
+    async def select(sql: str) -> bytes:
+        return answers()
+
+    store = EventStore(select, "events", ids_max=10, queries_max=1, waiting_max=10)
+    return Lookup(store, recent_s=0, visible_timeout_s=WAITS_S)
+
+
+def waited_s(answers: Callable[[], bytes]) -> float:
+    async def wait() -> float:
+        begun = time.monotonic()
+        await lookup(answers).wait_until_gone("acme", ID)
+        return time.monotonic() - begun
+
+    return asyncio.run(wait())
+
+
+def away() -> bytes:
+    raise ClickHouseFailed("nobody there")
+
+
+@pytest.mark.parametrize("answers", [lambda: LINE, away])
+def test_an_event_that_stays_is_waited_for_until_the_time_is_up(
+    answers: Callable[[], bytes],
+) -> None:
+    assert waited_s(answers) >= WAITS_S
+
+
+def test_an_event_that_has_gone_is_waited_for_no_longer() -> None:
+    found = iter([LINE, LINE])
+    assert waited_s(lambda: next(found, b"")) < WAITS_S
+    assert next(found, None) is None
+
+
+def test_without_a_connection_to_kafka_nothing_is_erased_and_that_is_said() -> None:
+    class Anybody(Verifier):
+        async def tenant(self, headers: dict[bytes, bytes]) -> str:
+            return "acme"
+
+    async def never(message: Any = None) -> Any:
+        raise AssertionError("neither read nor answered")
+
+    async def delete() -> None:
+        access = Access()
+        log = EventLog(KafkaConnection(), (EVENTS,), LaneLimits(1000, 1))  # never started
+        handler = DeleteEvent(Anybody(access, SigningKeys(access)), lookup(lambda: LINE), log)
+        scope = {"headers": [], "path_params": {"id": str(ID)}}
+        await handler(scope, never, never)
+
+    with pytest.raises(Problem) as refused:
+        asyncio.run(delete())
+    assert (refused.value.status, refused.value.headers["Retry-After"]) == (503, "1")
+    assert refused.value.detail.startswith("Nothing was erased: ")

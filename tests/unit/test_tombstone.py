@@ -1,0 +1,41 @@
+"""A tombstone's record, what it covers, and how a row tells which event it is of."""
+
+import uuid
+
+import pytest
+
+from contracts.block import row
+from contracts.erasures import Erasure
+from contracts.ids import derived_id
+from contracts.wire import Undecodable, decode_erasure, decode_event, encode, encode_erasure
+from tests.builders import an_event, represented
+
+NOW_MS = 1_790_000_000_000
+ID, KEYED = "01a20d33-994f-74a1-8936-e15ecec113da", derived_id("acme", b"1")
+
+
+def test_a_copy_in_another_partition_goes_if_it_is_not_younger_than_the_erasure() -> None:
+    erasure = Erasure("acme", KEYED, partition=0, offset=5, erased_ms=NOW_MS)
+    assert erasure.covers(0, 4, NOW_MS + 999)
+    assert not erasure.covers(0, 6, NOW_MS - 999)
+    assert erasure.covers(1, 6, NOW_MS)
+    assert not erasure.covers(1, 4, NOW_MS + 1)
+
+
+@pytest.mark.parametrize("tenant", ["a", "A.b-c_9", "x" * 64])
+def test_a_row_tells_whose_it_is(tenant: str) -> None:
+    event_id = str(uuid.uuid4())
+    made = row(tenant, 3, 2**40, NOW_MS, decode_event(represented(an_event(), event_id)))
+    assert made.identity == (tenant, event_id)
+
+
+def test_a_tombstone_has_its_events_key_and_names_it() -> None:
+    value = represented(an_event(entity_id="a:ä"), ID)
+    event = decode_event(value)
+    tombstone = encode_erasure("acme", event, NOW_MS)
+    assert tombstone.key == encode("acme", event, 0, value).key
+    assert tombstone.value is None
+    sent = [("ce_tenant", b"acme"), ("ce_new", b"?"), ("ce_id", ID.encode())]
+    assert decode_erasure(sent) == ("acme", ID)
+    with pytest.raises(Undecodable):
+        decode_event(None)
