@@ -1,11 +1,13 @@
 """Kafka to ClickHouse: CPU per event of client and server beside a raw chDB insert.
 
-`python -m bench.view [--events N]`. The log is filled first, then the materializer starts and is
-measured until the last row is there; the limit is the same rows inserted into chDB in one process
-from ClickHouse's own binary format, batches of the same size, the better of two runs.
+`python -m bench.view [--events N] [--rounds N]`. Each round starts new servers and fills the log, then
+the materializer starts and is measured until the last row is there; the limit is the same rows
+inserted into chDB in one process from ClickHouse's own binary format, batches of the same size, the
+better of two runs.
 """
 
 import argparse
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ import chdb
 import psutil
 import uvloop
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from bench.fill import fill, just_made
@@ -47,6 +50,8 @@ def materialize(where: Endpoints, ports: Ports, server: psutil.Process, count: i
         measured = count - first_rows
         costs = [cpu_s(client) - used[0], cpu_s(server) - used[1]]
         child.terminate()
+    if not measured:
+        raise ValueError(f"{count:,} events are too few: all rows were there at the first look")
     return [measured / seconds, *(cost / measured * 1e6 for cost in costs)]
 
 
@@ -81,26 +86,33 @@ def raw_insert(where: Endpoints, count: int) -> float:
     return min(figures)
 
 
-def main() -> None:
-    """Measure and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m bench.view", description=__doc__)
-    parser.add_argument("--events", type=int, default=200_000, help="events in the log")
-    count = parser.parse_args().events
+def measure(count: int) -> list[float]:
+    """One round: events/s, CPU us per event of client, server and limit, ratio to the limit."""
     with servers() as (where, ports, server):
         uvloop.run(fill(where.kafka, TENANT, just_made(TENANT, count)))
         rate, client_us, server_us = materialize(where, ports, server, count)
         limit_us = raw_insert(where, count)
-        table = Table(
-            "Kafka -> ClickHouse", "events/s", "client us", "server us", "raw us", "ratio"
-        )
-        table.add_row(
-            f"{count:,} events",
-            f"{rate:,.0f}",
-            f"{client_us:.1f}",
-            f"{server_us:.1f}",
-            f"{limit_us:.1f}",
-            f"{(client_us + server_us) / limit_us:.2f}",
-        )
+    return [rate, client_us, server_us, limit_us, (client_us + server_us) / limit_us]
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.view", description=__doc__)
+    parser.add_argument("--events", type=int, default=300_000, help="events in the log")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds; the median counts")
+    arguments = parser.parse_args()
+    rounds = [
+        measure(arguments.events)
+        for _ in track(range(arguments.rounds), "measuring", console=Console(stderr=True))
+    ]
+    table = Table(
+        *("round", "events/s", "client us", "server us", "raw us", "ratio"),
+        title=f"Kafka -> ClickHouse, {arguments.events:,} events",
+    )
+    medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
+    for name, figures in [*enumerate(rounds, 1), ("median", medians)]:
+        rate, *costs, ratio = figures
+        table.add_row(str(name), f"{rate:,.0f}", *(f"{us:.1f}" for us in costs), f"{ratio:.2f}")
     Console().print(table)
 
 

@@ -71,25 +71,18 @@ class Row(msgspec.Struct, gc=False):
 def row(tenant: str, partition: int, offset: int, received_ms: int, event: EventJson) -> Row:
     """The row of `event` as the log has it. Raises `NotBase64`."""
     payload = event.event_payload
-    content, fault = payload.base64_encoded_payload_json, payload.base64_encoded_fault_json
+    content = fault = None
+    if (encoded := payload.base64_encoded_payload_json) is not None:
+        content = decode_base64(cast("str", encoded))
+        if content is None:
+            raise NotBase64("event_payload/base64_encoded_payload_json: is not canonical base64")
+    if (encoded := payload.base64_encoded_fault_json) is not None:
+        fault = decode_base64(cast("str", encoded))
+        if fault is None:
+            raise NotBase64("event_payload/base64_encoded_fault_json: is not canonical base64")
     event_id = cast("str", event.id)
-    return Row(
-        partition,
-        offset,
-        received_ms,
-        tenant,
-        event,
-        None if content is None else _decoded(content, "base64_encoded_payload_json"),
-        None if fault is None else _decoded(fault, "base64_encoded_fault_json"),
-        (tenant, event_id) if event_id[VERSION_AT] == DERIVED else None,
-    )
-
-
-def _decoded(encoded: object, member: str) -> bytes:
-    found = decode_base64(cast("str", encoded))
-    if found is None:
-        raise NotBase64(f"event_payload/{member}: is not canonical base64")
-    return found
+    name = (tenant, event_id) if event_id[VERSION_AT] == DERIVED else None
+    return Row(partition, offset, received_ms, tenant, event, content, fault, name)
 
 
 class Block:

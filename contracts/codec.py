@@ -74,7 +74,7 @@ def decode_base64(text: str) -> bytes | None:
         found: bytes = pybase64.b64decode(text, None, True)
     except ValueError:  # binascii.Error, and UnicodeEncodeError of a text that is not ASCII
         return None
-    if text[-1:] == "=":
+    if text.endswith("="):
         one_byte_left = text[-2] == "="
         if text[-3 if one_byte_left else -2] not in (ONE_BYTE if one_byte_left else TWO_BYTES):
             return None

@@ -94,7 +94,8 @@ def main() -> None:
     processor = parser.parse_args().processor
     configure(processor)
     keep_freed_memory()
-    gc.set_threshold(200_000, 20, 100)  # a batch is many objects and no cycles
+    gc.freeze()
+    gc.set_threshold(500_000, 20, 100)  # a batch is many objects and no cycles
     try:
         if processor == "materialize":
             uvloop.run(materialize(MaterializeSettings()))

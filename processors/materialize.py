@@ -132,12 +132,18 @@ def without(
     return [record for record in records if (record.partition, record.offset) not in stored]
 
 
-def by_month(rows: Sequence[Row]) -> dict[int, list[Row]]:
+def by_month(rows: Sequence[Row]) -> dict[int, Sequence[Row]]:
     """`rows` by the table's partition, the month of receipt, each in their order."""
-    months: dict[int, list[Row]] = {}
-    for row_ in rows:
-        months.setdefault(month_of(row_.received_ms), []).append(row_)
-    return months
+    times = [row_.received_ms for row_ in rows]
+    if not times:
+        return {}
+    if (month := month_of(min(times))) == month_of(max(times)):  # nearly always
+        return {month: rows}
+    months = [month_of(received_ms) for received_ms in times]
+    return {
+        month: [row_ for row_, its in zip(rows, months, strict=True) if its == month]
+        for month in sorted(set(months))
+    }
 
 
 def uncovered(rows: list[Row], erasures: Sequence[Erasure]) -> list[Row]:

@@ -33,7 +33,8 @@ def read_erasures(tombstones: Sequence[LogRecord]) -> tuple[list[Erasure], list[
 
 
 def _erasure(record: LogRecord) -> Erasure:
-    _check_time(record)
+    if not is_time(record.timestamp):
+        raise _no_time(record)
     tenant, event_id = decode_erasure(record.headers)
     return Erasure(tenant, event_id, record.partition, record.offset, record.timestamp)
 
@@ -51,14 +52,14 @@ def read_rows(records: Sequence[LogRecord]) -> tuple[list[Row], list[Reject]]:
 
 
 def _row(record: LogRecord) -> Row:
-    _check_time(record)
+    if not 0 <= record.timestamp < YEAR_2200_MS:  # `is_time`, without a call for each record
+        raise _no_time(record)
     tenant, event = decode_tenant(record.headers), decode_event(record.value)
     return row(tenant, record.partition, record.offset, record.timestamp, event)
 
 
-def _check_time(record: LogRecord) -> None:
-    if not is_time(record.timestamp):
-        raise Undecodable(f"the record's time, {record.timestamp} ms, is not between 1970 and 2200")
+def _no_time(record: LogRecord) -> Undecodable:
+    return Undecodable(f"the record's time, {record.timestamp} ms, is not between 1970 and 2200")
 
 
 def is_time(ms: int) -> bool:
