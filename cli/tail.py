@@ -46,7 +46,7 @@ async def follow(kafka: str, topic: str, from_beginning: bool, limit: int) -> As
 
 def line(record: Any) -> str:
     """Time, partition:offset, tenant, type, source, operation, entity, id, as far as they are there."""
-    headers = {name: text.decode(errors="replace") for name, text in record.headers}
+    headers = {name: (text or b"").decode(errors="replace") for name, text in record.headers}
     stamp = datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds")
     fields = [stamp, f"{record.partition}:{record.offset}", headers.get("ce_tenant", "-")]
     if record.value is None and "ce_id" in headers:  # a tombstone: it erases this event

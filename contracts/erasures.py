@@ -1,7 +1,7 @@
 """Erasures: tombstones of events, and which rows of the table of events each of them takes away.
 
 A tombstone follows its event in the log. It erases what the log holds of that event before it; an
-event that is posted later under the same Idempotency-Key is a new one and stays.
+event that is posted under the same Idempotency-Key more than ten minutes later is a new one and stays.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 ERASURES_TABLE = "erasures"
 ERASURES_MAX = 500
-"""Erasures of one statement: with the longest names, half of ClickHouse's max_query_size."""
+"""Erasures of one statement: with the longest names, three quarters of ClickHouse's max_query_size."""
 
 
 class Erasure(NamedTuple):

@@ -57,13 +57,14 @@ def _varint(number: int) -> bytes:
 _SMALL = [_varint(number) for number in range(8192)]
 
 
-def encode_header(name: str, value: bytes) -> bytes:
+def encode_header(name: str, value: bytes | None) -> bytes:
     """One record header."""
     key = name.encode()
-    return b"".join((varint(len(key)), key, varint(len(value)), value))
+    size = NULL if value is None else varint(len(value))
+    return b"".join((varint(len(key)), key, size, value or b""))
 
 
-def encode_headers(headers: Collection[tuple[str, bytes]], more: int = 0) -> bytes:
+def encode_headers(headers: Collection[tuple[str, bytes | None]], more: int = 0) -> bytes:
     """A record's headers, counted; `more` are counted that the caller adds behind them."""
     encoded = [encode_header(name, value) for name, value in headers]
     return varint(len(encoded) + more) + b"".join(encoded)

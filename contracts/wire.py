@@ -90,10 +90,10 @@ def partition_of(key: bytes, partitions: int) -> int:
     return crc32(key) % partitions
 
 
-def decode_tenant(headers: Iterable[tuple[str, bytes]]) -> str:
+def decode_tenant(headers: Iterable[tuple[str, bytes | None]]) -> str:
     """The record's tenant. Raises `Undecodable` when it is missing or no tenant name."""
     for name, value in headers:
-        if name == "ce_tenant":
+        if name == "ce_tenant" and value is not None:
             return _tenant(value)
     raise Undecodable("the header ce_tenant is missing")
 
@@ -106,11 +106,11 @@ def _tenant(value: bytes) -> str:
     return tenant
 
 
-def decode_erasure(headers: Sequence[tuple[str, bytes]]) -> tuple[str, str]:
+def decode_erasure(headers: Sequence[tuple[str, bytes | None]]) -> tuple[str, str]:
     """Tenant and id of the event that a record without a value erases. Raises `Undecodable`."""
     tenant = decode_tenant(headers)
     for name, value in headers:
-        if name == "ce_id":
+        if name == "ce_id" and value is not None:
             event_id = value.decode("ascii", "replace")
             if is_event_id(event_id):
                 return tenant, event_id

@@ -126,6 +126,10 @@ class ClickHouseRows:
         """See `Rows`."""
         await self._erasures.erase(erasures)
 
+    async def catch_up(self) -> None:
+        """See `Rows`."""
+        await self._erasures.catch_up()
+
     async def erased(self, count: int) -> list[Erasure]:
         """See `Rows`."""
         return await self._erasures.latest(count)

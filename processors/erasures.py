@@ -1,13 +1,14 @@
 """Erasures in ClickHouse: noted in a table of their own, and their rows taken away from another.
 
 Rows go by lightweight DELETE, a mutation that hides them; the next merge of their part drops the
-bytes. It is queued durably, and waits for merges that run on the same parts. So it is not waited
-for without end: what was accepted is carried out, and a pipeline that stood still as long as the
-largest merge would help nobody. Errors become `Transient`.
+bytes. It is queued durably, behind the merges that run on the same parts, and not waited for: a
+pipeline that stood still as long as the largest merge would help nobody. Nor does it stand still when
+ClickHouse has no room for more mutations: then `catch_up` does it later. Errors become `Transient`.
 """
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -19,8 +20,11 @@ from contracts.table import EVENTS_TABLE, INSERT_SETTINGS
 from processors.step import Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
 
+log = logging.getLogger(__name__)
+
 HIDDEN_TIMEOUT_S = 5.0
-"""How long deleted rows are waited for to be gone; afterwards ClickHouse is left to it."""
+"""How long a sweep waits for the rows of one statement before it looks again."""
+TOO_MANY_MUTATIONS = 692
 SWEEP_TIMEOUT_S = 120.0
 POLL_S = 0.05
 
@@ -80,9 +84,10 @@ class Erasures:
             "columns": COLUMNS,
             "shown": SHOWN,
         }
+        self._owing = False  # an erasure is noted whose rows may still be there
 
     async def erase(self, erasures: Sequence[Erasure]) -> None:
-        """Note `erasures`, then take away the rows that they cover. Safe to repeat.
+        """Note `erasures`, then queue what takes away the rows that they cover. Safe to repeat.
 
         Noted first: whatever happens afterwards, a rebuild knows of them.
         """
@@ -97,11 +102,26 @@ class Erasures:
             await self._delete(some)
 
     async def _delete(self, erasures: Sequence[Erasure]) -> None:
+        """Queue what takes their rows away; nothing when there are none, as in a replay."""
         condition = covered(erasures)
-        await self._execute(DELETE.format(**self._names, covered=condition))
-        give_up = time.monotonic() + HIDDEN_TIMEOUT_S
-        while (await self._lines(LEFT, covered=condition))[0][0] and time.monotonic() < give_up:
-            await asyncio.sleep(POLL_S)
+        if not await self._left(condition):
+            return
+        try:
+            await self._execute(DELETE.format(**self._names, covered=condition))
+        except _NoRoom:
+            self._owing = True
+            log.warning("ClickHouse has no room for more mutations, rows are erased later")
+
+    async def _left(self, condition: str) -> int:
+        return int((await self._lines(LEFT, covered=condition))[0][0])
+
+    async def catch_up(self) -> None:
+        """Queue again what ClickHouse had no room for, as far as one statement goes."""
+        if self._owing:
+            found = await self.lingering(ERASURES_MAX)
+            self._owing = len(found) == ERASURES_MAX
+            if found:
+                await self._delete(list({each.erasure for each in found}))
 
     async def sweep(self) -> None:
         """Take away every row whose erasure is noted. Raises `Transient` when it takes too long."""
@@ -109,7 +129,11 @@ class Erasures:
         while found := await self.lingering(ERASURES_MAX):
             if time.monotonic() > give_up:
                 raise Transient(f"after {SWEEP_TIMEOUT_S:g} s erased rows are still there")
-            await self._delete(list({each.erasure for each in found}))
+            erasures = list({each.erasure for each in found})
+            await self._delete(erasures)
+            look_again = time.monotonic() + HIDDEN_TIMEOUT_S
+            while await self._left(covered(erasures)) and time.monotonic() < look_again:
+                await asyncio.sleep(POLL_S)
 
     async def lingering(self, count: int) -> list[Lingering]:
         """At most `count` rows that are there although their events were erased."""
@@ -144,7 +168,12 @@ class Erasures:
         try:
             await self._clickhouse.execute(sql, settings)
         except ClickHouseFailed as error:
-            raise Transient(f"erasing: {error}") from error
+            kind = _NoRoom if error.code == TOO_MANY_MUTATIONS else Transient
+            raise kind(f"erasing: {error}") from error
+
+
+class _NoRoom(Transient):
+    """Too many mutations wait already."""
 
 
 def _erasure(line: Sequence[Any]) -> Erasure:

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import (
     CommitFailedError,
+    CorruptRecordException,
     IllegalStateError,
     KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
+    UnsupportedCodecError,
 )
 
 log = logging.getLogger(__name__)
@@ -103,8 +105,9 @@ class Guard:
                 "group %s: the loss is accepted, going on at the start. %s", self._group, place
             )
         new = [place for place in places if place.committed is None]
-        if new:
-            log.info("group %s begins. %s", self._group, "; ".join(map(str, new)))
+        if new:  # or one whose offsets Kafka has forgotten, which looks the same
+            level = logging.WARNING if any(place.start for place in new) else logging.INFO
+            log.log(level, "group %s begins. %s", self._group, "; ".join(map(str, new)))
         moved = new + lost
         for place in moved:
             consumer.seek(place.partition, place.start)
@@ -148,21 +151,29 @@ async def _ask(consumer: Any, partitions: Sequence[TopicPartition]) -> list[Plac
 
 
 class GuardedConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # untyped base
-    """A consumer that answers no records, and calls `hold`, where it has no offset to read from."""
+    """A consumer that skips nothing: where it cannot go on, it answers no records.
+
+    `hold` is called where it has no offset to read from, `fail` when a batch cannot be read: records
+    of other partitions, taken by the same call, are gone with aiokafka's error.
+    """
 
     def __init__(
         self,
         hold: Callable[[Collection[TopicPartition]], Awaitable[None]],
+        fail: Callable[[Exception], None],
         *topics: str,
         **args: Any,
     ) -> None:
         super().__init__(*topics, **args)
         self._hold = hold
+        self._fail = fail
 
     async def getmany(self, *partitions: TopicPartition, **limits: Any) -> dict[Any, Any]:
-        """See `AIOKafkaConsumer`. FastStream would log these two errors and ask again for ever."""
+        """See `AIOKafkaConsumer`. FastStream would log these errors and ask again for ever."""
         try:
             return dict(await super().getmany(*partitions, **limits))
         except (NoOffsetForPartitionError, OffsetOutOfRangeError):
             await self._hold(self.assignment())
-            return {}
+        except (CorruptRecordException, UnsupportedCodecError) as error:
+            self._fail(error)
+        return {}

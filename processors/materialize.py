@@ -6,12 +6,15 @@ hold. Where it may hold them already - a partition just assigned, an insert whos
 the offsets are read back first, after any insert still running has ended, and only the missing
 rows are inserted. What a paused earlier owner may write late, ReplacingMergeTree absorbs.
 
-A tombstone is stored nowhere among them: it is noted as an erasure, after the inserts of its batch,
-and the rows that it covers are taken away. Both may be repeated. Whoever reads an erased event
-again reads its tombstone again too, as that is not committed before it: at worst the row is there
-for a moment.
+A tombstone is stored nowhere among them: it is noted as an erasure, and the rows that it covers are
+taken away, before the batch is inserted without those that it covers: what was posted again after it
+must not meet the erased row in a merge. Both may be repeated. Who reads an erased event again reads
+its tombstone again too, which is in the same partition and not committed before it. A copy in another
+partition that is stored late, from a key used for two entities, is left out by its name; the audit
+finds what slips through, a rebuild mends it.
 """
 
+import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
@@ -24,6 +27,8 @@ from processors.step import LogRecord, Reject
 
 NAMES_MAX = 200_000
 """Names that are remembered: a sixth of a KiB each."""
+LOOK_S = 30.0
+LOOKED_AT_MAX = 10_000
 CHUNK_RECORDS = 500
 """Records that are decoded and encoded before the next are: few enough for the CPU's cache."""
 
@@ -47,7 +52,10 @@ class Rows(Protocol):
         """Tenant and id of at most `count` events received since then under a key, oldest first."""
 
     async def erase(self, erasures: Sequence[Erasure]) -> None:
-        """Note these erasures and take the rows that they cover away; may be repeated."""
+        """Note these erasures and have the rows that they cover taken away; may be repeated."""
+
+    async def catch_up(self) -> None:
+        """Do what is left of earlier erasures, for which there was no room."""
 
     async def erased(self, count: int) -> list[Erasure]:
         """The latest `count` erasures of events under a key, oldest first."""
@@ -63,6 +71,7 @@ class Materialize:
         self._table = table
         self._names_max = names_max
         self._repeats = Repeats(names_max)
+        self._looked_s = time.monotonic()
         self._may_hold: dict[int, int] = {}  # highest offset that the table may hold, if known
 
     def assigned(self, partitions: Collection[int]) -> None:
@@ -77,6 +86,9 @@ class Materialize:
         stored = await self._stored(events)
         erasures, rejects = read_erasures(tombstones)
         self._repeats.erase(erasures)
+        if erasures:
+            await self._table.erase(erasures)
+        await self._look_at_erasures()
         new_names: dict[tuple[str, str], None] = {}
         blocks: dict[int, Block] = {}
         for chunk in chunks(events):
@@ -94,8 +106,6 @@ class Materialize:
             self.assigned({record.partition for record in events})
             raise
         self._repeats.remember(new_names)
-        if erasures:
-            await self._table.erase(erasures)
         return sorted(rejects, key=lambda reject: reject.record.offset)
 
     async def _settle(self, records: Sequence[LogRecord]) -> None:
@@ -108,6 +118,13 @@ class Materialize:
             self._repeats.remember(await self._table.names(since_ms, self._names_max))
             self._repeats.erase(await self._table.erased(self._names_max))
             self._may_hold |= await self._table.high_water(unknown)
+
+    async def _look_at_erasures(self) -> None:
+        """Learn of erasures in other processes' partitions, now and then; see to those that wait."""
+        if time.monotonic() - self._looked_s >= LOOK_S:
+            self._looked_s = time.monotonic()
+            await self._table.catch_up()
+            self._repeats.erase(await self._table.erased(min(LOOKED_AT_MAX, self._names_max)))
 
     async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
         """Partition and offset of those of `records` that the table holds already."""

@@ -79,7 +79,7 @@ async def run(
     await broker.connect()  # makes the builder of consumers, asks nobody yet
     config = broker.config.broker_config
     options = cast("functools.partial[Any]", config.builder).keywords
-    config.builder = functools.partial(GuardedConsumer, consume.hold, **options)
+    config.builder = functools.partial(GuardedConsumer, consume.hold, consume.fail, **options)
     app = FastStream(broker, logger=None)
     async with asyncio.TaskGroup() as tasks:
         watchdog = tasks.create_task(watch(consume, stuck_after_s))

@@ -2,7 +2,7 @@
 
 The tombstone carries the event's own key, so it follows the event in its partition, and whoever
 reads the log meets it behind the event. 204 is answered when it is durable and the view has
-followed, or was given the time to; from then on GET and searches do not find the event.
+followed, or was given the time to: a view that is late follows by itself.
 """
 
 import time

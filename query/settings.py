@@ -26,7 +26,9 @@ class QuerySettings(BaseSettings):
         description="An id made within this time may not be visible yet: GET waits for it.",
     )
     visible_timeout_s: float = Field(
-        5, ge=0, description="How long GET waits for a recent id before it answers 404."
+        5,
+        ge=0,
+        description="How long GET waits for a recent id before 404, and DELETE for the view before 204.",
     )
     lookup_ids_max: int = Field(
         100, ge=1, le=1000, description="Waiting GETs that one ClickHouse query answers."

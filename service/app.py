@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -24,6 +25,8 @@ from service.http import (
     respond_ready,
 )
 from service.memory import keep_freed_memory
+
+log = logging.getLogger(__name__)
 
 GC_THRESHOLDS = (100_000, 50, 100)
 STOP_TIMEOUT_S = 5.0
@@ -108,11 +111,17 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
     listening = socket.create_server((host, port), family=family)
     server = _Beside(config)
     task = asyncio.create_task(server.serve([listening]), name="http")
+    task.add_done_callback(_say_if_failed)
     try:
         yield
     finally:
         server.should_exit = True
         await asyncio.wait({task}, timeout=STOP_TIMEOUT_S)
+
+
+def _say_if_failed(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the HTTP server ended, the work beside it goes on", exc_info=error)
 
 
 class _Beside(uvicorn.Server):

@@ -1,8 +1,8 @@
 """Freed memory stays with the process, for the next request or batch of the same size.
 
 By default glibc gives large buffers and the free end of its heap back to the kernel at once, and every
-batch of events pays for fresh, zeroed pages again. Here a process holds on to what it needed at
-most, up to the bound below. See mallopt(3).
+batch of events pays for fresh, zeroed pages again. Here a process holds on to about what it needed at
+most: size its container by its peak. See mallopt(3).
 """
 
 import ctypes
@@ -10,6 +10,7 @@ import ctypes
 BUFFER_BYTES = 32 * 1024 * 1024
 """Buffers up to this size are reused; glibc takes no more."""
 KEPT_BYTES = 256 * 1024 * 1024
+"""More than this at the heap's free end goes back to the kernel."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 

@@ -17,7 +17,7 @@ class FakeRecord:
     value: bytes | None
     partition: int = 0
     offset: int = 0
-    headers: Sequence[tuple[str, bytes]] = (("ce_tenant", b"acme"),)
+    headers: Sequence[tuple[str, bytes | None]] = (("ce_tenant", b"acme"),)
     timestamp: int = 1_790_000_000_000
     topic: str = "events"
     key: bytes | None = b"acme:1"
@@ -95,6 +95,9 @@ class FakeRows:
         }
         self.rows = [row for row in self.rows if row.position not in gone]
         self.stored = [position for position in self.stored if position not in gone]
+
+    async def catch_up(self) -> None:
+        """See `Rows`."""
 
     async def erased(self, count: int) -> list[Erasure]:
         """See `Rows`."""

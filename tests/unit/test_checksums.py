@@ -1,18 +1,21 @@
 """Fetched batches are read through aiokafka's own code, and a damaged one is refused."""
 
+import asyncio
 import struct
 from typing import Any
+from unittest import mock
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import PartitionRecords
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from contracts.recordbatch import Record, encode_batch, encode_headers
 from processors.checksums import CheckedRecords, fetch_with_checksums
+from processors.loss import GuardedConsumer
 
 HEADERS = encode_headers([("ce_tenant", b"acme")])
 FIRST = [Record(b"acme:1", b"one", HEADERS, 1000), Record(b"acme:1", b"two", HEADERS, 1001)]
@@ -50,3 +53,19 @@ def test_every_consumer_of_the_process_reads_so(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(fetcher, "MemoryRecords", fetcher.MemoryRecords)
     fetch_with_checksums()
     assert fetcher.MemoryRecords is CheckedRecords
+
+
+@pytest.mark.parametrize("error", [CorruptRecordException(), UnsupportedCodecError()])
+def test_a_batch_that_cannot_be_read_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """What the same call had taken from other partitions is lost with it: nothing may be committed."""
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", mock.AsyncMock(side_effect=error))
+    failures: list[Exception] = []
+
+    async def check() -> None:
+        consumer = GuardedConsumer(mock.AsyncMock(), failures.append)
+        assert await consumer.getmany() == {}
+
+    asyncio.run(check())
+    assert failures == [error]

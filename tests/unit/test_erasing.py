@@ -73,7 +73,7 @@ def test_an_erasure_that_failed_is_done_by_the_next_try_and_nothing_comes_twice(
     batch = posted(1, name(2)), erased(2, name(1)), posted(3, name(3))
     with pytest.raises(Transient):
         run(step, *batch)
-    assert table.stored == [(0, 0), (0, 1), (0, 3)]
+    assert table.stored == [(0, 0)]  # erased first: what is inserted must not meet it in a merge
     run(step, *batch)
     assert table.stored == [(0, 1), (0, 3)]
 
@@ -229,3 +229,17 @@ def test_whatever_fails_the_table_ends_as_the_log_says(
                 committed += size
         table.fail_before = table.fail_after = table.fail_erasing = 0
     assert sorted(table.stored) == sorted((0, offset) for offset in expected.values())
+
+
+def test_an_erasure_by_another_process_lets_the_key_be_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One key for two entities, in the partitions of two processes."""
+    monkeypatch.setattr("processors.materialize.LOOK_S", 0)
+    table, event_id = FakeRows(), derived_id("acme", b"1")
+    one, other = Materialize(table), Materialize(table)
+    run(other, posted(0, event_id))
+    run(one, posted(0, name(1), partition=1))  # it learns the key's name
+    run(other, erased(1, event_id))
+    run(one, posted(1, event_id, partition=1, at_ms=NOW_MS + WINDOW_MS + 1))
+    assert table.stored == [(1, 0), (1, 1)]

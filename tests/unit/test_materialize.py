@@ -65,9 +65,11 @@ def test_a_record_that_is_no_event_is_rejected_and_the_rest_stored() -> None:
         FakeRecord(None, 0, 2),
         FakeRecord(VALUE, 0, 3, headers=()),
         FakeRecord(VALUE, 0, 4),
+        FakeRecord(VALUE, 0, 5, headers=[("ce_tenant", None)]),
+        FakeRecord(None, 0, 6, headers=[("ce_tenant", b"acme"), ("ce_id", None)]),
     ]
     rejects = asyncio.run(Materialize(table)(batch))
-    assert [reject.record.offset for reject in rejects] == [1, 2, 3]
+    assert [reject.record.offset for reject in rejects] == [1, 2, 3, 5, 6]
     assert table.stored == [(0, 0), (0, 4)]
 
 

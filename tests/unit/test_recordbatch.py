@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from contracts.recordbatch import Record, encode_batch, encode_header, encode_headers
 
-HEADERS = st.lists(st.tuples(st.text(max_size=12), st.binary(max_size=40)), max_size=4)
+Headers = list[tuple[str, bytes | None]]
+
+HEADERS = st.lists(st.tuples(st.text(max_size=12), st.none() | st.binary(max_size=40)), max_size=4)
 RECORDS = st.lists(
     st.tuples(
         st.binary(max_size=40),
@@ -21,7 +23,7 @@ RECORDS = st.lists(
 
 @given(RECORDS, st.integers(0, 2**40), st.integers(0, 2**15 - 1), st.integers(0, 2**31 - 1))
 def test_a_batch_is_what_aiokafka_builds(
-    records: list[tuple[bytes, bytes | None, list[tuple[str, bytes]], int]],
+    records: list[tuple[bytes, bytes | None, Headers, int]],
     producer_id: int,
     epoch: int,
     sequence: int,
@@ -34,16 +36,14 @@ def test_a_batch_is_what_aiokafka_builds(
 
 
 @given(HEADERS, HEADERS)
-def test_headers_may_be_encoded_in_parts(
-    first: list[tuple[str, bytes]], more: list[tuple[str, bytes]]
-) -> None:
+def test_headers_may_be_encoded_in_parts(first: Headers, more: Headers) -> None:
     parts = [encode_headers(first, more=len(more)), *(encode_header(*each) for each in more)]
     assert b"".join(parts) == encode_headers([*first, *more])
 
 
 @given(RECORDS)
 def test_a_record_takes_no_more_than_it_says(
-    records: list[tuple[bytes, bytes | None, list[tuple[str, bytes]], int]],
+    records: list[tuple[bytes, bytes | None, Headers, int]],
 ) -> None:
     ours = [Record(key, value, encode_headers(headers), ms) for key, value, headers, ms in records]
     head_bytes = 61
