@@ -105,10 +105,10 @@ _found = msgspec.json.Decoder(FoundEvent)
 
 def read_found(lines: bytes) -> dict[Position, bytes]:
     """The answer to `select_found` as representations by the position of their first receipt."""
-    found = (_found.decode(line) for line in lines.splitlines())
+    found = {each.id: each for each in map(_found.decode, lines.splitlines())}  # the last stays
     return {
         Position(int(each.received_ms), uuid.UUID(each.id)): represent(each.event())
-        for each in found
+        for each in found.values()
     }
 
 

@@ -13,7 +13,7 @@ from time import gmtime
 import msgspec
 
 from contracts.codec import EventJson, PayloadJson, represent
-from contracts.events import EventSource, EventType
+from contracts.events import EventSource, EventType, Operation
 
 EVENTS_TABLE = "events"
 DAY_S = 24 * 60 * 60
@@ -25,17 +25,12 @@ INSERT_SETTINGS: dict[str, str | int] = {
 }
 
 SELECT_EVENT = """
-SELECT tenant, entity_id, entity_name,
-    CAST((base64Encode(fault), base64Encode(payload), payload_entity_id, key_attributes, operation),
-        'Tuple(base64_encoded_fault_json Nullable(String),
-               base64_encoded_payload_json Nullable(String),
-               entity_id String, key_attributes Map(String, String), operation String)')
-        AS event_payload,
-    event_source, event_type, id
+SELECT tenant, id, entity_id, entity_name, event_source, event_type, operation, payload_entity_id,
+    key_attributes, base64Encode(payload) AS payload, base64Encode(fault) AS fault
 FROM {database}.events
 WHERE (tenant, id) IN ({keys})
-ORDER BY precedence DESC
-LIMIT 1 BY tenant, id
+ORDER BY precedence -- an event has several rows until they are merged, the last of them stays
+SETTINGS max_threads = 1 -- few rows: threads cost more than they save
 FORMAT JSONEachRow
 """
 
@@ -61,19 +56,29 @@ class StoredEvent(msgspec.Struct):
     """One line of the answer to `select_events`."""
 
     tenant: str
+    id: str
     entity_id: str
     entity_name: str | None
-    event_payload: PayloadJson
     event_source: EventSource
     event_type: EventType
-    id: str
+    operation: Operation
+    payload_entity_id: str
+    key_attributes: dict[str, str]
+    payload: str | None
+    fault: str | None
 
     def event(self) -> EventJson:
         """The event without its tenant."""
         return EventJson(
             entity_id=self.entity_id,
             entity_name=self.entity_name,
-            event_payload=self.event_payload,
+            event_payload=PayloadJson(
+                base64_encoded_fault_json=self.fault,
+                base64_encoded_payload_json=self.payload,
+                entity_id=self.payload_entity_id,
+                key_attributes=self.key_attributes,
+                operation=self.operation,
+            ),
             event_source=self.event_source,
             event_type=self.event_type,
             id=self.id,
@@ -84,6 +89,6 @@ _stored = msgspec.json.Decoder(StoredEvent)
 
 
 def read_events(lines: bytes) -> dict[tuple[str, str], bytes]:
-    """The answer to `select_events` as representations by (tenant, id)."""
+    """The answer to `select_events` as representations by (tenant, id): of each the row that stays."""
     found = (_stored.decode(line) for line in lines.splitlines())
     return {(stored.tenant, stored.id): represent(stored.event()) for stored in found}

@@ -34,7 +34,10 @@ class QuerySettings(BaseSettings):
         100, ge=1, le=1000, description="Waiting GETs that one ClickHouse query answers."
     )
     lookup_queries_max: int = Field(
-        2, ge=1, le=64, description="Lookup queries that run in ClickHouse at once."
+        1,
+        ge=1,
+        le=64,
+        description="Lookup queries that run in ClickHouse at once; one at a time joins most GETs.",
     )
     lookup_waiting_max: int = Field(
         10_000, ge=1, description="GETs that may wait; more are answered 503."

@@ -70,8 +70,8 @@ class Session:
             dict(statement.parameters),
         )
         try:
-            while (block := await self._call(answer.fetch)) is not None:
-                yield await self._call(block.bytes)
+            while (block := await self._call(_next_block, answer)) is not None:
+                yield block
         finally:
             await self._call(answer.close)
 
@@ -111,6 +111,11 @@ class Session:
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._connection.close()
         self._scratch.close()
+
+
+def _next_block(answer: Any) -> bytes | None:
+    block = answer.fetch()
+    return None if block is None else block.bytes()
 
 
 class Engine:
