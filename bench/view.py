@@ -98,8 +98,8 @@ def measure(count: int) -> list[float]:
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(prog="python -m bench.view", description=__doc__)
-    parser.add_argument("--events", type=int, default=300_000, help="events in the log")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds; the median counts")
+    parser.add_argument("--events", type=int, default=1_000_000, help="events in the log")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; the median counts")
     arguments = parser.parse_args()
     rounds = [
         measure(arguments.events)

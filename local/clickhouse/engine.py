@@ -63,17 +63,24 @@ class Session:
 
     async def stream(self, statement: Statement) -> AsyncGenerator[bytes, None]:
         """Run a statement and yield its answer block by block."""
-        answer = await self._call(
-            self._connection.send_query,
-            statement.text,
-            statement.format,
-            dict(statement.parameters),
-        )
+        answer, block = await self._call(self._begin, statement)
         try:
-            while (block := await self._call(_next_block, answer)) is not None:
+            while block is not None:
                 yield block
+                block = await self._call(_next_block, answer)
         finally:
             await self._call(answer.close)
+
+    def _begin(self, statement: Statement) -> tuple[Any, bytes | None]:
+        """The open answer and its first block: each call into the thread costs a lookup its share."""
+        answer: Any = self._connection.send_query(
+            statement.text, statement.format, dict(statement.parameters)
+        )
+        try:
+            return answer, _next_block(answer)
+        except BaseException:
+            answer.close()
+            raise
 
     async def insert(self, insert: Insert, data: AsyncIterator[bytes]) -> int:
         """Run an INSERT with its data; nothing is written unless `data` ends well. Rows written.
