@@ -34,6 +34,7 @@ from tests.faults.servers import PROTECTED, Servers
 from tests.schema import create_table_that_keeps_all
 
 TENANT = "faults"
+ERASING = "SELECT count() FROM system.mutations WHERE database = '{database}' AND NOT is_done"
 POLL_S = 0.02
 DONE_S = 120.0
 
@@ -147,9 +148,11 @@ class Scenario:
         self.running.remove(process)
 
     async def done(self, within_s: float = DONE_S) -> None:
-        """Return when every record is committed."""
+        """Return when every record is committed and every row that was to be erased is."""
         async with asyncio.timeout(within_s):
             while await self.group.lag():
+                await asyncio.sleep(POLL_S)
+            while await self.sql(ERASING.format(database=self.database)) != "0\n":
                 await asyncio.sleep(POLL_S)
 
     async def sql(self, query: str) -> str:
