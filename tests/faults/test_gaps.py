@@ -124,7 +124,7 @@ def test_commits_are_lost(play: Play) -> None:
     play(story)
 
 
-def test_the_materializer_is_killed_between_an_insert_and_the_erasures_of_its_batch(
+def test_the_materializer_is_killed_between_the_erasures_of_a_batch_and_its_commit(
     play: Play,
 ) -> None:
     async def story(story: Scenario) -> None:

@@ -54,7 +54,10 @@ class Whole:
 
     def metric(self, name: str) -> list[float]:
         """The samples of a metric, one for each set of labels."""
-        answer = httpx.get(f"{self.url}/metrics", timeout=5)
+        try:
+            answer = httpx.get(f"{self.url}/metrics", timeout=5)
+        except httpx.TransportError as error:
+            raise AssertionError(f"{error!r}; its log: {self.log.read_text()[-3000:]}") from error
         assert answer.status_code == httpx.codes.OK
         families = text_string_to_metric_families(answer.text)
         return [each.value for family in families for each in family.samples if each.name == name]

@@ -23,7 +23,11 @@ from service.lane import LaneLimits
 from tests.builders import an_event, represented
 
 ID = uuid.UUID("01a20d33-994f-74a1-8936-e15ecec113da")
-LINE = json.dumps({"tenant": "acme", **json.loads(represented(an_event(), str(ID)))}).encode()
+_event = json.loads(represented(an_event(), str(ID)))
+_inner = _event.pop("event_payload")
+_columns = {"operation": _inner["operation"], "key_attributes": _inner["key_attributes"]}
+_columns |= {"payload_entity_id": _inner["entity_id"], "payload": None, "fault": None}
+LINE = json.dumps({"tenant": "acme", **_event, **_columns}).encode()
 WAITS_S = 0.3
 
 
