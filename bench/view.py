@@ -23,16 +23,14 @@ from rich.table import Table
 from bench.fill import fill, just_made
 from bench.servers import cpu_s, servers, sql
 from cli.endpoints import Endpoints
+from contracts.block import INSERT_COLUMNS
 from contracts.schema import migrations, statements
 from contracts.table import INSERT_SETTINGS
 from local.stack import Ports, environment
 
 TENANT = "bench"
 BATCH_ROWS = 10_000
-COLUMNS = (
-    "tenant, id, received_at, event_type, event_source, operation, entity_id, entity_name,"
-    " payload_entity_id, key_attributes, payload, fault, kafka_partition, kafka_offset, precedence"
-)
+COLUMNS = ", ".join((*INSERT_COLUMNS, "precedence"))
 
 
 def materialize(where: Endpoints, ports: Ports, server: psutil.Process, count: int) -> list[float]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import TIMEOUT_S, fail, unreachable, why
+from cli.answers import ask_about, fail, why
 from cli.endpoints import endpoints
 from cli.options import HOME, PORT_BASE, TENANT, HomeOption, PortBaseOption, TenantOption
 
@@ -24,17 +24,11 @@ def erase(
     events erase 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b
     events erase 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b --tenant acme --yes
     """
-    from urllib.parse import quote
-
     import httpx
 
     where = endpoints(home, port_base)
     if not yes:
         typer.confirm(f"Erase event {event_id} of {tenant} at {where.api}?", abort=True)
-    url = f"{where.api}/api/v1/events/{quote(event_id, safe='')}"
-    try:
-        answer = httpx.delete(url, headers=where.headers(tenant), timeout=TIMEOUT_S)
-    except httpx.TransportError as error:
-        unreachable(where.api, error)
+    answer = ask_about(event_id, "DELETE", where, tenant)
     if answer.status_code != httpx.codes.NO_CONTENT:
         fail(f"Not erased: {why(answer)}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import TIMEOUT_S, fail, show_json, unreachable, why
+from cli.answers import TIMEOUT_S, ask_about, fail, show_json, unreachable, why
 from cli.endpoints import LIFETIME_S, endpoints
 from cli.options import HOME, PORT_BASE, TENANT, HomeOption, PortBaseOption, TenantOption
 
@@ -45,16 +45,9 @@ def get(
     events get 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b
     events get 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b --tenant acme > event.json
     """
-    from urllib.parse import quote
-
     import httpx
 
-    where = endpoints(home, port_base)
-    url = f"{where.api}/api/v1/events/{quote(event_id, safe='')}"
-    try:
-        answer = httpx.get(url, headers=where.headers(tenant), timeout=TIMEOUT_S)
-    except httpx.TransportError as error:
-        unreachable(where.api, error)
+    answer = ask_about(event_id, "GET", endpoints(home, port_base), tenant)
     if answer.status_code != httpx.codes.OK:
         fail(f"No event: {why(answer)}")
     show_json(answer.text)

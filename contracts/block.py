@@ -116,8 +116,8 @@ class Block:
             _uuids(ids),
             _words(tenants),
             *self._of_events(events),
-            *_decoded_parts([row.payload for row in rows]),
-            *_decoded_parts([row.fault for row in rows]),
+            *_nullable([row.payload for row in rows]),
+            *_nullable([row.fault for row in rows]),
         )
         for stream, piece in zip(self._streams, streams, strict=True):
             stream.append(piece)
@@ -164,7 +164,7 @@ def _uuids(ids: Sequence[str]) -> bytes:
     return struct.pack(f"<{len(halves)}Q", *halves)
 
 
-def _decoded_parts(contents: Sequence[bytes | None]) -> tuple[bytes, bytes]:
+def _nullable(contents: Sequence[bytes | None]) -> tuple[bytes, bytes]:
     return _nulls(contents), _strings([content or b"" for content in contents])
 
 

@@ -37,6 +37,14 @@ class Erasure(NamedTuple):
         return received_ms <= self.erased_ms
 
 
+def by_name(erasures: Iterable[Erasure]) -> dict[tuple[str, str], list[Erasure]]:
+    """`erasures` by the event that they erase."""
+    found: dict[tuple[str, str], list[Erasure]] = {}
+    for each in erasures:
+        found.setdefault(each.name, []).append(each)
+    return found
+
+
 COVERED = "if(kafka_partition = {partition}, kafka_offset < {offset}, received_at <= {erased_at})"
 
 

@@ -36,11 +36,13 @@ NO_LEADER_EPOCH = -1
 NULL = b"\x01"  # the length -1
 NO_ATTRIBUTES = b"\0"
 
-_HEAD = struct.Struct(">qiibI")  # base offset, length of what follows, leader epoch, magic, crc
+BATCH_HEAD = struct.Struct(
+    ">qiibI"
+)  # base offset, length of what follows, leader epoch, magic, crc
 _BODY = struct.Struct(
     ">hiqqqhii"
 )  # attributes, last offset delta, times, producer, sequence, count
-_LENGTH_STARTS = 12
+LENGTH_STARTS = 12
 
 
 def varint(number: int) -> bytes:
@@ -97,5 +99,5 @@ def encode_batch(
         0, count - 1, first_ms, latest_ms, producer_id, producer_epoch, first_sequence, count
     )
     body = b"".join(parts)
-    length = len(body) + _HEAD.size - _LENGTH_STARTS
-    return _HEAD.pack(0, length, NO_LEADER_EPOCH, MAGIC, crc32c.crc32c(body)) + body
+    length = len(body) + BATCH_HEAD.size - LENGTH_STARTS
+    return BATCH_HEAD.pack(0, length, NO_LEADER_EPOCH, MAGIC, crc32c.crc32c(body)) + body

@@ -1,7 +1,6 @@
 """`python -m processors materialize|route|setup`: the only place that knows the concrete parts."""
 
 import argparse
-import gc
 import logging
 import sys
 
@@ -23,7 +22,7 @@ from service.eventlog import EventLog
 from service.follow import SubscriptionsFollower
 from service.lane import LaneLimits
 from service.logs import configure
-from service.memory import keep_freed_memory
+from service.memory import settle
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +92,7 @@ def main() -> None:
     )
     processor = parser.parse_args().processor
     configure(processor)
-    keep_freed_memory()
-    gc.freeze()
-    gc.set_threshold(500_000, 20, 100)  # a batch is many objects and no cycles
+    settle((500_000, 20, 100))  # a batch is many objects and no cycles
     try:
         if processor == "materialize":
             uvloop.run(materialize(MaterializeSettings()))

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Literal, NamedTuple
 
 from contracts.block import Row
-from contracts.erasures import Erasure
+from contracts.erasures import Erasure, by_name
 from contracts.topics import EVENTS, REJECTED
 from processors.erasures import Erasures
 from processors.offsets import KEYS_MAX, Offsets
@@ -109,14 +109,12 @@ class Absent:
         """Offsets of tombstones that were obeyed, and of events that are away for one."""
         names = [row.identity for row in rows]
         noted = await self._erasures.of([*names, *(each.name for each in tombstones)])
-        by_name: dict[tuple[str, str], list[Erasure]] = {}
-        for each in noted:
-            by_name.setdefault(each.name, []).append(each)
+        named = by_name(noted)
         found: dict[int, Literal["erasure", "erased"]] = {
             each.offset: "erasure" for each in tombstones if each in noted
         }
         for row, name in zip(rows, names, strict=True):
-            if any(_away(row, erasure) for erasure in by_name.get(name, ())):
+            if any(_away(row, erasure) for erasure in named.get(name, ())):
                 found[row.offset] = "erased"
         return found
 

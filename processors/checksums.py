@@ -5,7 +5,6 @@ checksum costs a twentieth. `fetch_with_checksums` puts this in place of aiokafk
 aiokafka has no setting, so its version is pinned and a test reads a damaged batch through its code.
 """
 
-import struct
 from typing import Any
 
 import crc32c
@@ -13,10 +12,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
-# https://kafka.apache.org/documentation/#recordbatch: offset, length, epoch, magic, crc, then its data
-_HEAD = struct.Struct(">qiibI")
-_LENGTH_STARTS = 12
-_MAGIC = 2
+from contracts.recordbatch import BATCH_HEAD, LENGTH_STARTS, MAGIC
 
 
 class CheckedRecords:
@@ -38,11 +34,11 @@ class CheckedRecords:
     def next_batch(self) -> Any:
         """The next batch. Raises `CorruptRecordException` when its bytes are not those written."""
         batch = self._records.next_batch()
-        _, length, _, magic, crc = _HEAD.unpack_from(self._data, self._at)
-        begin, self._at = self._at, self._at + _LENGTH_STARTS + length
-        if magic < _MAGIC:
-            raise CorruptRecordException(f"a record batch of format {magic}, not {_MAGIC}")
-        if crc32c.crc32c(memoryview(self._data)[begin + _HEAD.size : self._at]) != crc:
+        _, length, _, magic, crc = BATCH_HEAD.unpack_from(self._data, self._at)
+        begin, self._at = self._at, self._at + LENGTH_STARTS + length
+        if magic < MAGIC:
+            raise CorruptRecordException(f"a record batch of format {magic}, not {MAGIC}")
+        if crc32c.crc32c(memoryview(self._data)[begin + BATCH_HEAD.size : self._at]) != crc:
             raise CorruptRecordException("a record batch is damaged: its CRC-32C does not fit")
         return batch
 

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from contracts.block import Block, Row
-from contracts.erasures import Erasure
+from contracts.erasures import Erasure, by_name
 from contracts.table import month_of
 from processors.reading import is_time, read_erasures, read_rows, split
 from processors.repeats import WINDOW_MS, Repeats
@@ -167,15 +167,13 @@ def uncovered(rows: list[Row], erasures: Sequence[Erasure]) -> list[Row]:
     """`rows` without those that one of `erasures` would take away again."""
     if not erasures:
         return rows
-    by_name: dict[tuple[str, str], list[Erasure]] = {}
-    for each in erasures:
-        by_name.setdefault(each.name, []).append(each)
+    named = by_name(erasures)
     return [
         row_
         for row_ in rows
         if not any(
             each.covers(row_.partition, row_.offset, row_.received_ms)
-            for each in by_name.get(row_.identity, ())
+            for each in named.get(row_.identity, ())
         )
     ]
 

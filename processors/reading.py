@@ -1,11 +1,14 @@
 """What records of the log say: rows of events, erasures of tombstones, rejects of what is neither."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from contracts.block import NotBase64, Row, row
 from contracts.erasures import Erasure
 from contracts.wire import Undecodable, decode_erasure, decode_event, decode_tenant
 from processors.step import LogRecord, Reject
+
+Found = TypeVar("Found")
 
 YEAR_2200_MS = 7_258_118_400_000  # the table's column ends in 2299
 
@@ -22,44 +25,39 @@ def split(
 
 def read_erasures(tombstones: Sequence[LogRecord]) -> tuple[list[Erasure], list[Reject]]:
     """Erasures of the tombstones, rejects of those that name no event."""
-    erasures: list[Erasure] = []
-    rejects: list[Reject] = []
-    for record in tombstones:
-        try:
-            erasures.append(_erasure(record))
-        except Undecodable as error:
-            rejects.append(Reject(record, str(error)))
-    return erasures, rejects
-
-
-def _erasure(record: LogRecord) -> Erasure:
-    if not is_time(record.timestamp):
-        raise _no_time(record)
-    tenant, event_id = decode_erasure(record.headers)
-    return Erasure(tenant, event_id, record.partition, record.offset, record.timestamp)
+    return _read(tombstones, _erasure)
 
 
 def read_rows(records: Sequence[LogRecord]) -> tuple[list[Row], list[Reject]]:
     """Rows of the records, rejects of those that are no events."""
-    rows: list[Row] = []
+    return _read(records, _row)
+
+
+def _read(
+    records: Sequence[LogRecord], one: Callable[[LogRecord], Found]
+) -> tuple[list[Found], list[Reject]]:
+    found: list[Found] = []
     rejects: list[Reject] = []
     for record in records:
         try:
-            rows.append(_row(record))
+            if not 0 <= record.timestamp < YEAR_2200_MS:  # `is_time`, without a call for each
+                raise Undecodable(
+                    f"the record's time, {record.timestamp} ms, is not between 1970 and 2200"
+                )
+            found.append(one(record))
         except (Undecodable, NotBase64) as error:
             rejects.append(Reject(record, str(error)))
-    return rows, rejects
+    return found, rejects
+
+
+def _erasure(record: LogRecord) -> Erasure:
+    tenant, event_id = decode_erasure(record.headers)
+    return Erasure(tenant, event_id, record.partition, record.offset, record.timestamp)
 
 
 def _row(record: LogRecord) -> Row:
-    if not 0 <= record.timestamp < YEAR_2200_MS:  # `is_time`, without a call for each record
-        raise _no_time(record)
     tenant, event = decode_tenant(record.headers), decode_event(record.value)
     return row(tenant, record.partition, record.offset, record.timestamp, event)
-
-
-def _no_time(record: LogRecord) -> Undecodable:
-    return Undecodable(f"the record's time, {record.timestamp} ms, is not between 1970 and 2200")
 
 
 def is_time(ms: int) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -24,11 +23,10 @@ from service.http import (
     respond,
     respond_ready,
 )
-from service.memory import keep_freed_memory
+from service.memory import settle
 
 log = logging.getLogger(__name__)
 
-GC_THRESHOLDS = (100_000, 50, 100)
 STOP_TIMEOUT_S = 5.0
 
 ALIKE: dict[str, Any] = {
@@ -66,8 +64,7 @@ def asgi_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
         async with running():
-            keep_freed_memory()  # a worker is a process of its own
-            settle_collector()
+            settle()  # a worker is a process of its own
             yield
 
     router = Router(routes, default=not_found, redirect_slashes=False, lifespan=lifespan)
@@ -86,7 +83,7 @@ def serve(app: ASGIApp | str, http: Http) -> None:
     `app` is an application, or the import path of a factory that takes nothing: with `http.workers`
     above one each worker makes its own, on the one port; a worker that dies is started again.
     """
-    settle_collector()
+    settle()
     uvicorn.run(
         app,
         factory=isinstance(app, str),
@@ -128,14 +125,3 @@ class _Beside(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def settle_collector() -> None:
-    """Have the garbage collector look less often, and never again at what the start made.
-
-    Hundreds of requests wait at once, so most of what it would look at is alive; young objects get
-    time to die first.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)

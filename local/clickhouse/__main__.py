@@ -9,7 +9,6 @@ from local.clickhouse.app import create_app
 from local.clickhouse.engine import Engine
 from service.app import serve
 from service.logs import configure
-from service.memory import keep_freed_memory
 
 
 def main() -> None:
@@ -19,7 +18,6 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8801, help="port on 127.0.0.1")
     arguments = parser.parse_args()
     configure("clickhouse")
-    keep_freed_memory()
     serve(create_app(Engine(arguments.path)), Http(port=arguments.port))
     os._exit(0)  # chDB's own threads would hold the interpreter's end up; all data is on disk
 
