@@ -6,31 +6,38 @@ https://kafka.apache.org/documentation/#recordbatch.
 """
 
 import struct
-from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from zlib import crc32
 
 import crc32c
+import msgspec
 
 from contracts.leb128 import leb128
 
 KafkaHeaders = Iterable[tuple[str, bytes]]
 
 
-class Record(NamedTuple):
-    """What is appended to a topic. `headers` is encoded by `encode_headers`, the time in ms since 1970."""
+class Record(msgspec.Struct, gc=False):
+    """What is appended to a topic, as it waits for its batch; made by `new_record`.
 
-    key: bytes
-    value: bytes | None
-    headers: bytes
+    `content` is what follows the record's place in the batch: key, value and headers. `key_hash` chooses
+    the partition, the time is in ms since 1970. One piece of memory that is put together while its
+    parts are in the cache: they are not touched again, and may be freed.
+    """
+
+    key_hash: int
+    content: bytes
     timestamp_ms: int
 
     @property
     def size_bytes(self) -> int:
         """What the record takes in a batch, or a little more."""
-        return len(self.key) + len(self.value or b"") + len(self.headers) + OVERHEAD_BYTES
+        return len(self.content) + OVERHEAD_BYTES
 
 
-OVERHEAD_BYTES = 32  # lengths, attributes and deltas of a record: seven varints at the most
+OVERHEAD_BYTES = (
+    24  # length, attributes and deltas of a record: four varints at the most, and a byte
+)
 MAGIC = 2
 NO_LEADER_EPOCH = -1
 NULL = b"\x01"  # the length -1
@@ -72,28 +79,27 @@ def encode_headers(headers: Collection[tuple[str, bytes | None]], more: int = 0)
     return varint(len(encoded) + more) + b"".join(encoded)
 
 
+def new_record(key: bytes, value: bytes | None, headers: bytes, timestamp_ms: int) -> Record:
+    """A record; `headers` is encoded by `encode_headers`, a `value` of None makes a tombstone."""
+    if value is None:
+        content = b"".join((varint(len(key)), key, NULL, headers))
+    else:
+        content = b"".join((varint(len(key)), key, varint(len(value)), value, headers))
+    return Record(crc32(key), content, timestamp_ms)
+
+
 def encode_batch(
-    records: Sequence[Record], producer_id: int, producer_epoch: int, first_sequence: int
+    records: Collection[Record], producer_id: int, producer_epoch: int, first_sequence: int
 ) -> bytes:
     """`records`, at least one, as one batch of an idempotent producer."""
-    first_ms = latest_ms = records[0].timestamp_ms
+    first_ms = latest_ms = next(iter(records)).timestamp_ms
     parts: list[bytes] = [b""]
-    for index, (key, value, headers, timestamp_ms) in enumerate(records):
+    for index, each in enumerate(records):
+        content, timestamp_ms = each.content, each.timestamp_ms
         if timestamp_ms > latest_ms:
             latest_ms = timestamp_ms
-        body = b"".join(
-            (
-                NO_ATTRIBUTES,
-                varint(timestamp_ms - first_ms),
-                varint(index),
-                varint(len(key)),
-                key,
-                NULL if value is None else varint(len(value)),
-                value or b"",
-                headers,
-            )
-        )
-        parts += (varint(len(body)), body)
+        place = NO_ATTRIBUTES + varint(timestamp_ms - first_ms) + varint(index)
+        parts += (varint(len(place) + len(content)), place, content)
     count = len(records)
     parts[0] = _BODY.pack(
         0, count - 1, first_ms, latest_ms, producer_id, producer_epoch, first_sequence, count

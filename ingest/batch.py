@@ -47,12 +47,11 @@ class BatchLimits(NamedTuple):
     event_bytes: int
 
 
-class Item(NamedTuple):
-    """One event of the request: its id and record, or why it is none."""
+class Items(NamedTuple):
+    """The events of one request in their order: the id of each, or why it has none; records of the former."""
 
-    event_id: str = ""
-    record: Record | None = None
-    problem: Problem | None = None
+    outcomes: list[str | Problem]
+    records: list[Record]
 
 
 class PostBatch:
@@ -80,27 +79,31 @@ class PostBatch:
             pieces = _pieces(read_parts(receive, self._limits.body_bytes), decoding, held)
             key = headers.get(b"idempotency-key")
             items = await self._read(tenant, key, pieces, splitter)
-            self._admission.rates.charge(tenant, len(items) - 1, held.size_bytes - declared)
-            items = await self._append(items)
-        await _answer(send, items)
+            more_events = len(items.outcomes) - 1
+            self._admission.rates.charge(tenant, more_events, held.size_bytes - declared)
+            outcomes = await self._append(items)
+        await _answer(send, outcomes)
 
     async def _read(
         self, tenant: str, key: bytes | None, pieces: AsyncIterator[bytes], splitter: Splitter
-    ) -> list[Item]:
+    ) -> Items:
         """The items of the request. Raises `Problem` 413 for too many and 405 for none."""
-        items: list[Item] = []
+        items = Items([], [])
+        count = 0
         async for piece in pieces:
             for text in splitter.feed(piece):
-                items.append(self._item(tenant, key, len(items), text))
-                if len(items) > self._limits.items:
-                    raise self._too_many(len(items))
-                if len(items) % ITEMS_AT_ONCE == 0:
+                self._item(items, tenant, key, text)
+                count += 1
+                if count > self._limits.items:
+                    raise self._too_many(count)
+                if count % ITEMS_AT_ONCE == 0:
                     await asyncio.sleep(0)
         for text in splitter.end():
-            items.append(self._item(tenant, key, len(items), text))
-        if len(items) > self._limits.items:
-            raise self._too_many(len(items))
-        if not items:
+            self._item(items, tenant, key, text)
+        count = len(items.outcomes)
+        if count > self._limits.items:
+            raise self._too_many(count)
+        if not count:
             raise Problem(405, "The batch holds no event.")
         return items
 
@@ -111,7 +114,9 @@ class PostBatch:
             extra={"size": count, "limit": self._limits.items},
         )
 
-    def _item(self, tenant: str, key: bytes | None, index: int, text: bytes) -> Item:
+    def _item(self, items: Items, tenant: str, key: bytes | None, text: bytes) -> None:
+        """Add the event that `text` is to `items`."""
+        index = len(items.outcomes)
         event_id, received_ms = new_id(tenant, key, index)
         limit = self._limits.event_bytes
         try:
@@ -125,20 +130,25 @@ class PostBatch:
         except Problem as problem:
             for error in problem.errors:
                 error["pointer"] = f"/{index}{error['pointer']}"
-            return Item(problem=problem)
-        return Item(event_id, encode(tenant, event, received_ms, representation))
+            items.outcomes.append(problem)
+            return
+        items.records.append(encode(tenant, event, received_ms, representation))
+        items.outcomes.append(event_id)
 
-    async def _append(self, items: list[Item]) -> list[Item]:
-        """`items` with a problem where Kafka did not confirm the record."""
-        records = [item.record for item in items if item.record is not None]
-        failures = iter(await self._log.append_all(EVENTS, records))
-        return [item if item.record is None else _confirmed(item, next(failures)) for item in items]
+    async def _append(self, items: Items) -> list[str | Problem]:
+        """The outcomes, with a problem where Kafka did not confirm the record."""
+        failures = await self._log.append_all(EVENTS, items.records)
+        if not any(failures):
+            return items.outcomes
+        of_records = iter(failures)
+        return [
+            outcome if isinstance(outcome, Problem) else _confirmed(outcome, next(of_records))
+            for outcome in items.outcomes
+        ]
 
 
-def _confirmed(item: Item, failure: Exception | None) -> Item:
-    if failure is None:
-        return item
-    return item._replace(problem=unavailable(f"Not confirmed: {failure}.", id=item.event_id))
+def _confirmed(event_id: str, failure: Exception | None) -> str | Problem:
+    return event_id if failure is None else unavailable(f"Not confirmed: {failure}.", id=event_id)
 
 
 async def _pieces(
@@ -167,21 +177,18 @@ def _splitter(content_type: bytes) -> Splitter:
     )
 
 
-async def _answer(send: Send, items: Sequence[Item]) -> None:
+async def _answer(send: Send, outcomes: Sequence[str | Problem]) -> None:
     """201 when all were accepted, 207 when some, else 405, or 503 when a retry may succeed."""
-    refused = [item.problem for item in items if item.problem is not None]
-    accepted = len(items) - len(refused)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
+    accepted = len(outcomes) - len(refused)
     if not refused:
         status = 201
     elif accepted:
         status = 207
     else:
         status = 503 if any(problem.status == 503 for problem in refused) else 405
-    body = b'{"accepted":%d,"rejected":%d,"items":[%b]}' % (
-        accepted,
-        len(refused),
-        b",".join([_entry(item) for item in items]),
-    )
+    entries = ",".join([_entry(outcome) for outcome in outcomes])
+    body = f'{{"accepted":{accepted},"rejected":{len(refused)},"items":[{entries}]}}'.encode()
     headers = [(b"content-type", JSON)]
     if any(problem.status == 503 for problem in refused):
         headers.append((b"retry-after", b"1"))
@@ -190,8 +197,8 @@ async def _answer(send: Send, items: Sequence[Item]) -> None:
     await respond(send, status, headers, body)
 
 
-def _entry(item: Item) -> bytes:
-    if item.problem is None:
-        return b'{"status":201,"id":"%b"}' % item.event_id.encode()
-    entry = {"status": item.problem.status, "problem": item.problem.document()}
-    return json.dumps(entry, ensure_ascii=False).encode()
+def _entry(outcome: str | Problem) -> str:
+    if isinstance(outcome, str):
+        return f'{{"status":201,"id":"{outcome}"}}'
+    entry = {"status": outcome.status, "problem": outcome.document()}
+    return json.dumps(entry, ensure_ascii=False)

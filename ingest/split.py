@@ -4,7 +4,7 @@ Nothing but the borders is looked at. Memory is what no border has ended yet.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -20,10 +20,10 @@ BORDERS_TRIED = 8
 class Splitter(Protocol):
     """Whole events' texts out of pieces."""
 
-    def feed(self, piece: bytes) -> list[bytes]:
-        """The texts that `piece` completes."""
+    def feed(self, piece: bytes) -> Iterable[bytes]:
+        """The texts that `piece` completes; to be taken before the next call."""
 
-    def end(self) -> list[bytes]:
+    def end(self) -> Iterable[bytes]:
         """What is left at the end. Raises `Problem` 400 or 405 when that is no whole."""
 
 
@@ -33,17 +33,19 @@ class Lines:
     def __init__(self) -> None:
         self._rest: list[bytes] = []
 
-    def feed(self, piece: bytes) -> list[bytes]:
+    def feed(self, piece: bytes) -> Iterator[bytes]:
         """See `Splitter`."""
-        first, *others = piece.split(b"\n")
-        self._rest.append(first)
-        if not others:
-            return []
-        lines = [b"".join(self._rest), *others]
-        self._rest = [lines.pop()]
-        return [line for line in lines if line and not line.isspace()]
+        start = 0
+        while (end := piece.find(b"\n", start)) >= 0:
+            line = b"".join((*self._rest, piece[start:end])) if self._rest else piece[start:end]
+            self._rest.clear()
+            start = end + 1
+            if line and not line.isspace():
+                yield line
+        if start < len(piece):
+            self._rest.append(piece[start:])
 
-    def end(self) -> list[bytes]:
+    def end(self) -> Iterator[bytes]:
         """See `Splitter`."""
         return self.feed(b"\n")
 

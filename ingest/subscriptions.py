@@ -12,7 +12,7 @@ from uuid_utils import uuid7
 from contracts.access import Verifier
 from contracts.parse import parse
 from contracts.problems import Problem, unavailable
-from contracts.recordbatch import Record, encode_headers
+from contracts.recordbatch import encode_headers, new_record
 from contracts.subscriptions import Subscription, SubscriptionDraft, create, subscription_key
 from contracts.topics import SUBSCRIPTIONS
 from service.eventlog import EventLog
@@ -116,7 +116,9 @@ class SubscriptionResource:
         key = subscription_key(tenant, subscription_id)
         received_ms = uuid7().timestamp
         try:
-            offset = await self._log.append(SUBSCRIPTIONS, Record(key, value, headers, received_ms))
+            offset = await self._log.append(
+                SUBSCRIPTIONS, new_record(key, value, headers, received_ms)
+            )
         except (Unaccepted, Unacknowledged) as error:
             raise unavailable(f"The change is not confirmed: {error}. Try again.") from None
         if not await self._follower.wait_for(offset, FOLLOW_TIMEOUT_S):

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from contracts.recordbatch import Record, encode_headers
+from contracts.recordbatch import Record, encode_headers, new_record
 from processors.step import Reject, Transient
 from service.eventlog import EventLog
 from service.lane import Unaccepted, Unacknowledged
@@ -33,4 +33,4 @@ def _parked(reject: Reject) -> Record:
         ("source_offset", str(record.offset).encode()),
     ]
     headers = encode_headers([*record.headers, *origin])
-    return Record(record.key or b"", record.value, headers, time.time_ns() // 1_000_000)
+    return new_record(record.key or b"", record.value, headers, time.time_ns() // 1_000_000)

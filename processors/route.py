@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from contracts.deliveries import Delivery, delivery
-from contracts.recordbatch import Record, encode_headers
+from contracts.recordbatch import encode_headers, new_record
 from contracts.subscriptions import SqsDestination, Subscription
 from contracts.topics import DELIVERIES_DEAD
 from contracts.wire import Undecodable, decode_event, decode_tenant
@@ -112,7 +112,7 @@ class Route:
             ("reason", outcome.reason[:1000].encode()),
             ("destination", subscription.destination.arn.encode()),
         ]
-        record = Record(
+        record = new_record(
             ":".join(key).encode(),
             outcome.delivery.body.encode(),
             encode_headers(headers),

@@ -13,7 +13,6 @@ from aiokafka.errors import KafkaError
 
 from contracts.connections import KafkaConnection
 from contracts.recordbatch import Record
-from contracts.wire import partition_of
 from service.lane import Lane, LaneLimits, Unaccepted, Unacknowledged
 from service.producer import Producer
 
@@ -47,7 +46,7 @@ class EventLog:
         lanes = self._lanes.get(topic)
         if not lanes:
             raise Unaccepted("there is no connection to Kafka")
-        return lanes[partition_of(record.key, len(lanes))].append((record,), record.size_bytes)
+        return lanes[record.key_hash % len(lanes)].append((record,), record.size_bytes)
 
     async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
         """Append `records`; when all are settled, what each failed with, None for durable ones."""
@@ -57,7 +56,7 @@ class EventLog:
             return [Unaccepted("there is no connection to Kafka") for _ in records]
         indexes: dict[int, list[int]] = {}
         for index, record in enumerate(records):
-            indexes.setdefault(partition_of(record.key, len(lanes)), []).append(index)
+            indexes.setdefault(record.key_hash % len(lanes), []).append(index)
         appended = [
             (found, _appended(lanes[number], [records[index] for index in found]))
             for number, found in indexes.items()

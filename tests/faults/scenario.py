@@ -21,7 +21,7 @@ from contracts.codec import represent
 from contracts.connections import ClickHouseConnection, KafkaConnection
 from contracts.parse import parse_event
 from contracts.topics import EVENTS
-from contracts.wire import encode, encode_erasure, partition_of
+from contracts.wire import encode, encode_erasure
 from ingest.events import new_id
 from service.clickhouse import ClickHouse
 from service.eventlog import EventLog
@@ -90,7 +90,7 @@ class Scenario:
             event.id, received_ms = new_id(TENANT, None)
             record = encode(TENANT, event, received_ms - age_ms, represent(event))
             self._entities[event.id] = event.entity_id
-            partition = partition_of(record.key, len(self.group.partitions))
+            partition = record.key_hash % len(self.group.partitions)
             appended.append((partition, event.id, self.log.append(EVENTS, record)))
         for partition, event_id, offset in appended:
             self.accepted[partition, await offset] = event_id

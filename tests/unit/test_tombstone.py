@@ -9,6 +9,7 @@ from contracts.erasures import Erasure
 from contracts.ids import derived_id
 from contracts.wire import Undecodable, decode_erasure, decode_event, encode, encode_erasure
 from tests.builders import an_event, represented
+from tests.records import consumed
 
 NOW_MS = 1_790_000_000_000
 ID, KEYED = "01a20d33-994f-74a1-8936-e15ecec113da", derived_id("acme", b"1")
@@ -32,9 +33,10 @@ def test_a_row_tells_whose_it_is(tenant: str) -> None:
 def test_a_tombstone_has_its_events_key_and_names_it() -> None:
     value = represented(an_event(entity_id="a:ä"), ID)
     event = decode_event(value)
-    tombstone = encode_erasure("acme", event, NOW_MS)
-    assert tombstone.key == encode("acme", event, 0, value).key
+    tombstone = consumed(encode_erasure("acme", event, NOW_MS))
+    assert tombstone.key == consumed(encode("acme", event, 0, value)).key
     assert tombstone.value is None
+    assert decode_erasure(tombstone.headers) == ("acme", ID)
     sent = [("ce_tenant", b"acme"), ("ce_new", b"?"), ("ce_id", ID.encode())]
     assert decode_erasure(sent) == ("acme", ID)
     with pytest.raises(Undecodable):
