@@ -17,6 +17,10 @@ from contracts.leb128 import leb128
 KafkaHeaders = Iterable[tuple[str, bytes]]
 
 
+EncodedBatch = tuple[bytes, bytes]
+"""A record batch in two pieces: its head, and the rest."""
+
+
 class Record(msgspec.Struct, gc=False):
     """What is appended to a topic, as it waits for its batch; made by `new_record`.
 
@@ -90,7 +94,7 @@ def new_record(key: bytes, value: bytes | None, headers: bytes, timestamp_ms: in
 
 def encode_batch(
     records: Collection[Record], producer_id: int, producer_epoch: int, first_sequence: int
-) -> bytes:
+) -> EncodedBatch:
     """`records`, at least one, as one batch of an idempotent producer."""
     first_ms = latest_ms = next(iter(records)).timestamp_ms
     parts: list[bytes] = [b""]
@@ -106,4 +110,4 @@ def encode_batch(
     )
     body = b"".join(parts)
     length = len(body) + BATCH_HEAD.size - LENGTH_STARTS
-    return BATCH_HEAD.pack(0, length, NO_LEADER_EPOCH, MAGIC, crc32c.crc32c(body)) + body
+    return BATCH_HEAD.pack(0, length, NO_LEADER_EPOCH, MAGIC, crc32c.crc32c(body)), body

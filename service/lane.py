@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from contracts.recordbatch import Record, encode_batch
+from contracts.recordbatch import EncodedBatch, Record, encode_batch
 
 BATCH_BYTES_MAX = 512 * 1024
 SEQUENCE_MASK = 2**31 - 1  # after the last sequence number comes 0
@@ -41,7 +41,7 @@ class LaneLimits(NamedTuple):
 class Batch(NamedTuple):
     """Records as Kafka takes them, and who waits: index of the last record, future of its offset."""
 
-    data: bytes
+    data: EncodedBatch
     futures: list[tuple[int, asyncio.Future[int]]]
     deadline: asyncio.TimerHandle
 

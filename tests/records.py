@@ -9,5 +9,5 @@ from contracts.recordbatch import Record, encode_batch
 
 def consumed(record: Record) -> Any:
     """Has aiokafka's `key`, `value` and `headers`."""
-    batch = DefaultRecordBatch(bytearray(encode_batch([record], 1, 0, 0)))
+    batch = DefaultRecordBatch(bytearray(b"".join(encode_batch([record], 1, 0, 0))))
     return next(iter(batch))

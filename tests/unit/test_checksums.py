@@ -19,9 +19,9 @@ from processors.loss import GuardedConsumer
 
 HEADERS = encode_headers([("ce_tenant", b"acme")])
 FIRST = [new_record(b"acme:1", text, HEADERS, 1000 + len(text)) for text in (b"one", b"second")]
-LAST = encode_batch([new_record(b"acme:2", b"x" * 300, HEADERS, 5)], 7, 0, 2)
+LAST = b"".join(encode_batch([new_record(b"acme:2", b"x" * 300, HEADERS, 5)], 7, 0, 2))
 BASE_OFFSET = struct.pack(">q", len(FIRST))
-DATA = encode_batch(FIRST, 7, 0, 0) + BASE_OFFSET + LAST[len(BASE_OFFSET) :]
+DATA = b"".join(encode_batch(FIRST, 7, 0, 0)) + BASE_OFFSET + LAST[len(BASE_OFFSET) :]
 CRC_STARTS = 17
 
 
