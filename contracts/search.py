@@ -7,14 +7,11 @@ Every value is bound as a parameter of ClickHouse's HTTP interface, never writte
 """
 
 import uuid
-from collections.abc import Iterable
 from typing import Any, NamedTuple
-
-import msgspec
 
 from contracts.codec import represent
 from contracts.criteria import Criteria
-from contracts.table import SELECT_EVENT, StoredEvent
+from contracts.table import read_stored
 
 TOO_MANY_ROWS = (158, 307)
 """ClickHouse's error codes when a query would read more than its settings allow."""
@@ -33,11 +30,6 @@ ORDER BY received_at DESC, toUInt128(id) DESC
 LIMIT {{count:UInt32}}
 FORMAT TabSeparated
 """
-
-SELECT_FOUND = SELECT_EVENT.replace(
-    "SELECT ", "SELECT toUnixTimestamp64Milli(received_at) AS received_ms, ", 1
-)
-"""The lookup by id, which also tells when the event was received first."""
 
 TEXT = "positionCaseInsensitiveUTF8(ifNull({column}, ''), {{q:String}}) > 0"
 CONDITIONS = {
@@ -88,27 +80,11 @@ def read_positions(lines: bytes) -> list[Position]:
     return [Position(int(received_ms), uuid.UUID(event_id)) for received_ms, event_id in fields]
 
 
-def select_found(database: str, tenant: str, ids: Iterable[uuid.UUID]) -> str:
-    """The query for the events with these ids; `tenant` must have passed `is_tenant`."""
-    keys = ", ".join(f"('{tenant}', '{event_id}')" for event_id in ids)
-    return SELECT_FOUND.format(database=database, keys=keys)
-
-
-class FoundEvent(StoredEvent):
-    """One line of the answer to `select_found`."""
-
-    received_ms: int | str  # ClickHouse may quote integers of 64 bits
-
-
-_found = msgspec.json.Decoder(FoundEvent)
-
-
 def read_found(lines: bytes) -> dict[Position, bytes]:
-    """The answer to `select_found` as representations by the position of their first receipt."""
-    found = {each.id: each for each in map(_found.decode, lines.splitlines())}  # the last stays
+    """The answer to `select_events` as representations by the position of their first receipt."""
     return {
-        Position(int(each.received_ms), uuid.UUID(each.id)): represent(each.event())
-        for each in found.values()
+        Position(each.received_ms, uuid.UUID(each.id)): represent(each.event())
+        for each in read_stored(lines)
     }
 
 

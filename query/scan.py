@@ -17,9 +17,9 @@ from contracts.search import (
     read_found,
     read_limits,
     read_positions,
-    select_found,
     select_positions,
 )
+from contracts.table import select_events
 from query.cursor import Rest
 from service.clickhouse import ClickHouseFailed
 
@@ -102,7 +102,8 @@ class Scan:
         self, at: Position, positions: list[Position]
     ) -> list[tuple[Position, bytes]]:
         """The events there as GET answers them, without repeats: those have another first receipt."""
-        query = select_found(self._database, self._tenant, (each.event_id for each in positions))
+        keys = ((self._tenant, each.event_id) for each in positions)
+        query = select_events(self._database, keys)
         found = read_found(await self._select(at, query))
         return [(each, found[each]) for each in positions if each in found]
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from local.clickhouse.encoding import decoded, encoder_for
-from local.clickhouse.engine import Engine, Session
+from local.clickhouse.engine import Engine
 from local.clickhouse.errors import BAD_ARGUMENTS, READONLY, QueryFailed, refused
 from local.clickhouse.inserts import Inserts
 from local.clickhouse.statement import RESERVED, Statement, insert_of
@@ -141,8 +141,7 @@ async def _answer(
     stack = contextlib.AsyncExitStack()
     try:
         session = await stack.enter_async_context(engine.session(statement.database))
-        blocks = _blocks(session, statement)
-        first = await anext(blocks, b"")  # an error before the first block still has a status
+        begun, rest = await session.answer(statement)  # an error here still has a status
     except BaseException:
         await stack.aclose()
         raise
@@ -150,31 +149,30 @@ async def _answer(
     encoding = encoder_for(request.headers.get("accept-encoding", "")) if compresses else None
     if encoding:
         headers["Content-Encoding"] = encoding[0]
+    encoder = encoding[1] if encoding else None
+    media_type = _media_type(statement.format)
+    if rest is None:
+        await stack.aclose()
+        body = b"".join(begun)
+        if encoder:
+            body = encoder.compress(body) + encoder.flush()
+        return Response(body, headers=headers, media_type=media_type)
 
     async def content() -> AsyncIterator[bytes]:
-        async with stack, contextlib.aclosing(blocks):
-            encoder = encoding[1] if encoding else None
-            async for block in _chain(first, blocks):
+        async with stack, contextlib.aclosing(rest):
+            async for block in _chain(begun, rest):
                 piece = encoder.compress(block) if encoder else block
                 if piece:
                     yield piece
             if encoder:
                 yield encoder.flush()
 
-    return StreamingResponse(content(), headers=headers, media_type=_media_type(statement.format))
+    return StreamingResponse(content(), headers=headers, media_type=media_type)
 
 
-async def _blocks(session: Session, statement: Statement) -> AsyncGenerator[bytes, None]:
-    if not statement.streams:
-        yield await session.query(statement)
-        return
-    async with contextlib.aclosing(session.stream(statement)) as blocks:
-        async for block in blocks:
-            yield block
-
-
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
+async def _chain(begun: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for block in begun:
+        yield block
     async for block in rest:
         yield block
 

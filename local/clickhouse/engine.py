@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 CONNECTIONS = 8
 WAIT_S = 30.0
 WRITE_BYTES = 1024 * 1024
+BEGUN_BYTES = 256 * 1024  # of an answer are waited for before it is sent
 SCRATCH_BYTES_KEPT = 64 * 1024 * 1024
 
 
@@ -61,26 +62,41 @@ class Session:
             result = connection.query(statement.text, statement.format, dict(statement.parameters))
             return result.bytes() or b""
 
-    async def stream(self, statement: Statement) -> AsyncGenerator[bytes, None]:
-        """Run a statement and yield its answer block by block."""
-        answer, block = await self._call(self._begin, statement)
-        try:
-            while block is not None:
-                yield block
-                block = await self._call(_next_block, answer)
-        finally:
-            await self._call(answer.close)
+    async def answer(
+        self, statement: Statement
+    ) -> tuple[list[bytes], AsyncGenerator[bytes, None] | None]:
+        """Run a statement: the first blocks of its answer, and the others, None when that was all."""
+        if not statement.streams:
+            return [await self.query(statement)], None
+        begun, answer = await self._call(self._begin, statement)
+        return begun, None if answer is None else self._rest(answer)
 
-    def _begin(self, statement: Statement) -> tuple[Any, bytes | None]:
-        """The open answer and its first block: each call into the thread costs a lookup its share."""
+    def _begin(self, statement: Statement) -> tuple[list[bytes], Any]:
+        """All of a short answer at once: each call into the thread costs a lookup its share."""
         answer: Any = self._connection.send_query(
             statement.text, statement.format, dict(statement.parameters)
         )
+        begun: list[bytes] = []
+        size = 0
         try:
-            return answer, _next_block(answer)
+            while size < BEGUN_BYTES:
+                block = _next_block(answer)
+                if block is None:
+                    answer.close()
+                    return begun, None
+                begun.append(block)
+                size += len(block)
+            return begun, answer
         except BaseException:
             answer.close()
             raise
+
+    async def _rest(self, answer: Any) -> AsyncGenerator[bytes, None]:
+        try:
+            while (block := await self._call(_next_block, answer)) is not None:
+                yield block
+        finally:
+            await self._call(answer.close)
 
     async def insert(self, insert: Insert, data: AsyncIterator[bytes]) -> int:
         """Run an INSERT with its data; nothing is written unless `data` ends well. Rows written.

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.access import Verifier
 from contracts.connections import Access, KafkaConnection
 from contracts.keys import SigningKeys
 from contracts.problems import Problem
+from contracts.table import read_events
 from contracts.topics import EVENTS
 from query.erase import DeleteEvent
 from query.lookup import Lookup
@@ -27,6 +30,7 @@ _event = json.loads(represented(an_event(), str(ID)))
 _inner = _event.pop("event_payload")
 _columns = {"operation": _inner["operation"], "key_attributes": _inner["key_attributes"]}
 _columns |= {"payload_entity_id": _inner["entity_id"], "payload": None, "fault": None}
+_columns |= {"precedence": -1_790_000_000_000}
 LINE = json.dumps({"tenant": "acme", **_event, **_columns}).encode()
 WAITS_S = 0.3
 
@@ -84,3 +88,13 @@ def test_without_a_connection_to_kafka_nothing_is_erased_and_that_is_said() -> N
         asyncio.run(delete())
     assert (refused.value.status, refused.value.headers["Retry-After"]) == (503, "1")
     assert refused.value.detail.startswith("Nothing was erased: ")
+
+
+@given(st.lists(st.integers(1_700_000_000_000, 1_700_000_000_003), min_size=1, max_size=4))
+def test_of_an_events_rows_the_one_received_first_is_the_answer(received_ms: list[int]) -> None:
+    lines = [
+        json.dumps(json.loads(LINE) | {"precedence": -ms, "entity_name": f"received {ms}"})
+        for ms in received_ms
+    ]
+    found = read_events("\n".join(lines).encode())
+    assert json.loads(found["acme", str(ID)])["entity_name"] == f"received {min(received_ms)}"
