@@ -1,12 +1,13 @@
-"""Kafka to ClickHouse: CPU per event of client and server beside a raw chDB insert.
+"""Kafka to ClickHouse: CPU per event of client and server beside two limits.
 
 `python -m bench.view [--events N] [--rounds N]`. Each round starts new servers and fills the log, then
-the materializer starts and is measured until the last row is there; the limit is the same rows
+the materializer starts and is measured until the last row is there. The limits: the same rows
 inserted into chDB in one process from ClickHouse's own binary format, batches of the same size, the
-better of two runs.
+better of two runs; and the same records read by a plain aiokafka consumer that does nothing with them.
 """
 
 import argparse
+import asyncio
 import statistics
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import time
 import chdb
 import psutil
 import uvloop
+from aiokafka import AIOKafkaConsumer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -26,10 +28,13 @@ from cli.endpoints import Endpoints
 from contracts.block import INSERT_COLUMNS
 from contracts.schema import migrations, statements
 from contracts.table import INSERT_SETTINGS
+from contracts.topics import EVENTS, RECORD_BYTES_MAX
 from local.stack import Ports, environment
+from processors.run import FETCH_BYTES_MAX
 
 TENANT = "bench"
 BATCH_ROWS = 10_000
+CONSUME_TIMEOUT_S = 300
 COLUMNS = ", ".join((*INSERT_COLUMNS, "precedence"))
 
 
@@ -51,6 +56,27 @@ def materialize(where: Endpoints, ports: Ports, server: psutil.Process, count: i
     if not measured:
         raise ValueError(f"{count:,} events are too few: all rows were there at the first look")
     return [measured / seconds, *(cost / measured * 1e6 for cost in costs)]
+
+
+async def raw_consume(where: Endpoints, count: int) -> float:
+    """CPU microseconds per record of reading the log in this process, as aiokafka does by itself."""
+    consumer = AIOKafkaConsumer(
+        EVENTS,
+        bootstrap_servers=where.kafka,
+        auto_offset_reset="earliest",
+        fetch_max_bytes=FETCH_BYTES_MAX,
+        max_partition_fetch_bytes=4 * RECORD_BYTES_MAX,
+    )
+    await consumer.start()
+    try:
+        before_s, there = time.process_time(), 0
+        async with asyncio.timeout(CONSUME_TIMEOUT_S):
+            while there < count:
+                found = await consumer.getmany(timeout_ms=1000, max_records=BATCH_ROWS)
+                there += sum(map(len, found.values()))
+        return (time.process_time() - before_s) / count * 1e6
+    finally:
+        await consumer.stop()
 
 
 def raw_insert(where: Endpoints, count: int) -> float:
@@ -85,12 +111,18 @@ def raw_insert(where: Endpoints, count: int) -> float:
 
 
 def measure(count: int) -> list[float]:
-    """One round: events/s, CPU us per event of client, server and limit, ratio to the limit."""
+    """One round: events/s; CPU us per event of client, server and limits; ratios to insert and to both."""
     with servers() as (where, ports, server):
         uvloop.run(fill(where.kafka, TENANT, just_made(TENANT, count)))
         rate, client_us, server_us = materialize(where, ports, server, count)
-        limit_us = raw_insert(where, count)
-    return [rate, client_us, server_us, limit_us, (client_us + server_us) / limit_us]
+        consume_us = uvloop.run(raw_consume(where, count))
+        insert_us = raw_insert(where, count)
+    whole_us = client_us + server_us
+    limit_us = insert_us + consume_us
+    return [
+        *(rate, client_us, server_us, insert_us, consume_us),
+        *(whole_us / insert_us, whole_us / limit_us),
+    ]
 
 
 def main() -> None:
@@ -104,13 +136,16 @@ def main() -> None:
         for _ in track(range(arguments.rounds), "measuring", console=Console(stderr=True))
     ]
     table = Table(
-        *("round", "events/s", "client us", "server us", "raw us", "ratio"),
-        title=f"Kafka -> ClickHouse, {arguments.events:,} events",
+        *("round", "events/s", "client", "server", "insert", "consume", "to insert", "to both"),
+        title=f"Kafka -> ClickHouse, {arguments.events:,} events, CPU in us per event",
     )
     medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
     for name, figures in [*enumerate(rounds, 1), ("median", medians)]:
-        rate, *costs, ratio = figures
-        table.add_row(str(name), f"{rate:,.0f}", *(f"{us:.1f}" for us in costs), f"{ratio:.2f}")
+        rate, *costs, to_insert, to_both = figures
+        table.add_row(
+            *(str(name), f"{rate:,.0f}", *(f"{us:.1f}" for us in costs)),
+            *(f"{to_insert:.2f}", f"{to_both:.2f}"),
+        )
     Console().print(table)
 
 

@@ -13,6 +13,7 @@ from contracts.codec import represent
 from contracts.ids import derived_id
 from contracts.parse import parse_event
 from contracts.problems import unavailable
+from contracts.recordbatch import Record
 from contracts.topics import EVENTS
 from contracts.wire import encode
 from ingest.admission import Admission
@@ -57,26 +58,41 @@ class PostEvent:
         if refusal := admission.rates.admit(tenant, size):
             await admission.rates.refuse(refusal)
         admission.budget.take(size)
+        event_id = ""
         try:
-            event = parse_event(await read_body(receive, self._event_bytes_max))
-            event.id, received_ms = new_id(tenant, headers.get(b"idempotency-key"))
-            representation = represent(event)
-            if len(representation) > self._event_bytes_max:
-                raise too_large(len(representation), self._event_bytes_max)
-            record = encode(tenant, event, received_ms, representation)
-            await self._log.append(EVENTS, record)  # its lane keeps the deadline
+            body = await read_body(receive, self._event_bytes_max)
+            event_id, representation, record = self._accept(tenant, headers, body)
+            appended = self._log.append(EVENTS, record)
+            del (
+                headers,
+                body,
+                record,
+            )  # hundreds of requests wait here: none holds what it had to read
+            await appended  # its lane keeps the deadline
         except Unaccepted as error:
             raise unavailable(f"Nothing was stored: {error}. Try again.") from None
         except Unacknowledged as error:
             raise unavailable(
                 f"Whether the event was stored is unknown: {error}. GET its id to find out;"
                 " a retry with the same Idempotency-Key counts once.",
-                id=event.id,
+                id=event_id,
             ) from None
         finally:
             admission.budget.give(size)
-        location = b"/api/v1/events/" + event.id.encode()
+        location = b"/api/v1/events/" + event_id.encode()
         await respond(send, 201, (JSON_TYPE, (b"location", location)), representation)
+
+    def _accept(
+        self, tenant: str, headers: dict[bytes, bytes], body: bytes
+    ) -> tuple[str, bytes, Record]:
+        """The id, representation and record of the event in `body`. Raises `Problem`."""
+        event = parse_event(body)
+        event_id, received_ms = new_id(tenant, headers.get(b"idempotency-key"))
+        event.id = event_id
+        representation = represent(event)
+        if len(representation) > self._event_bytes_max:
+            raise too_large(len(representation), self._event_bytes_max)
+        return event_id, representation, encode(tenant, event, received_ms, representation)
 
 
 def new_id(tenant: str, idempotency_key: bytes | None, item: int = 0) -> tuple[str, int]:
