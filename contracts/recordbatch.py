@@ -6,16 +6,13 @@ https://kafka.apache.org/documentation/#recordbatch.
 """
 
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from zlib import crc32
 
 import crc32c
 import msgspec
 
 from contracts.leb128 import leb128
-
-KafkaHeaders = Iterable[tuple[str, bytes]]
-
 
 EncodedBatch = tuple[bytes, bytes]
 """A record batch in two pieces: its head, and the rest."""
@@ -24,9 +21,8 @@ EncodedBatch = tuple[bytes, bytes]
 class Record(msgspec.Struct, gc=False):
     """What is appended to a topic, as it waits for its batch; made by `new_record`.
 
-    `content` is what follows the record's place in the batch: key, value and headers. `key_hash` chooses
-    the partition, the time is in ms since 1970. One piece of memory that is put together while its
-    parts are in the cache: they are not touched again, and may be freed.
+    `key_hash` chooses the partition, `content` is key, value and headers, the time is in ms since 1970.
+    The content is joined while its parts are in the CPU's cache: later they would be fetched again.
     """
 
     key_hash: int
@@ -39,9 +35,7 @@ class Record(msgspec.Struct, gc=False):
         return len(self.content) + OVERHEAD_BYTES
 
 
-OVERHEAD_BYTES = (
-    24  # length, attributes and deltas of a record: four varints at the most, and a byte
-)
+OVERHEAD_BYTES = 24  # of a record: attributes, and varints of its length and its two deltas
 MAGIC = 2
 NO_LEADER_EPOCH = -1
 NULL = b"\x01"  # the length -1
@@ -84,7 +78,10 @@ def encode_headers(headers: Collection[tuple[str, bytes | None]], more: int = 0)
 
 
 def new_record(key: bytes, value: bytes | None, headers: bytes, timestamp_ms: int) -> Record:
-    """A record; `headers` is encoded by `encode_headers`, a `value` of None makes a tombstone."""
+    """A record; `headers` is encoded by `encode_headers`, a `value` of None makes a tombstone.
+
+    The hash of its key is CRC-32, as librdkafka's `consistent` partitioner takes it.
+    """
     if value is None:
         content = b"".join((varint(len(key)), key, NULL, headers))
     else:

@@ -1,4 +1,4 @@
-"""The event on Kafka: the only code that knows its key, value, headers and partition.
+"""The event on Kafka: the only code that knows its key, value and headers.
 
 Value = the representation, byte for byte what GET answers. Metadata = CloudEvents 1.0 in binary
 mode (cloudevents/spec, kafka-protocol-binding 3.2). Key = tenant and entity, so that the events of
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from time import gmtime, strftime
 from typing import cast
-from zlib import crc32
 
 import msgspec
 from msgspec import UNSET
@@ -91,11 +90,6 @@ def _time(received_ms: int) -> bytes:
 @lru_cache(maxsize=8)
 def _second(seconds: int) -> bytes:
     return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds)).encode()
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of `key`: CRC-32 modulo their number, librdkafka's `consistent` partitioner."""
-    return crc32(key) % partitions
 
 
 def decode_tenant(headers: Iterable[tuple[str, bytes | None]]) -> str:
