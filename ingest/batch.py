@@ -201,4 +201,4 @@ def _entry(outcome: str | Problem) -> str:
     if isinstance(outcome, str):
         return f'{{"status":201,"id":"{outcome}"}}'
     entry = {"status": outcome.status, "problem": outcome.document()}
-    return json.dumps(entry, ensure_ascii=False)
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
