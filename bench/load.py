@@ -3,6 +3,7 @@
 Raw asyncio protocols on uvloop, so that the client costs less than what it measures.
 """
 
+import abc
 import asyncio
 import itertools
 import time
@@ -35,7 +36,7 @@ def quantile_ms(latencies_s: Sequence[float], share: float) -> float:
     return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol, abc.ABC):
     """One request at a time; a subclass says what comes of its answer."""
 
     def __init__(self) -> None:
@@ -58,9 +59,9 @@ class Connection(asyncio.Protocol):
         self._buffer = body[length:]
         self.answered(int(head[9:12]), body[:length])
 
+    @abc.abstractmethod
     def answered(self, status: int, body: bytes) -> None:
         """The answer is complete: the connection may send again."""
-        raise NotImplementedError
 
 
 class _Closed(Connection):

@@ -41,12 +41,10 @@ NO_LEADER_EPOCH = -1
 NULL = b"\x01"  # the length -1
 NO_ATTRIBUTES = b"\0"
 
-BATCH_HEAD = struct.Struct(
-    ">qiibI"
-)  # base offset, length of what follows, leader epoch, magic, crc
-_BODY = struct.Struct(
-    ">hiqqqhii"
-)  # attributes, last offset delta, times, producer, sequence, count
+# base offset, length of what follows, leader epoch, magic, crc
+BATCH_HEAD = struct.Struct(">qiibI")
+# attributes, last offset delta, first and latest time, producer's id and epoch, sequence, count
+_BODY = struct.Struct(">hiqqqhii")
 LENGTH_STARTS = 12
 
 

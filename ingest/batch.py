@@ -11,14 +11,12 @@ from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 from contracts.access import Verifier
-from contracts.codec import represent
 from contracts.parse import parse_event
 from contracts.problems import Problem, unavailable
 from contracts.recordbatch import Record
 from contracts.topics import EVENTS
-from contracts.wire import encode
 from ingest.admission import Admission, Held
-from ingest.events import new_id
+from ingest.events import encoded, new_id
 from ingest.split import Elements, Lines, Splitter
 from service.encodings import Decoder, decoder
 from service.eventlog import EventLog
@@ -89,11 +87,10 @@ class PostBatch:
     ) -> Items:
         """The items of the request. Raises `Problem` 413 for too many and 405 for none."""
         items = Items([], [])
-        count = 0
         async for piece in pieces:
             for text in splitter.feed(piece):
                 self._item(items, tenant, key, text)
-                count += 1
+                count = len(items.outcomes)
                 if count > self._limits.items:
                     raise self._too_many(count)
                 if count % ITEMS_AT_ONCE == 0:
@@ -124,15 +121,13 @@ class PostBatch:
                 raise too_large(len(text), limit)
             event = parse_event(text)
             event.id = event_id
-            representation = represent(event)
-            if len(representation) > limit:
-                raise too_large(len(representation), limit)
+            _, record = encoded(tenant, event, received_ms, limit)
         except Problem as problem:
             for error in problem.errors:
                 error["pointer"] = f"/{index}{error['pointer']}"
             items.outcomes.append(problem)
             return
-        items.records.append(encode(tenant, event, received_ms, representation))
+        items.records.append(record)
         items.outcomes.append(event_id)
 
     async def _append(self, items: Items) -> list[str | Problem]:

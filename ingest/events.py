@@ -9,7 +9,7 @@ import time
 from uuid_utils import uuid7
 
 from contracts.access import Verifier
-from contracts.codec import represent
+from contracts.codec import EventJson, represent
 from contracts.ids import derived_id
 from contracts.parse import parse_event
 from contracts.problems import unavailable
@@ -59,10 +59,12 @@ class PostEvent:
             await admission.rates.refuse(refusal)
         admission.budget.take(size)
         try:
-            body = await read_body(receive, self._event_bytes_max)
-            event_id, representation, record = self._accept(tenant, headers, body)
+            event = parse_event(await read_body(receive, self._event_bytes_max))
+            event_id, received_ms = new_id(tenant, headers.get(b"idempotency-key"))
+            event.id = event_id
+            representation, record = encoded(tenant, event, received_ms, self._event_bytes_max)
             appended = self._log.append(EVENTS, record)
-            del headers, body, record  # the next request reuses their memory, still in the cache
+            del headers, event, record  # the next request reuses their memory, still in the cache
             await appended  # its lane keeps the deadline
         except Unaccepted as error:
             raise unavailable(f"Nothing was stored: {error}. Try again.") from None
@@ -77,18 +79,6 @@ class PostEvent:
         location = b"/api/v1/events/" + event_id.encode()
         await respond(send, 201, (JSON_TYPE, (b"location", location)), representation)
 
-    def _accept(
-        self, tenant: str, headers: dict[bytes, bytes], body: bytes
-    ) -> tuple[str, bytes, Record]:
-        """The id, representation and record of the event in `body`. Raises `Problem`."""
-        event = parse_event(body)
-        event_id, received_ms = new_id(tenant, headers.get(b"idempotency-key"))
-        event.id = event_id
-        representation = represent(event)
-        if len(representation) > self._event_bytes_max:
-            raise too_large(len(representation), self._event_bytes_max)
-        return event_id, representation, encode(tenant, event, received_ms, representation)
-
 
 def new_id(tenant: str, idempotency_key: bytes | None, item: int = 0) -> tuple[str, int]:
     """An id for the request's `item`-th event, received now, and that time in ms since 1970."""
@@ -96,3 +86,13 @@ def new_id(tenant: str, idempotency_key: bytes | None, item: int = 0) -> tuple[s
         return derived_id(tenant, idempotency_key, item), time.time_ns() // 1_000_000
     made = uuid7()
     return str(made), made.timestamp
+
+
+def encoded(
+    tenant: str, event: EventJson, received_ms: int, bytes_max: int
+) -> tuple[bytes, Record]:
+    """Representation and record of `event`, which has its id. Raises `Problem` 413."""
+    representation = represent(event)
+    if len(representation) > bytes_max:
+        raise too_large(len(representation), bytes_max)
+    return representation, encode(tenant, event, received_ms, representation)

@@ -2,7 +2,8 @@
 
 aiokafka encodes and decodes the same by walking its schemas, which costs more than all else that a
 request needs, and copies the batches for each part that it puts before them; here it is a few `struct`
-formats and one copy. Layout: https://kafka.apache.org/protocol, Request Header v1 and Produce.
+formats, and one copy before aiokafka's own, which puts the length first. Layout:
+https://kafka.apache.org/protocol, Request Header v1 and Produce.
 """
 
 import struct
