@@ -12,7 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from aiokafka import TopicPartition
+
 from contracts.recordbatch import EncodedBatch, Record, encode_batch
+from service.deadline import Deadline
+from service.linger import Linger
 
 BATCH_BYTES_MAX = 512 * 1024
 SEQUENCE_MASK = 2**31 - 1  # after the last sequence number comes 0
@@ -29,13 +33,14 @@ class Unaccepted(Exception):
 class LaneLimits(NamedTuple):
     """`waiting_bytes` bounds what waits in one lane, `ack_s` how long anything waits for Kafka.
 
-    Batches of all lanes are cut together, `linger_s` after the first of them has work, so that one
-    produce request carries them all: its cost is fixed, whatever it carries.
+    Batches of all lanes are cut together, at the latest `linger_s` after the first of them has work
+    (see `linger.py`), so that one produce request carries them all: its cost is fixed, whatever it
+    carries.
     """
 
     waiting_bytes: int
     ack_s: float
-    linger_s: float = 0.001
+    linger_s: float = 0.002
 
 
 class Batch(NamedTuple):
@@ -43,23 +48,30 @@ class Batch(NamedTuple):
 
     data: EncodedBatch
     futures: list[tuple[int, asyncio.Future[int]]]
-    deadline: asyncio.TimerHandle
 
 
 class Lane:
-    """Appends to one partition in the order of `append` calls; `wake` is called when there is work."""
+    """Appends to one partition in the order of `append` calls.
+
+    `due` is called with the lane when it has a batch to cut; then it waits for `settle`. `linger` is
+    told of every append.
+    """
 
     def __init__(
-        self, topic: str, partition: int, limits: LaneLimits, wake: Callable[[], None]
+        self,
+        partition: TopicPartition,
+        limits: LaneLimits,
+        due: Callable[["Lane"], None],
+        linger: Linger,
     ) -> None:
-        self.topic = topic
         self.partition = partition
         self.batch: Batch | None = None
-        self.sending = False
         self.stalled = False
         self._limits = limits
-        self._wake = wake
+        self._due = due
+        self._linger = linger
         self._loop = asyncio.get_running_loop()
+        self._deadline = Deadline(limits.ack_s, self._stall)
         self._waiting: deque[Record] = deque()
         self._waiting_bytes = 0
         self._askers: deque[tuple[int, asyncio.Future[int]]] = deque()  # by number of the record
@@ -70,6 +82,11 @@ class Lane:
     def idle(self) -> bool:
         """Nothing waits and nothing is under way."""
         return self.batch is None and not self._waiting
+
+    @property
+    def waiting(self) -> int:
+        """Appends of which something was not cut yet."""
+        return len(self._askers)
 
     def append(self, records: Sequence[Record], size_bytes: int) -> asyncio.Future[int]:
         """A future of the last record's offset once all in-sync replicas have all of `records`.
@@ -82,16 +99,14 @@ class Lane:
         if self._waiting_bytes + size_bytes > self._limits.waiting_bytes and self._waiting:
             raise Unaccepted(f"{self._waiting_bytes:,} bytes wait for Kafka already")
         future: asyncio.Future[int] = self._loop.create_future()
+        if not self._waiting and self.batch is None:
+            self._due(self)
         self._waiting += records
         self._waiting_bytes += size_bytes
         self._appended += len(records)
         self._askers.append((self._appended, future))
-        self._wake()
+        self._linger.added()
         return future
-
-    def due(self) -> bool:
-        """Whether there is a batch to send now: one to repeat, or waiting records to cut one from."""
-        return not self.sending and not self.idle
 
     def cut(self, producer_id: int, epoch: int) -> Batch:
         """The batch to send: the one under way, else as many waiting records as fit into one."""
@@ -104,8 +119,8 @@ class Lane:
                 futures.append((number - first - 1, future))
             data = encode_batch(records, producer_id, epoch, self._sequence)
             self._sequence = (self._sequence + len(records)) & SEQUENCE_MASK
-            deadline = self._loop.call_later(self._limits.ack_s, self._stall)
-            self.batch = Batch(data, futures, deadline)
+            self._deadline.start()
+            self.batch = Batch(data, futures)
         return self.batch
 
     def _take(self) -> Sequence[Record]:
@@ -126,23 +141,24 @@ class Lane:
             waiting.popleft()
         return taken
 
-    def settle(self, offset: int) -> None:
-        """Kafka has the batch, its first record at `offset`."""
+    def settle(self, offset: int) -> int:
+        """Kafka has the batch, its first record at `offset`. Returns how many appends that answers."""
         batch, self.batch = self.batch, None
         self.stalled = False
+        self._deadline.stop()
         if batch is not None:
-            batch.deadline.cancel()
             for index, future in batch.futures:
                 if not future.done():
                     future.set_result(offset + index)
         if self._waiting:
-            self._wake()
+            self._due(self)
+        return 0 if batch is None else len(batch.futures)
 
     def fail(self, reason: str) -> None:
         """Nobody knows or will know what became of the batch; what waits was never sent."""
         error = Unacknowledged(reason)
+        self._deadline.stop()
         if self.batch is not None:
-            self.batch.deadline.cancel()
             _fail((future for _, future in self.batch.futures), error)
         _fail((future for _, future in self._askers), error)
         self._askers.clear()

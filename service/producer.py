@@ -1,15 +1,16 @@
-"""An idempotent producer over aiokafka's client: after each linger one Produce request per broker.
+"""An idempotent producer: one Produce request per broker whenever the linger ends.
 
 It carries the batches of all lanes that the broker leads. A partition that could not be written is
 tried again with the same bytes; an error after which sequence numbers are no longer certain ends
-the producer, and its owner makes a new one (aiokafka's own may stay broken: issue 1017).
+the producer, and its owner makes a new one (aiokafka's own may stay broken: issue 1017). Who leads
+what is aiokafka's client to know.
 """
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, Self
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
@@ -23,23 +24,35 @@ from aiokafka.errors import (
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from contracts.connections import KafkaConnection
+from contracts.recordbatch import EncodedBatch
+from service.broker import BrokerConnection
 from service.lane import Lane, LaneLimits
-from service.produce import Acks, Produce
+from service.linger import Linger
+from service.produce import Ack, Acks
 
 log = logging.getLogger(__name__)
 
 METADATA_MAX_AGE_S = 60
 RETRY_S = 0.1
+NO_ANSWER = Ack(-1, -1)  # UNKNOWN_SERVER_ERROR
 
 
 class Producer:
-    """Sends what its lanes hold, from `run`; made by `connect`, closed by its owner."""
+    """Sends what its lanes hold; made by `connect`, closed by its owner."""
 
-    def __init__(self, client: AIOKafkaClient, limits: LaneLimits) -> None:
+    def __init__(
+        self, client: AIOKafkaClient, arguments: dict[str, Any], limits: LaneLimits
+    ) -> None:
         self._client = client
+        self._arguments = arguments
         self._limits = limits
-        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._producer_id, self._epoch = -1, -1
+        self._due: list[Lane] = []
+        self._linger = Linger(limits.linger_s, self._send_due)
+        self._connections: dict[int, BrokerConnection] = {}
+        self._opening: dict[int, tuple[asyncio.Task[BrokerConnection], list[Lane]]] = {}
+        self._ended: asyncio.Future[None] = self._loop.create_future()
         self.lanes: dict[str, list[Lane]] = {}
 
     @classmethod
@@ -47,10 +60,10 @@ class Producer:
         cls, connection: KafkaConnection, topics: Sequence[str], limits: LaneLimits
     ) -> Self:
         """A producer with a lane per partition of `topics`. Raises `KafkaError` or `OSError`."""
-        client = AIOKafkaClient(
-            metadata_max_age_ms=METADATA_MAX_AGE_S * 1000, **connection.client_args()
-        )
-        producer = cls(client, limits)
+        arguments = connection.client_args()
+        client = AIOKafkaClient(metadata_max_age_ms=METADATA_MAX_AGE_S * 1000, **arguments)
+        del arguments["bootstrap_servers"]
+        producer = cls(client, arguments, limits)
         try:
             await producer._start(topics)
         except BaseException:  # a cancelled start must not leave its connections either
@@ -67,7 +80,8 @@ class Producer:
             if not partitions:
                 raise UnknownTopicOrPartitionError(f"the topic {topic} is not there")
             self.lanes[topic] = [
-                Lane(topic, number, self._limits, self._wake.set) for number in sorted(partitions)
+                Lane(TopicPartition(topic, number), self._limits, self._add, self._linger)
+                for number in sorted(partitions)
             ]
         made = await client.send(client.get_random_node(), InitProducerIdRequest(None, -1))
         if made.error_code:
@@ -75,69 +89,116 @@ class Producer:
         self._producer_id, self._epoch = made.producer_id, made.producer_epoch
 
     async def run(self) -> None:
-        """Send until cancelled. Raises an `ExceptionGroup` of `KafkaError` when it has to end."""
-        lanes = [lane for lanes in self.lanes.values() for lane in lanes]
-        async with asyncio.TaskGroup() as requests:
-            while True:
-                await self._wake.wait()  # no deadline: idle lanes wait for their next record
-                self._wake.clear()
-                await asyncio.sleep(self._limits.linger_s)
-                for node, led in self._by_leader([lane for lane in lanes if lane.due()]).items():
-                    requests.create_task(self._send(node, led))
+        """Return never. Raises `KafkaError` when the producer has to end."""
+        await self._ended
 
     async def close(self) -> None:
         """Disconnect; what is not acknowledged fails."""
+        self._ended.cancel()
         for lanes in self.lanes.values():
             for lane in lanes:
                 lane.fail("the producer was closed")
+        opening = [task for task, _ in self._opening.values()]
+        for task in opening:
+            task.cancel()
+        for connection in self._connections.values():
+            connection.close()
+        closing: list[asyncio.Future[Any]] = [*opening]
+        closing += (connection.closed for connection in self._connections.values())
+        if closing:
+            await asyncio.wait(closing)
         await self._client.close()
 
-    def _by_leader(self, lanes: list[Lane]) -> dict[int, list[Lane]]:
-        led = defaultdict(list)
-        for lane in lanes:
-            partition = TopicPartition(lane.topic, lane.partition)
-            node = self._client.cluster.leader_for_partition(partition)
-            lane.sending = True
-            if node is None or node == -1:
-                lane.cut(self._producer_id, self._epoch)  # its deadline runs from here
-                self._retry(lane, "there is no leader")
-            else:
-                led[node].append(lane)
-        return led
+    def _add(self, *lanes: Lane) -> None:
+        """Send what `lanes` hold, after the linger."""
+        self._due += lanes
+        self._linger.begin()
 
-    async def _send(self, node: int, lanes: list[Lane]) -> None:
-        by_partition = {(lane.topic, lane.partition): lane for lane in lanes}
-        batches = defaultdict(list)
-        for lane in lanes:
-            batch = lane.cut(self._producer_id, self._epoch)
-            batches[lane.topic].append((lane.partition, batch.data))
-        request = Produce(batches.items(), round(self._limits.ack_s * 1000))
-        try:
-            answer: Acks = await self._client.send(node, request)
-        except KafkaError as error:
-            if not error.retriable:
-                raise
-            for lane in lanes:
-                self._retry(lane, repr(error))
+    def _send_due(self) -> None:
+        due, self._due = self._due, []
+        if self._ended.done():
             return
-        for ack in answer.acks:
-            lane = by_partition.pop((ack.topic, ack.partition))
+        led: dict[int | None, list[Lane]] = {}
+        leader_of = self._client.cluster.leader_for_partition
+        for lane in due:
+            led.setdefault(leader_of(lane.partition), []).append(lane)
+        for node, lanes in led.items():
+            self._send(node, lanes)
+        self._linger.waits(self._waiting)
+
+    @property
+    def _waiting(self) -> int:
+        return sum([lane.waiting for lanes in self.lanes.values() for lane in lanes])
+
+    def _send(self, node: int | None, lanes: list[Lane]) -> None:
+        batches: dict[str, list[tuple[int, EncodedBatch]]] = {}
+        for lane in lanes:
+            batch = lane.cut(self._producer_id, self._epoch)  # its deadline runs from here
+            topic, number = lane.partition
+            batches.setdefault(topic, []).append((number, batch.data))
+        if node is None or node == -1:
+            self._retry(lanes, "there is no leader")
+            return
+        connection = self._connections.get(node)
+        if connection is None or not connection.usable:
+            self._open(node, lanes)
+            return
+        answer = connection.produce(batches, round(self._limits.ack_s * 1000))
+        answer.add_done_callback(partial(self._answered, lanes))
+
+    def _answered(self, lanes: list[Lane], answer: asyncio.Future[Acks]) -> None:
+        if (error := answer.exception()) is not None:
+            self._failed(lanes, error)
+            return
+        acks, answered = answer.result(), 0
+        for lane in lanes:
+            ack = acks.get(lane.partition, NO_ANSWER)
             error_class = for_code(ack.error)
             if error_class in (NoError, DuplicateSequenceNumber):
-                lane.sending = False
-                lane.settle(ack.offset)
-            elif error_class.retriable:
-                self._retry(lane, error_class.__name__)
+                answered += lane.settle(ack.offset)
             else:
-                raise error_class(f"{ack.topic}-{ack.partition}")
+                self._failed([lane], error_class(f"{lane.partition}"))
+        self._linger.waits(self._waiting, answered)
 
-    def _retry(self, lane: Lane, reason: str) -> None:
-        """Have the lane's batch sent again, to whoever leads its partition by then."""
-        log.warning("%s-%d: %s; trying again", lane.topic, lane.partition, reason)
+    def _open(self, node: int, lanes: list[Lane]) -> None:
+        """Have `lanes` sent when there is a connection to `node`."""
+        if node in self._opening:
+            self._opening[node][1].extend(lanes)
+            return
+        broker = self._client.cluster.broker_metadata(node)
+        if broker is None:
+            self._retry(lanes, f"the leader {node} is no known broker")
+            return
+        opening = BrokerConnection.open(broker.host, broker.port, self._arguments)
+        task = asyncio.create_task(opening, name=f"connect to broker {node}")
+        self._opening[node] = task, lanes
+        task.add_done_callback(partial(self._opened, node))
+
+    def _opened(self, node: int, task: asyncio.Task[BrokerConnection]) -> None:
+        _, lanes = self._opening.pop(node)
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            self._failed(lanes, error)
+        else:
+            self._connections[node] = task.result()
+            self._add(*lanes)
+
+    def _failed(self, lanes: list[Lane], error: BaseException) -> None:
+        """Try again what may succeed then; any other error ends the producer."""
+        if self._ended.done():
+            return
+        if isinstance(error, OSError | TimeoutError) or (
+            isinstance(error, KafkaError) and error.retriable
+        ):
+            self._retry(lanes, repr(error))
+        else:
+            self._ended.set_exception(error)
+
+    def _retry(self, lanes: Iterable[Lane], reason: str) -> None:
+        """Have the lanes' batches sent again, to whoever leads their partitions by then."""
+        for lane in lanes:
+            topic, number = lane.partition
+            log.warning("%s-%d: %s; trying again", topic, number, reason)
         self._client.force_metadata_update()
-
-        def again() -> None:
-            lane.sending = False
-            self._wake.set()
-
-        asyncio.get_running_loop().call_later(RETRY_S, again)
+        self._loop.call_later(RETRY_S, self._add, *lanes)

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -15,17 +15,16 @@ from aiokafka.structs import ConsumerRecord
 
 from contracts.connections import KafkaConnection
 from contracts.recordbatch import Record, encode_headers, new_record
+from service.broker import BrokerConnection
 from service.eventlog import EventLog
 from service.lane import LaneLimits, Unaccepted, Unacknowledged
-from service.produce import Produce
-from service.producer import Producer
 from tests.records import consumed
 from tests.stack import Stack
 
 pytestmark = pytest.mark.anyio
 PARTITIONS = 3
 LIMITS = LaneLimits(waiting_bytes=1 << 20, ack_s=5)
-Answer = Callable[[Awaitable[Any]], Awaitable[Any]]
+Answer = Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]]
 
 
 @pytest.fixture
@@ -80,30 +79,14 @@ async def until(condition: Callable[[], bool], within_s: float = 30) -> None:
         await asyncio.sleep(0.01)
 
 
-class Answering:
-    """aiokafka's client, with something done to the answers of Produce requests."""
-
-    def __init__(self, client: Any, answer: Answer) -> None:
-        self._client = client
-        self._answer = answer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    async def send(self, node: int, request: Any) -> Any:
-        sent = self._client.send(node, request)
-        return await (self._answer(sent) if isinstance(request, Produce) else sent)
-
-
 def with_answers(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> None:
-    """Every producer made from now on gets its answers through `answer`."""
-    start = Producer._start
+    """Every connection to a broker gets its answers through `answer`."""
+    produce = BrokerConnection.produce
 
-    async def started(self: Producer, topics: Any) -> None:
-        await start(self, topics)
-        self._client = Answering(self._client, answer)
+    def answered(self: BrokerConnection, *arguments: Any) -> asyncio.Future[Any]:
+        return asyncio.ensure_future(answer(produce(self, *arguments)))
 
-    monkeypatch.setattr(Producer, "_start", started)
+    monkeypatch.setattr(BrokerConnection, "produce", answered)
 
 
 async def append_all(log: EventLog, topic: str, records: list[Record]) -> list[int]:
