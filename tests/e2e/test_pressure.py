@@ -45,7 +45,8 @@ def posted(port: int, request: bytes, connections: int, seconds: float) -> load.
 def test_a_tenant_that_floods_does_not_touch_another(stack: Stack, tenant: str) -> None:
     quiet, noisy = a_request(stack, tenant), a_request(stack, f"{tenant}-noisy")
     ratios, flooded = [], load.Result()
-    with edge(stack, TENANT_RATE__EVENTS_PER_S="300", TENANT_RATE__BURST_S="20") as (port, _):
+    rates = json.dumps({f"{tenant}-noisy": {"events_per_s": 300, "burst_s": 20}})
+    with edge(stack, TENANT_RATES=rates) as (port, _):
         posted(port, quiet, 1, 0.5)
         for _ in range(3):
             alone = posted(port, quiet, 1, 1.5)
