@@ -1,7 +1,8 @@
-"""Single POST with durable ack beside a null app on the same server: CPU per request of the edge.
+"""Single POST with durable ack beside a null app: CPU per request of the edge.
 
-`python -m bench.ingest [--seconds S] [--rounds R]`. Rounds alternate between edge and null app; the
-figures are medians, the ratio is of medians of the same connections and body. Then batches of 500
+`python -m bench.ingest [--seconds S] [--rounds R]`. Rounds alternate between the edge, the null app on
+uvicorn as it comes, and the null app with the edge's way of writing an answer (see `bench.null_app`);
+the figures are medians, ratios are of medians of the same connections and body. Then batches of 500
 events as NDJSON over four connections, plain and gzip: CPU per event of the edge.
 """
 
@@ -88,38 +89,42 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="measurements per figure")
     arguments = parser.parse_args()
     console = Console()
-    table = Table(
-        "event", "connections", "edge req/s", "edge p99 ms", "edge us", "null us", "ratio"
-    )
+    table = Table(*"event,connections,edge req/s,edge p99 ms,edge us".split(","))
+    for limit in ("null us", "null us, one write"):
+        table.add_column(limit)
+        table.add_column("ratio")
     with servers() as (where, ports, _):
-        edge_port, null_port = ports.base + 7, ports.base + 8
+        edge_port, null_port, whole_port = (ports.base + n for n in (7, 8, 9))
         headers = where.headers("bench")
+        null_app = ["-m", "bench.null_app"]
         with (
             process(["-m", "ingest"], ports, edge_port, "/readyz") as edge,
-            process(["-m", "bench.null_app", str(null_port)], ports, null_port, "/") as null,
+            process([*null_app, str(null_port)], ports, null_port, "/") as null,
+            process([*null_app, str(whole_port), "whole"], ports, whole_port, "/") as whole,
         ):
+            watched = ((edge, edge_port), (null, null_port), (whole, whole_port))
             for name, texts in bodies().items():
                 requests = [load.request("POST", "/api/v1/events", headers, b) for b in texts]
                 for connections in (32, 256):
-                    rounds = []
                     measure(edge, edge_port, requests, connections, 1)  # warm
-                    for _ in range(arguments.rounds):
-                        one = measure(edge, edge_port, requests, connections, arguments.seconds)
-                        two = measure(null, null_port, requests, connections, arguments.seconds)
-                        rounds.append((one, two))
-                    edge_us = statistics.median(one[0] for one, _ in rounds)
-                    null_us = statistics.median(two[0] for _, two in rounds)
-                    rate = statistics.median(one[1].total / one[1].seconds for one, _ in rounds)
-                    p99_ms = statistics.median(one[1].quantile_ms(0.99) for one, _ in rounds)
-                    table.add_row(
-                        name,
-                        str(connections),
-                        f"{rate:,.0f}",
-                        f"{p99_ms:.1f}",
-                        f"{edge_us:.1f}",
-                        f"{null_us:.1f}",
-                        f"{edge_us / null_us:.2f}",
+                    rounds = [
+                        [
+                            measure(each, port, requests, connections, arguments.seconds)
+                            for each, port in watched
+                        ]
+                        for _ in range(arguments.rounds)
+                    ]
+                    edge_us, *nulls_us = (
+                        statistics.median(cost for cost, _ in found)
+                        for found in zip(*rounds, strict=True)
                     )
+                    loads = [found[0][1] for found in rounds]
+                    rate = statistics.median(result.total / result.seconds for result in loads)
+                    p99_ms = statistics.median(result.quantile_ms(0.99) for result in loads)
+                    cells = [f"{rate:,.0f}", f"{p99_ms:.1f}", f"{edge_us:.1f}"]
+                    for null_us in nulls_us:
+                        cells += [f"{null_us:.1f}", f"{edge_us / null_us:.2f}"]
+                    table.add_row(name, str(connections), *cells)
             batch_table = batches(edge, edge_port, headers, arguments.seconds, arguments.rounds)
     console.print(table, batch_table)
 

@@ -1,13 +1,17 @@
 """The limit of an edge on this server: reads the body and sends it back, nothing else.
 
-`python -m bench.null_app PORT` serves it as the edge is served.
+`python -m bench.null_app PORT` serves it with uvicorn as it comes; with a third argument `whole` as the
+edge is served, which writes an answer at once instead of its head and its body.
 """
 
 import sys
 
+import uvicorn
+
 from contracts.connections import Http
-from service.app import serve
+from service.app import ALIKE, serve
 from service.http import Receive, Scope, Send
+from service.memory import settle
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,4 +36,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 if __name__ == "__main__":
-    serve(app, Http(port=int(sys.argv[1])))
+    if sys.argv[2:] == ["whole"]:
+        serve(app, Http(port=int(sys.argv[1])))
+    else:
+        settle()
+        uvicorn.run(app, port=int(sys.argv[1]), loop="uvloop", **ALIKE | {"http": "httptools"})

@@ -24,13 +24,14 @@ from service.http import (
     respond_ready,
 )
 from service.memory import settle
+from service.transport import WholeAnswers
 
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 5.0
 
 ALIKE: dict[str, Any] = {
-    "http": "httptools",
+    "http": WholeAnswers,
     "interface": "asgi3",
     "ws": "none",
     "log_config": None,
