@@ -89,8 +89,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="measurements per figure")
     arguments = parser.parse_args()
     console = Console()
-    table = Table(*"event,connections,edge req/s,edge p99 ms,edge us".split(","))
-    for limit in ("null us", "null us, one write"):
+    table = Table(*"event,conns,req/s,p99 ms,edge us".split(","))
+    for limit in ("null us", "1 write us"):
         table.add_column(limit)
         table.add_column("ratio")
     with servers() as (where, ports, _):
