@@ -180,6 +180,8 @@ class Producer:
             return
         if (error := task.exception()) is not None:
             self._failed(lanes, error)
+        elif self._ended.done():
+            task.result().close()
         else:
             self._connections[node] = task.result()
             self._add(*lanes)

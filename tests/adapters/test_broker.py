@@ -28,8 +28,9 @@ from contracts.recordbatch import encode_batch, new_record
 from service import broker
 from service.broker import BrokerConnection
 from service.eventlog import EventLog
-from service.lane import LaneLimits
+from service.lane import LaneLimits, Unacknowledged
 from service.produce import Ack, Batches
+from service.producer import Producer
 from tests.stack import Stack
 
 pytestmark = pytest.mark.anyio
@@ -245,3 +246,24 @@ async def test_lost_connections_lose_and_double_nothing(
         await log.stop()
     assert cuts > 3
     assert offsets == list(range(400))
+
+
+async def test_a_connection_that_opens_as_the_producer_closes_is_closed(
+    kafka: KafkaConnection, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    producer = await Producer.connect(kafka, (topic,), LaneLimits(1 << 20, WITHIN_S))
+    made, closing = [], []
+    open_ = BrokerConnection.open
+
+    async def close_meanwhile(*to: Any) -> BrokerConnection:
+        made.append(await open_(*to))
+        closing.append(asyncio.create_task(producer.close()))
+        return made[0]
+
+    monkeypatch.setattr(BrokerConnection, "open", close_meanwhile)
+    (lane,) = producer.lanes[topic]
+    appended = lane.append((new_record(b"k", b"v", b"\0", 1_790_000_000_000),), 1)
+    with pytest.raises(Unacknowledged):
+        await asyncio.wait_for(appended, WITHIN_S)
+    await asyncio.wait_for(closing[0], WITHIN_S)
+    await asyncio.wait_for(made[0].closed, WITHIN_S)
