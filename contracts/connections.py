@@ -8,6 +8,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+ACK_TIMEOUT_S = 15.0
+"""Longer than a cluster takes to do without a broker that died: the session of a broker, 9 s by Kafka's
+default (broker.session.timeout.ms), up to 3 s until the controller has elected, and a repeat. Until then
+acks=all waits, on every partition of which the dead broker is an in-sync replica."""
+
 
 class Http(BaseModel, frozen=True):
     """Where a service listens."""
@@ -41,7 +46,14 @@ class KafkaConnection(BaseModel, frozen=True):
     sasl_username: str = Field("", description="Used with SASL_*.")
     sasl_password: SecretStr = Field(SecretStr(""), description="Used with SASL_*.")
     ca_file: str | None = Field(None, description="CA bundle for SSL; the system's when left out.")
-    request_timeout_s: float = Field(10, gt=0, description="Deadline of one request to a broker.")
+    request_timeout_s: float = Field(
+        10, gt=0, description="Deadline of one request to a broker; its replicas have half of it."
+    )
+
+    @property
+    def replicas_ms(self) -> int:
+        """How long a leader may wait for its replicas: it has to answer before the request's deadline."""
+        return round(self.request_timeout_s * 500)
 
     def client_args(self) -> dict[str, Any]:
         """The keyword arguments that every aiokafka client takes."""

@@ -3,7 +3,13 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.connections import ClickHouseConnection, KafkaConnection, Probes, SqsConnection
+from contracts.connections import (
+    ACK_TIMEOUT_S,
+    ClickHouseConnection,
+    KafkaConnection,
+    Probes,
+    SqsConnection,
+)
 from contracts.schema import TableSettings
 from contracts.topics import TopicSettings
 
@@ -15,7 +21,9 @@ class _Settings(BaseSettings):
 
     kafka: KafkaConnection = KafkaConnection()
     ack_timeout_s: float = Field(
-        5, gt=0, description="How long a write to Kafka may take before it counts as failed."
+        ACK_TIMEOUT_S,
+        gt=0,
+        description="How long a write to Kafka may take before it counts as failed.",
     )
     backoff_max_s: float = Field(
         30, gt=0, description="Longest pause between two tries while a server is away."

@@ -3,7 +3,13 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.connections import Access, ClickHouseConnection, Http, KafkaConnection
+from contracts.connections import (
+    ACK_TIMEOUT_S,
+    Access,
+    ClickHouseConnection,
+    Http,
+    KafkaConnection,
+)
 
 
 class QuerySettings(BaseSettings):
@@ -18,7 +24,9 @@ class QuerySettings(BaseSettings):
     access: Access = Access()
     kafka: KafkaConnection = KafkaConnection()
     ack_timeout_s: float = Field(
-        5, gt=0, description="How long an erasure waits for Kafka before it is answered 503."
+        ACK_TIMEOUT_S,
+        gt=0,
+        description="How long an erasure waits for Kafka before it is answered 503.",
     )
     recent_s: float = Field(
         60,
