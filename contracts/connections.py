@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
-ACK_TIMEOUT_S = 15.0
-"""Longer than a cluster takes to do without a broker that died: the session of a broker, 9 s by Kafka's
-default (broker.session.timeout.ms), up to 3 s until the controller has elected, and a repeat. Until then
-acks=all waits, on every partition of which the dead broker is an in-sync replica."""
+ACK_TIMEOUT_S = 20.0
+"""Longer than a cluster takes to do without a broker that died or hangs: 9 s of its session by Kafka's
+default (broker.session.timeout.ms), 3 s before when it was the active controller too, the election and a
+repeat. Until then acks=all waits on every partition of which that broker is an in-sync replica."""
 
 
 class Http(BaseModel, frozen=True):
