@@ -33,7 +33,10 @@ Address = tuple[str, int]
 
 
 class Cluster:
-    """What is known about `topics`; `close` it at the end. A failed question changes nothing."""
+    """What is known about `topics`; `close` it at the end.
+
+    After a question that failed it is what it was, and `answers` is false until the next is answered.
+    """
 
     def __init__(self, connection: KafkaConnection, topics: Sequence[str]) -> None:
         arguments = connection.client_args()
@@ -46,6 +49,7 @@ class Cluster:
         self._outages = Outages(log)
         self.arguments = arguments
         self.topics = topics
+        self.answers = True
         self.brokers: dict[int, Address] = {}
         self.leaders: dict[TopicPartition, int] = {}
 
@@ -67,9 +71,11 @@ class Cluster:
             try:
                 await self.refresh()
             except (KafkaError, OSError, TimeoutError) as error:
+                self.answers = False
                 self._outages.failed(["metadata"], error)
                 self._outdated.set()
             else:
+                self.answers = True
                 self._outages.over(["metadata"])
                 learned()
             await asyncio.sleep(PAUSE_S)

@@ -34,15 +34,17 @@ class EventLog:
         self._topics = topics
         self._limits = limits
         self._lanes: dict[str, list[Lane]] = {}
+        self._producer: Producer | None = None
         self._known: list[tuple[str, int]] = []
         self._outages = Outages(log)
         self._task: asyncio.Task[None] | None = None
 
     @property
     def ready(self) -> bool:
-        """Connected, and most partitions take records: a few that do not are no reason to go away."""
+        """A broker answers, and most partitions take records: a few are no reason to go away."""
         lanes = list(self._all_lanes())
-        return 2 * sum(lane.stalled for lane in lanes) < len(lanes)
+        reachable = self._producer is not None and self._producer.reachable
+        return reachable and 2 * sum(lane.stalled for lane in lanes) < len(lanes)
 
     @property
     def stalled_partitions(self) -> list[tuple[str, int]]:
@@ -102,14 +104,14 @@ class EventLog:
             await asyncio.sleep(RECONNECT_S)
 
     async def _serve(self, producer: Producer) -> None:
-        self._lanes = producer.lanes
+        self._producer, self._lanes = producer, producer.lanes
         log.info("connected to Kafka")
         self._outages.over(["connection to Kafka"])
         try:
             await producer.run()
         finally:
             self._known = [tuple(lane.partition) for lane in self._all_lanes()]
-            self._lanes = {}
+            self._producer, self._lanes = None, {}
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_S):
                     await producer.close()

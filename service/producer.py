@@ -96,6 +96,11 @@ class Producer:
                 for number in range(known, now)
             ]
 
+    @property
+    def reachable(self) -> bool:
+        """Whether any broker answers."""
+        return self._cluster.answers
+
     async def run(self) -> None:
         """Return never. Raises `KafkaError` when the producer has to end."""
         keeping = asyncio.create_task(self._cluster.keep(self._learned), name="cluster")

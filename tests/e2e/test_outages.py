@@ -25,7 +25,7 @@ def test_without_kafka_a_post_is_refused_in_time_and_readiness_says_why(
             assert answer.status_code == 503
             assert answer.headers["Retry-After"]
             assert answer.json()["id"]  # its fate is unknown: the client can ask
-            assert took_s < 8
+            assert took_s < 30
             assert ready(stack) == (503, ["kafka"])
         eventually(lambda: ready(stack), until=lambda now: now == (200, []))
         accepted = client.post("/api/v1/events", json=an_event())
