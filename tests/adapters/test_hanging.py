@@ -67,7 +67,7 @@ async def test_lanes_do_not_wait_for_a_connection_to_who_led_them_once(stack: St
     given_back: list[Lane] = []
     kafka = KafkaConnection(bootstrap_servers=stack.status["kafka"], request_timeout_s=LONG_S)
     cluster = Cluster(kafka, (EVENTS,))
-    links = Links(cluster, lambda *lanes: given_back.extend(lanes), lambda *what: pytest.fail())
+    links = Links(cluster, lambda *lanes: given_back.extend(lanes), lambda *what: pytest.fail("no"))
     moved, stays, last = (
         Lane(TopicPartition(EVENTS, number), LIMITS, lambda lane: None, Linger(LONG_S, pytest.fail))
         for number in range(3)
