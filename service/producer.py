@@ -8,7 +8,7 @@ issue 1017). A broker that is silent holds up the lanes that it leads, until ano
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Self
 
@@ -35,6 +35,8 @@ from service.produce import Ack, Acks
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.1
+STALLED_RETRY_S = 1.0
+"""When nobody waits any longer: a batch has up to 512 KiB."""
 LOOK_S = 0.5
 NO_ANSWER = Ack(-1, -1)  # UNKNOWN_SERVER_ERROR
 
@@ -203,8 +205,9 @@ class Producer:
         else:
             self._ended.set_exception(error)
 
-    def _retry(self, lanes: Iterable[Lane], error: BaseException, by: str = "") -> None:
+    def _retry(self, lanes: Sequence[Lane], error: BaseException, by: str = "") -> None:
         """Have the lanes' batches sent again, to whoever leads their partitions by then."""
         self._outages.failed(map(str, lanes), error, by)
         self._cluster.outdated()
-        self._loop.call_later(RETRY_S, self._add, *lanes)
+        pause_s = STALLED_RETRY_S if all(lane.stalled for lane in lanes) else RETRY_S
+        self._loop.call_later(pause_s, self._add, *lanes)
