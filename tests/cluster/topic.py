@@ -82,10 +82,6 @@ class Topic:
         leaders = Counter(each.leader for each in (await self.partitions()).values())
         return leaders.most_common(1)[0][0]
 
-    async def led_by(self, node: int) -> bool:
-        """Whether `node` leads some of it, as it does again a while after it has come back."""
-        return any(each.leader == node for each in (await self.partitions()).values())
-
     async def led_by_others(self, node: int) -> bool:
         """Every partition has a leader, and it is not `node`."""
         return all(each.leader not in (node, -1) for each in (await self.partitions()).values())
