@@ -35,7 +35,7 @@ FORMAT JSONCompactEachRow
 """
 QUEUED = """
 SELECT DISTINCT host FROM system.distributed_ddl_queue
-WHERE cluster = '{cluster}' AND status != 'Finished' AND position(query, '{fresh}') > 0
+WHERE cluster = '{cluster}' AND status != 'Finished' AND position(query, '{database}.{used}') > 0
 FORMAT JSONCompactEachRow
 """
 
@@ -192,7 +192,7 @@ class Tables:
         """A statement that waits for a replica changes where it stands; another must not be sent."""
         if self._replicas.cluster and (hosts := await self._select(QUEUED)):
             listed = ", ".join(str(host) for [host] in hosts)
-            raise Transient(f"a statement of a rebuild still waits for {listed} in the queue")
+            raise Transient(f"a statement that changes them still waits in the queue for {listed}")
 
     async def _select(self, sql: str) -> list[list[str]]:
         asked = sql.format(
