@@ -90,7 +90,7 @@ def test_the_cluster_adds_replicas_to_services_that_are_there() -> None:
     assert told == set(readers.split(", "))
     config = (ROOT / "docs" / "clickhouse-replicas.xml").read_text()
     hosts = set(re.findall(r"<host>([\w-]+)</host>", config))
-    assert hosts == {name for name in over if name.startswith("clickhouse")}
+    assert hosts == {"keeper", *(name for name in over if name.startswith("clickhouse"))}
 
 
 def test_the_image_runs_as_a_user_without_rights_and_checks_what_it_installs() -> None:
