@@ -69,7 +69,8 @@ async def _audit(where: "Servers", to_end: bool, bar: "Progress") -> "Account":
     from processors.replay import Log
     from service.clickhouse import ClickHouse
 
-    log, clickhouse = Log(where.kafka), ClickHouse(where.clickhouse)
+    log = Log(where.kafka)
+    clickhouse = ClickHouse(where.clickhouse, where.cluster)
     try:
         await log.start()
         table = Offsets(clickhouse, where.clickhouse.database)

@@ -55,7 +55,8 @@ async def _migrate(settings: "SetupSettings") -> None:
     from processors.migrate import Migrate, SchemaRefused
     from service.clickhouse import ClickHouse, ClickHouseFailed
 
-    clickhouse, database = ClickHouse(settings.clickhouse), settings.clickhouse.database
+    clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
+    database = settings.clickhouse.database
     steps = Migrate(clickhouse, database, settings.tables)
     doing = "Reading what it has had"
     try:

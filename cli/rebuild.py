@@ -71,7 +71,8 @@ async def _rebuild(where: "Servers", keep_old: bool, bar: "Progress") -> "tuple[
     from processors.replay import Log
     from service.clickhouse import ClickHouse
 
-    log, clickhouse = Log(where.kafka), ClickHouse(where.clickhouse)
+    log = Log(where.kafka)
+    clickhouse = ClickHouse(where.clickhouse, where.cluster)
     try:
         await log.start()
         again = Rebuild(log, clickhouse, where.clickhouse)

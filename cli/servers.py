@@ -17,6 +17,7 @@ class Servers(NamedTuple):
 
     kafka: "KafkaConnection"
     clickhouse: "ClickHouseConnection"
+    cluster: str
 
 
 class BadSettings(Exception):
@@ -24,7 +25,7 @@ class BadSettings(Exception):
 
 
 def servers(home: Path, port_base: int) -> Servers:
-    """EVENTS_KAFKA__... and EVENTS_CLICKHOUSE__... as `setup` reads them. Raises `BadSettings`.
+    """EVENTS_KAFKA__..., EVENTS_CLICKHOUSE__... and the cluster as `setup` reads them. Raises `BadSettings`.
 
     An address that is not there is that of the stack in `home`.
     """
@@ -36,7 +37,7 @@ def servers(home: Path, port_base: int) -> Servers:
     if "url" not in clickhouse.model_fields_set:
         url = _local(home, port_base).clickhouse
         clickhouse = clickhouse.model_copy(update={"url": url})
-    return Servers(kafka, clickhouse)
+    return Servers(kafka, clickhouse, settings.tables.cluster)
 
 
 def setup_settings() -> "SetupSettings":

@@ -33,7 +33,7 @@ async def materialize(settings: MaterializeSettings) -> None:
     """Kafka to ClickHouse, until stopped."""
     limits = LaneLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
     rejected = EventLog(settings.kafka, (REJECTED,), limits)
-    clickhouse = ClickHouse(settings.clickhouse)
+    clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
     step = Materialize(ClickHouseRows(clickhouse, settings.clickhouse))
     guard = Guard(MATERIALIZE_GROUP, settings.accept_loss)
     consume = Consume(step, rejected, settings.backoff_max_s, guard)

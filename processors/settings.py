@@ -4,7 +4,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.connections import ClickHouseConnection, KafkaConnection, Probes, SqsConnection
-from contracts.schema import TableSettings
+from contracts.schema import ClusterSettings, TableSettings
 from contracts.topics import TopicSettings
 
 
@@ -43,6 +43,7 @@ class MaterializeSettings(ConsumerSettings):
     """Kafka to ClickHouse."""
 
     clickhouse: ClickHouseConnection = ClickHouseConnection()
+    tables: ClusterSettings = ClusterSettings()
     batch_rows_max: int = Field(
         10_000, ge=1, le=500_000, description="Most rows of one insert; one insert is one part."
     )

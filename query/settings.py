@@ -4,6 +4,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.connections import Access, ClickHouseConnection, Http, KafkaConnection
+from contracts.schema import ClusterSettings
 
 
 class QuerySettings(BaseSettings):
@@ -15,6 +16,7 @@ class QuerySettings(BaseSettings):
 
     http: Http = Http()
     clickhouse: ClickHouseConnection = ClickHouseConnection()
+    tables: ClusterSettings = ClusterSettings()
     access: Access = Access()
     kafka: KafkaConnection = KafkaConnection()
     ack_timeout_s: float = Field(
