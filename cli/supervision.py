@@ -24,9 +24,15 @@ WATCH_S = 0.1
 FOLLOW_S = 0.5
 
 
-def launch(home: Path, port_base: int) -> "subprocess.Popen[bytes]":
-    """Start the supervisor in a session of its own, its output in the log."""
+def launch(home: Path, port_base: int, settings: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """Start the supervisor in a session of its own, its output in the log; `settings` are kept.
+
+    Raises `OSError` when `home` cannot be written.
+    """
+    from local.settings import keep
+
     (home / "logs").mkdir(parents=True, exist_ok=True)
+    keep(home, settings)
     argv = [sys.executable, "-m", "local.supervisor", "--home", str(home)]
     with _log_path(home).open("wb") as log:
         return subprocess.Popen(

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from local import child, stack, state
+from local import child, settings, stack, state
 from local.keeper import POLL_S, Keeper
 from local.stack import Ports, Process
 from local.state import ProcessState
@@ -31,12 +31,13 @@ class StartFailed(Exception):
 class Supervisor:
     """The processes of one stack."""
 
-    def __init__(self, home: Path, ports: Ports) -> None:
+    def __init__(self, home: Path, ports: Ports, given: dict[str, str]) -> None:
         self._home = home
         self._ports = ports
-        self._environment = stack.environment(ports)
+        self._environment = stack.environment(ports, given)
         self._groups: list[dict[str, asyncio.Task[None]]] = []
         self._state = state.State(ports.base, ports.endpoints, state.this_process())
+        self._state.settings = settings.shown(given)
 
     async def run(self) -> bool:
         """Start everything, keep it running until a signal; whether the start succeeded."""
@@ -164,7 +165,8 @@ def main() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             sys.exit(f"Another supervisor is at work in {home}. See it: events status")
-        sys.exit(not asyncio.run(Supervisor(home, Ports(arguments.port_base)).run()))
+        supervisor = Supervisor(home, Ports(arguments.port_base), settings.kept(home))
+        sys.exit(not asyncio.run(supervisor.run()))
 
 
 if __name__ == "__main__":

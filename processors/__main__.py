@@ -23,7 +23,7 @@ from service.follow import SubscriptionsFollower
 from service.lane import LaneLimits
 from service.logs import configure
 from service.memory import settle
-from service.settings import load_or_exit, settings_text
+from service.settings import Settings, load_or_exit, settings_text
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ async def route(settings: RouteSettings) -> None:
         queues.close()
 
 
-HELP = {
+HELP: dict[str, tuple[str, type[Settings]]] = {
     "materialize": ("Kafka to ClickHouse", MaterializeSettings),
     "route": ("Kafka to SQS", RouteSettings),
     "setup": ("topics and tables, once", SetupSettings),
