@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from cli import audit, erase, migrate, post, read, rebuild, settings, stack
 from cli.answers import fail
+from local import disk
 
 
 class Commands(TyperGroup):
@@ -21,8 +22,8 @@ class Commands(TyperGroup):
             if error.errno == errno.EPIPE:  # the reader of our output has gone, which is its right
                 raise
             place = f"{error.filename}: " if error.filename else ""
-            full = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-            fail(f"{place}{full or error.strerror or error}.")
+            what = "the disk is full" if disk.is_cause(error) else error.strerror or error
+            fail(f"{place}{what}.")
 
 
 app = typer.Typer(

@@ -9,7 +9,13 @@ from local.stack import PORT_BASE as FIRST_PORT
 from local.stack import Ports
 
 HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="EVENTS_HOME", help="Folder that holds the stack's state.")
+    Path,
+    typer.Option(
+        "--home",
+        envvar="EVENTS_HOME",
+        file_okay=False,
+        help="Folder that holds the stack's state.",
+    ),
 ]
 PortBaseOption = Annotated[
     int | None,

@@ -27,12 +27,21 @@ FOLLOW_S = 0.5
 def launch(home: Path, port_base: int, settings: dict[str, str]) -> "subprocess.Popen[bytes]":
     """Start the supervisor in a session of its own, its output in the log; `settings` are kept.
 
-    Raises `OSError` when `home` cannot be written.
+    Exits 1 when `home` cannot be written.
     """
+    from local import disk
     from local.settings import keep
 
-    (home / "logs").mkdir(parents=True, exist_ok=True)
-    keep(home, settings)
+    try:
+        (home / "logs").mkdir(parents=True, exist_ok=True)
+        keep(home, settings)
+    except OSError as error:
+        if disk.is_cause(error):
+            fail(disk.sentence(home))
+        fail(
+            f"{home} cannot hold the stack's state: {error.strerror}."
+            " Name a folder that can be written: --home DIR"
+        )
     argv = [sys.executable, "-m", "local.supervisor", "--home", str(home)]
     with _log_path(home).open("wb") as log:
         return subprocess.Popen(
