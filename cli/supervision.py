@@ -34,6 +34,8 @@ def launch(home: Path, port_base: int, settings: dict[str, str]) -> "subprocess.
 
     try:
         (home / "logs").mkdir(parents=True, exist_ok=True)
+        if disk.free_bytes(home) < disk.START_BYTES_MIN:
+            fail(disk.sentence(home))
         keep(home, settings)
     except OSError as error:
         if disk.is_cause(error):

@@ -158,15 +158,19 @@ def shown(default: Any) -> str:
 
 def _no_json(model: type[BaseSettings], found: Mapping[str, str]) -> list[str]:
     """A line for each variable that must hold JSON and does not."""
-    groups = {PREFIX + name.upper() for name in model.model_fields}
-    groups -= {each.name for each in variables(model)}
+    examples = {each.name: each.default for each in variables(model) if each.is_json}
+    known = {each.name for each in variables(model)}
+    groups: dict[str, Any] = {PREFIX + field.upper(): None for field in model.model_fields}
     wrong = []
-    for name in groups.union(each.name for each in variables(model) if each.is_json):
+    for name, default in {**groups, **examples}.items():
+        if name not in found or (name in known and name not in examples):
+            continue
         try:
-            json.loads(found.get(name, "{}"))
-        except ValueError as error:
-            wrong.append(f"{name}: must be JSON ({error}), not {_value(name, found[name])}.")
-    return sorted(wrong)
+            json.loads(found[name])
+        except ValueError:
+            such_as = f", such as {json.dumps(default)}" if default else ""
+            wrong.append(f"{name}: must be JSON{such_as}, not {_value(name, found[name])}.")
+    return wrong
 
 
 def _line(model: type[BaseSettings], place: tuple[int | str, ...], error: Any) -> str:
