@@ -44,9 +44,10 @@ def audit(
     events audit --json | jq .missing
     """
     from cli.offsets_bar import OffsetsBar
-    from cli.servers import BadSettings, servers
+    from cli.servers import servers
     from processors.audit import Unprovable
     from processors.step import Transient
+    from service.settings import BadSettings
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
     try:

@@ -12,9 +12,12 @@ import os
 import sys
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
 options = argparse.ArgumentParser()
-options.add_argument("--kafka", default=os.environ.get("EVENTS_KAFKA", "127.0.0.1:8804"))
+options.add_argument(
+    "--kafka", default=os.environ.get("EVENTS_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:8804")
+)
 options.add_argument("--group", default="examples.consume")
 options.add_argument("--start", choices=["earliest", "latest"], default="earliest")
 options.add_argument("--tenant", help="all that the topic holds when left out")
@@ -66,4 +69,7 @@ async def main() -> None:
                 await asyncio.wait_for(consumer.commit(done), timeout=30)
 
 
-asyncio.run(main())
+try:
+    asyncio.run(main())
+except KafkaConnectionError as error:
+    sys.exit(f"{error} Is the stack up? events status")

@@ -23,6 +23,7 @@ from service.follow import SubscriptionsFollower
 from service.lane import LaneLimits
 from service.logs import configure
 from service.memory import settle
+from service.settings import Settings, load_or_exit, settings_text
 
 log = logging.getLogger(__name__)
 
@@ -82,24 +83,40 @@ async def route(settings: RouteSettings) -> None:
         queues.close()
 
 
+HELP: dict[str, tuple[str, type[Settings]]] = {
+    "materialize": ("Kafka to ClickHouse", MaterializeSettings),
+    "route": ("Kafka to SQS", RouteSettings),
+    "setup": ("topics and tables, once", SetupSettings),
+}
+
+
+def _chosen() -> str:
+    """The command line's processor; with `--help` its settings."""
+    parser = argparse.ArgumentParser(prog="python -m processors", description=__doc__)
+    commands = parser.add_subparsers(dest="processor", metavar="processor", required=True)
+    for name, (about, model) in HELP.items():
+        commands.add_parser(
+            name,
+            help=about,
+            description=about,
+            epilog=settings_text(model),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    return str(parser.parse_args().processor)
+
+
 def main() -> None:
     """Run one processor; ends when it is stopped, or with the error that stopped it."""
-    parser = argparse.ArgumentParser(prog="python -m processors", description=__doc__)
-    parser.add_argument(
-        "processor",
-        choices=("materialize", "route", "setup"),
-        help="materialize: Kafka to ClickHouse; route: Kafka to SQS; setup: topics and tables, once",
-    )
-    processor = parser.parse_args().processor
+    processor = _chosen()
     configure(processor)
     settle((500_000, 20, 100))  # a batch is many objects and no cycles
     try:
         if processor == "materialize":
-            uvloop.run(materialize(MaterializeSettings()))
+            uvloop.run(materialize(load_or_exit(MaterializeSettings)))
         elif processor == "route":
-            uvloop.run(route(RouteSettings()))
+            uvloop.run(route(load_or_exit(RouteSettings)))
         else:
-            uvloop.run(setup(SetupSettings()))
+            uvloop.run(setup(load_or_exit(SetupSettings)))
     except RecordsLost as error:  # no bug: what to do is all that there is to say
         log.error("%s", error)
         sys.exit(1)

@@ -1,17 +1,15 @@
 """Settings of the processors, read from the environment once, by `__main__`."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.connections import ClickHouseConnection, KafkaConnection, Probes, SqsConnection
 from contracts.schema import ClusterSettings, TableSettings
 from contracts.topics import TopicSettings
+from service.settings import Settings
 
 
-class _Settings(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix="EVENTS_", env_nested_delimiter="__", frozen=True, extra="ignore"
-    )
+class _Settings(Settings):
+    """What all processors are told."""
 
     kafka: KafkaConnection = KafkaConnection()
     ack_timeout_s: float = Field(

@@ -1,18 +1,14 @@
 """Settings of the query service, read from the environment once, by `__main__`."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.connections import Access, ClickHouseConnection, Http, KafkaConnection
 from contracts.schema import ClusterSettings
+from service.settings import Settings
 
 
-class QuerySettings(BaseSettings):
+class QuerySettings(Settings):
     """The query service."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="EVENTS_", env_nested_delimiter="__", frozen=True, extra="ignore"
-    )
 
     http: Http = Http()
     clickhouse: ClickHouseConnection = ClickHouseConnection()
