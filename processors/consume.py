@@ -9,7 +9,6 @@ another process meanwhile is dropped, the new owner reads it again.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
@@ -32,15 +31,15 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
     """Handles batches for one step.
 
     `consumer_of` gives the started consumer; `failure` is what ends the process, `failed` says that
-    there is one; `moved_s` is when a batch last came (monotonic), `at_work` whether one is in hand;
-    `joined` says that the group has given us partitions, `handled` counts the records committed.
+    there is one; `batches` counts those that came, `at_work` says whether one is in hand, `joined` that
+    the group has given us partitions; `handled` counts the records committed.
     """
 
     def __init__(self, step: Step, rejected: EventLog, backoff_max_s: float, guard: Guard) -> None:
         self.consumer_of: Callable[[], Any] = lambda: None
         self.failure: Exception | None = None
         self.failed = asyncio.Event()
-        self.moved_s = time.monotonic()
+        self.batches = 0
         self.at_work = False
         self.joined = False
         self.handled = 0
@@ -57,7 +56,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
         """Bring one batch to its commit, or give it back and set `failure`."""
         if self.failure is not None:
             return
-        self.moved_s, self.at_work = time.monotonic(), True
+        self.batches, self.at_work = self.batches + 1, True
         try:
             await self._until_done(records, self._assignment)
         except Exception as error:  # a bug, not an outage: rewind, then let the process end
@@ -65,7 +64,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
             self._give_back(records)
             self.fail(error)
         finally:
-            self.moved_s, self.at_work = time.monotonic(), False
+            self.at_work = False
 
     @property
     def consumer(self) -> Any:

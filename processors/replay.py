@@ -35,7 +35,7 @@ class Log:
             enable_auto_commit=False,
             max_partition_fetch_bytes=4 * RECORD_BYTES_MAX,
             fetch_max_wait_ms=20,  # the broker answers nothing else on the connection meanwhile
-            **connection.client_args(),
+            **connection.consumer_args(),
         )
         self._at: tuple[TopicPartition, int] | None = None  # the next record that would be read
 
@@ -101,6 +101,7 @@ class Log:
                 raise Transient(f"Kafka gives nothing at {topic} {partition}:{position}")
             if records := [each for each in fetched.get(source, ()) if each.offset < end]:
                 yield records
+                give_up = time.monotonic() + self._deadline_s  # Kafka is not late, the reader was busy
 
     @contextlib.contextmanager
     def _failing_as_transient(self, doing: str) -> Iterator[None]:

@@ -179,7 +179,7 @@ async def _observer(connection: KafkaConnection, group: str) -> AsyncIterator[AI
         enable_auto_commit=False,
         auto_offset_reset="none",
         max_partition_fetch_bytes=1,  # Kafka still answers one batch, the one that was asked for
-        **connection.client_args(),
+        **connection.consumer_args(),
     )
     try:
         async with asyncio.timeout(LOOK_TIMEOUT_S):

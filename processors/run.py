@@ -14,7 +14,7 @@ from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
-from contracts.connections import KafkaConnection
+from contracts.connections import METADATA_AGE_MS, KafkaConnection
 from contracts.topics import EVENTS, RECORD_BYTES_MAX
 from processors.checksums import fetch_with_checksums
 from processors.consume import Consume
@@ -43,6 +43,7 @@ async def run(
         kafka.bootstrap_servers.split(","),
         security=_security(kafka),
         request_timeout_ms=round(kafka.request_timeout_s * 1000),
+        metadata_max_age_ms=METADATA_AGE_MS,
         allow_auto_create_topics=False,
         consumer_only=True,
         apply_types=False,
