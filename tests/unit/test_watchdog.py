@@ -1,6 +1,7 @@
 """When a consumer counts as stuck: records wait while it is looked at, again and again."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -58,10 +59,8 @@ def watched(
     monkeypatch.setattr(watchdog.asyncio, "sleep", sleep)
 
     async def run() -> None:
-        try:
+        with contextlib.suppress(asyncio.CancelledError):
             await watch(consume, STUCK_AFTER_S)
-        except asyncio.CancelledError:
-            pass
 
     asyncio.run(run())
     return consume
@@ -71,7 +70,7 @@ def test_a_record_that_comes_after_a_long_quiet_time_stops_nobody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     quiet: list[bool | None] = [False] * IDLE_LOOKS
-    assert watched(monkeypatch, quiet + [True, False]).failure is None
+    assert watched(monkeypatch, [*quiet, True, False]).failure is None
 
 
 def test_a_record_that_waits_for_all_of_the_time_does(monkeypatch: pytest.MonkeyPatch) -> None:
