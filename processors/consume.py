@@ -84,7 +84,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
             self.fail(error)
 
     async def _until_done(self, records: Sequence[LogRecord], assignment: int) -> None:
-        pause_s = FIRST_PAUSE_S
+        pause_s, tries = FIRST_PAUSE_S, 0
         while assignment == self._assignment:
             try:
                 async with self._working:
@@ -97,7 +97,10 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
                     raise
                 break
             except Transient as error:
-                log.warning("%s waits, again in %.1f s: %s", _spans(records), pause_s, error)
+                tries += 1
+                if not tries & (tries - 1):  # the 1st, 2nd, 4th, 8th ... time
+                    waits = "%s waits, tried %d times, again in %.1f s: %s"
+                    log.warning(waits, _spans(records), tries, pause_s, error)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, self._backoff_max_s)
         log.warning("%s went to another process before it was done", _spans(records))

@@ -8,7 +8,6 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from processors import watchdog
 from processors.consume import Consume
 from processors.loss import Guard
 from processors.materialize import Materialize
@@ -56,7 +55,7 @@ def watched(
         slept += 1
         assert delay_s * LOOKS == STUCK_AFTER_S
 
-    monkeypatch.setattr(watchdog.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
 
     async def run() -> None:
         with contextlib.suppress(asyncio.CancelledError):
