@@ -56,6 +56,9 @@ async def _records(
 ) -> AsyncIterator[Any]:
     """Records without end; a partition that is added is read from its first."""
     positions: dict[TopicPartition, int] = {}
+    async with asyncio.timeout(START_TIMEOUT_S):  # until then it knows of no topic's partitions
+        consumer.assign([TopicPartition(topic, 0)])
+        await consumer.beginning_offsets(consumer.assignment())
     while True:
         numbers = consumer.partitions_for_topic(topic) or ()
         if new := {TopicPartition(topic, number) for number in numbers} - positions.keys():

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
-METADATA_AGE_MS = 10_000
+METADATA_AGE_MS = 5_000
 """Age at which a consumer asks for a topic's partitions again; aiokafka's own is five minutes."""
 
 

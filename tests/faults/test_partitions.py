@@ -15,7 +15,7 @@ from tests.builders import an_event, represented
 from tests.faults.scenario import POLL_S, Play, Scenario
 from tests.faults.whole import Whole, whole
 
-NOTICED_S = 30.0
+NOTICED_S = 60.0
 APPENDED = 5
 
 
