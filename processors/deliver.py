@@ -21,6 +21,8 @@ from service.lane import Unaccepted, Unacknowledged
 
 log = logging.getLogger(__name__)
 
+PATIENCE_S = 10.0
+"""A queue that is slow falls behind as one that fails does: it is sent no more batches after this."""
 OURS = (OSError, MemoryError, RuntimeError)
 """Raised for want of something here, not for what a message holds: trying again may help."""
 
@@ -53,8 +55,11 @@ class Deliver:
     ) -> list[Delivery]:
         """Send what is not `settled`, which grows; returns what is left when a batch has failed.
 
+        Or when it has taken `PATIENCE_S`.
+
         Raises `Transient` when Kafka does not take what was refused.
         """
+        give_up_s = time.monotonic() + PATIENCE_S
         for batch in packed([each for each in deliveries if each.position not in settled]):
             outcomes = await self._send(subscription.destination, batch)
             for outcome in outcomes:
@@ -66,8 +71,9 @@ class Deliver:
             if failed:
                 arn = subscription.destination.arn
                 log.warning("%d messages wait for %s: %s", len(failed), arn, failed[0].reason)
-                return [each for each in deliveries if each.position not in settled]
-        return []
+            if failed or time.monotonic() > give_up_s:
+                break
+        return [each for each in deliveries if each.position not in settled]
 
     async def _send(
         self, destination: SqsDestination, batch: Sequence[Delivery]
@@ -94,7 +100,7 @@ class Deliver:
         log.error("%s refused a message: %s", subscription.destination.arn, outcome.reason)
         headers = [(name, text.encode()) for name, text in outcome.delivery.attributes.items()]
         headers += [
-            ("reason", outcome.reason[:1000].encode()),
+            ("reason", outcome.reason[:1000].encode(errors="replace")),
             ("destination", subscription.destination.arn.encode()),
         ]
         record = new_record(
