@@ -12,6 +12,7 @@ from contracts.deliveries import Delivery
 from contracts.recordbatch import Record
 from contracts.subscriptions import Filter, SqsDestination, Subscription, Subscriptions
 from contracts.topics import DELIVERIES_DEAD
+from processors import deliver as delivering
 from processors.deliver import Deliver
 from processors.outcomes import Outcome
 from processors.parked import Place
@@ -94,6 +95,19 @@ def test_what_is_left_begins_with_the_first_that_failed_and_nothing_is_sent_befo
     assert deliver(queues, dead, settled) == []
     assert queues.sent == [0, 1, 2, 4, 5, 6, 7, 8, 9]
     assert len(dead.records) == 1
+
+
+def test_a_queue_that_is_slow_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        async def send(
+            self, destination: SqsDestination, batch: Sequence[Delivery]
+        ) -> list[Outcome]:
+            return [Outcome(each, "sent", "") for each in batch]
+
+    monkeypatch.setattr(delivering, "PATIENCE_S", -1.0)
+    nothing: Any = None
+    left = Deliver(Slow(), nothing)(KEY, a_subscription(), deliveries(25), set())
+    assert [each.position[1] for each in asyncio.run(left)] == list(range(10, 25))
 
 
 @pytest.mark.parametrize(
