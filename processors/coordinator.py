@@ -3,8 +3,8 @@
 - The error that Kafka gives for a group as a whole (OffsetFetch from version 2 on: the coordinator
   is loading, or is another). aiokafka looks for errors by partition only, finds no partitions, and
   takes every offset for never committed; then `loss.py` would begin the group at the log's start.
-- Why its heartbeat or its commit refresh ended, when it is about to start another: asyncio says
-  "Task exception was never retrieved", some time later.
+- Why its coordination, its heartbeat or its commit refresh ended, when it closes or is about to
+  start another: asyncio says "Task exception was never retrieved", some time later.
 
 Put in place of methods for which aiokafka has no setting; its version is pinned and a test calls
 through them.
@@ -27,6 +27,7 @@ ELSEWHERE = (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError)
 
 _send_req = GroupCoordinator._send_req
 _stop_heartbeat_task = GroupCoordinator._stop_heartbeat_task
+_close = GroupCoordinator.close
 _start_refresh_task = GroupCoordinator.start_commit_offsets_refresh_task
 _stop_refresh_task = GroupCoordinator._stop_commit_offsets_refresh_task
 
@@ -34,6 +35,7 @@ _stop_refresh_task = GroupCoordinator._stop_commit_offsets_refresh_task
 def hear_group_errors() -> None:
     """Have every consumer of this process hear and say them."""
     GroupCoordinator._send_req = _send_and_hear
+    GroupCoordinator.close = _close_and_hear
     GroupCoordinator._stop_heartbeat_task = _stop_heartbeat
     GroupCoordinator.start_commit_offsets_refresh_task = _start_refresh
     GroupCoordinator._stop_commit_offsets_refresh_task = _stop_refresh
@@ -48,6 +50,11 @@ async def _send_and_hear(self: Any, request: Any) -> Any:
             self.coordinator_dead()
         raise error(f"the offsets of {self.group_id} are not told")
     return response
+
+
+async def _close_and_hear(self: Any) -> None:
+    _say_why_it_ended(self._coordination_task, "coordination", self.group_id)
+    await _close(self)
 
 
 async def _stop_heartbeat(self: Any) -> None:

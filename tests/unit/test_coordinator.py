@@ -32,11 +32,20 @@ class Coordinator:
         self._code = code
         self._heartbeat_task: asyncio.Task[None] | None = None
         self._commit_refresh_task: asyncio.Task[None] | None = None
-        self._send_req = functools.partial(GroupCoordinator._send_req, self)
+        self._coordination_task: asyncio.Task[None] | None = None
+        self.generation = -1  # of no group
+        for name in (
+            *("_send_req", "_stop_heartbeat_task", "_stop_commit_offsets_refresh_task"),
+            "_maybe_leave_group",
+        ):
+            setattr(self, name, functools.partial(getattr(GroupCoordinator, name), self))
 
     async def send(self, node: int, request: Any, **options: Any) -> Any:
         topics = [("events", [(0, 7, "", 0)])] if not self._code else []
         return OffsetFetchResponse_v3(0, topics, self._code)
+
+    def reset_generation(self) -> None:
+        pass
 
     def coordinator_dead(self) -> None:
         self.coordinator_id = None
@@ -62,7 +71,7 @@ def test_an_answer_without_error_is_told() -> None:
     assert asyncio.run(Coordinator(0).offsets())[PARTITION].offset == 7
 
 
-def test_why_a_heartbeat_or_a_refresh_ended_is_said_once_and_by_us(
+def test_why_the_tasks_of_a_coordinator_ended_is_said_once_and_by_us(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def fails() -> None:
@@ -70,14 +79,15 @@ def test_why_a_heartbeat_or_a_refresh_ended_is_said_once_and_by_us(
 
     async def check() -> None:
         coordinator: Any = Coordinator(0)
-        for name in ("_heartbeat_task", "_commit_refresh_task"):
+        coordinator._closing = asyncio.get_running_loop().create_future()
+        for name in ("_heartbeat_task", "_commit_refresh_task", "_coordination_task"):
             setattr(coordinator, name, asyncio.create_task(fails()))
             await asyncio.wait({getattr(coordinator, name)})
-        await GroupCoordinator._stop_heartbeat_task(coordinator)
-        await GroupCoordinator._stop_commit_offsets_refresh_task(coordinator)
+        await GroupCoordinator.close(coordinator)
+        del coordinator
         gc.collect()
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(check())
-    assert [record.name for record in caplog.records] == ["processors.coordinator"] * 2
+    assert [record.name for record in caplog.records] == ["processors.coordinator"] * 3
     assert all("unexpected" in record.getMessage() for record in caplog.records)
