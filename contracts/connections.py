@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+METADATA_AGE_MS = 5_000
+"""Age at which a consumer asks for a topic's partitions again; aiokafka's own is five minutes."""
+
 
 class Http(BaseModel, frozen=True):
     """Where a service listens."""
@@ -57,6 +60,10 @@ class KafkaConnection(BaseModel, frozen=True):
             args["sasl_plain_username"] = self.sasl_username
             args["sasl_plain_password"] = self.sasl_password.get_secret_value()
         return args
+
+    def consumer_args(self) -> dict[str, Any]:
+        """The same for a consumer, which is to notice new partitions."""
+        return self.client_args() | {"metadata_max_age_ms": METADATA_AGE_MS}
 
 
 class ClickHouseConnection(BaseModel, frozen=True):

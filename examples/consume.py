@@ -55,6 +55,7 @@ async def main() -> None:
         auto_offset_reset=arguments.start,  # only where the group has committed nothing
         enable_auto_commit=False,
         max_partition_fetch_bytes=2 * 1024 * 1024,  # the topic's largest batch
+        metadata_max_age_ms=10_000,  # how soon a new partition is noticed
     )
     left = arguments.limit
     async with consumer:
