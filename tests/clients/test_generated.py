@@ -36,17 +36,12 @@ def test_a_typescript_client_of_required_members_alone_compiles(
 def requests(python_generator: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the generated Python client would send, by operation."""
     place = tmp_path_factory.mktemp("client")
-    path = (
-        f"{python_generator}{os.pathsep}{os.environ['PATH']}"  # it formats with the ruff beside it
-    )
-    command: list[str | Path] = [
-        "env",
-        f"PATH={path}",
-        python_generator / "openapi-python-client",
-        "generate",
-    ]
+    # it formats what it made with the ruff beside it
+    path = f"PATH={python_generator}{os.pathsep}{os.environ['PATH']}"
+    command: list[str | Path] = ["env", path, python_generator / "openapi-python-client"]
     target = ["--meta", "none", "--output-path", "events_client", "--fail-on-warning"]
-    made = run(*command, "--path", DOCUMENTS / "openapi.json", *target, cwd=place)
+    source: list[str | Path] = ["--path", DOCUMENTS / "openapi.json"]
+    made = run(*command, "generate", *source, *target, cwd=place)
     assert made.returncode == 0, made.stdout
     shutil.copy(HERE / "client.py", place)
     ran = run(python_generator / "python", "-W", "error", "client.py", cwd=place)
