@@ -103,8 +103,15 @@ class Access(BaseModel, frozen=True):
     scope: str = Field("authentication", description="The scope that every call needs.")
     leeway_s: int = Field(30, ge=0, le=120, description="Clock skew that is forgiven.")
     lifetime_max_s: int = Field(24 * 3600, gt=0, description="Longest accepted exp - iat.")
-    keys_refresh_s: float = Field(300, gt=0, description="Age at which keys are fetched again.")
+    keys_refresh_s: float = Field(
+        300, gt=0, description="Age at which keys are too old: a removed one is refused by then."
+    )
+    keys_grace_s: float = Field(
+        3600,
+        ge=0,
+        description="How long older keys serve while the issuer cannot be asked; then 503.",
+    )
     keys_cooldown_s: float = Field(
         30, ge=0, description="Shortest time between fetches that an unknown key id may cause."
     )
-    keys_timeout_s: float = Field(2, gt=0, description="Deadline of fetching the keys.")
+    keys_timeout_s: float = Field(2, gt=0, description="Deadline of fetching the keys, in all.")

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from starlette.types import ASGIApp
 
 from contracts.access import Verifier
-from contracts.keys import SigningKeys
 from contracts.replicas import LIVING
 from contracts.topics import EVENTS
 from query import events, search
@@ -23,6 +22,7 @@ from service.app import asgi_app
 from service.clickhouse import ClickHouse
 from service.eventlog import EventLog
 from service.http import Resources
+from service.keys import SigningKeys
 from service.lane import LaneLimits
 from service.logs import configure
 

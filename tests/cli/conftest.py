@@ -17,9 +17,9 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from contracts.access import Verifier
 from contracts.connections import Access
-from contracts.keys import SigningKeys
 from contracts.problems import CONTENT_TYPE, Problem
 from service.encodings import decoder
+from service.keys import SigningKeys
 from tests.processes import free_port, running_module, served
 
 UNUSED = "http://127.0.0.1:9"  # the discard port: nobody answers
