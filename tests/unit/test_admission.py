@@ -98,7 +98,7 @@ def test_the_budget_is_whole_again_whatever_was_refused(requests: list[list[int]
     held: list[Held] = []
     for sizes in requests:
         try:
-            with Held(budget, sum(sizes[:1])) as share:
+            with Held(budget) as share:
                 total = 0
                 for size in sizes:
                     share.grow_to(total := total + size)

@@ -35,11 +35,11 @@ def test_lines(posted: list[dict[str, Any]], cuts: list[int], end: bytes, ended:
 @given(EVENTS, CUTS, st.sampled_from([None, 1]))
 def test_elements(posted: list[dict[str, Any]], cuts: list[int], indent: int | None) -> None:
     text = json.dumps(posted, indent=indent, ensure_ascii=False).encode()
-    assert [json.loads(element) for element in split(Elements(), text, cuts)] == posted
+    assert [json.loads(element) for element in split(Elements(1_000_000), text, cuts)] == posted
 
 
 def test_elements_are_there_before_the_array_ends() -> None:
-    splitter = Elements()
+    splitter = Elements(1_000_000)
     assert len(list(splitter.feed(b'[{"a":{"b":1}},{"a":"},"},{"a"'))) == 2
 
 
@@ -62,5 +62,5 @@ def test_elements_are_there_before_the_array_ends() -> None:
 @given(cuts=CUTS)
 def test_what_is_no_array_is_refused(text: bytes, status: int, cuts: list[int]) -> None:
     with pytest.raises(Problem) as refused:
-        split(Elements(), text, cuts)
+        split(Elements(1_000_000), text, cuts)
     assert refused.value.status == status
