@@ -1,8 +1,9 @@
 """Whether a request is let in: memory of the process, rate of the tenant.
 
-Both are per process. The budget counts what has arrived, not what a request says that it will send. A tenant whose buckets hold an event and a byte is let in and pays in full, so a
-batch may take them below zero; it is let in again when time has filled them. Refused requests of a tenant
-wait a moment for their answer, so that a client in a loop does not take the processor from others.
+Both are per process. The budget counts what has arrived, not what a request says that it will send.
+A tenant whose buckets hold an event and a byte is let in and pays in full, so a batch may take them
+below zero; it is let in again when time has filled them. Refused requests of a tenant wait a moment
+for their answer, so that a client in a loop does not take the processor from others.
 """
 
 import asyncio

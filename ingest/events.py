@@ -68,7 +68,12 @@ class PostEvent:
             event.id = event_id
             representation, record = encoded(tenant, event, received_ms, self._event_bytes_max)
             appended = self._log.append(EVENTS, record)
-            del headers, body, event, record  # the next request reuses their memory, still in the cache
+            del (
+                headers,
+                body,
+                event,
+                record,
+            )  # the next request reuses their memory, still in the cache
             await appended  # its lane keeps the deadline
         except Unaccepted as error:
             raise unavailable(f"Nothing was stored: {error}. Try again.") from None

@@ -25,6 +25,7 @@ _element = msgspec.json.Decoder(msgspec.Raw)
 _blank_lines = re.compile(rb"\s*\n")
 _border = re.compile(rb"\}\s*,")
 _behind = re.compile(r"trailing characters \(byte (\d+)\)")
+CUT_OFF = ("truncated", "invalid number")  # a number that goes on in the next piece
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -53,7 +54,11 @@ class Lines:
                 line = bytes(self._rest + line)
                 self._rest.clear()
             start = end + 1
-            if line and not line.isspace() and line != BOM:
+            if (
+                line
+                and not line.isspace()
+                and (line[0] != BOM[0] or line.removeprefix(BOM).strip())
+            ):
                 yield line
             elif blank := _blank_lines.match(piece, start):
                 start = blank.end()
@@ -167,7 +172,7 @@ def _behind_element(text: memoryview) -> int | None:
     except BROKEN as error:
         if found := _behind.search(str(error)):
             return int(found[1]) - 1
-        if "truncated" in str(error) or bytes(text[:1]) == b"]":
+        if bytes(text[:1]) == b"]" or any(part in str(error) for part in CUT_OFF):
             return None
         raise not_json(error) from None
     return None

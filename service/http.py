@@ -100,9 +100,7 @@ async def read_parts(receive: Receive, limit_bytes: int, size: int = 0) -> Async
         yield part
 
 
-async def read_body(
-    receive: Receive, limit_bytes: int, arriving: Arriving | None = None
-) -> bytes:
+async def read_body(receive: Receive, limit_bytes: int, arriving: Arriving | None = None) -> bytes:
     """The whole request body, at most `limit_bytes`; what follows its first part goes through `arriving`.
 
     Raises `Problem` 413 as soon as the received size passes the limit, and 400 when the client goes
