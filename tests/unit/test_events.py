@@ -228,7 +228,7 @@ def test_the_first_fault_is_one_of_those_that_are_named_and_holds_no_value(text:
 def test_an_event_at_every_limit_is_no_crowd() -> None:
     fields = {str(number) + "n" * 250: '"' * 3000 for number in range(100)}
     event = an_event(entity_name="[{," * 170, event_payload=a_payload(key_attributes=fields))
-    assert len(parse_event(json.dumps(event).encode()).event_payload.key_attributes) == 100
+    assert parse_event(json.dumps(event).encode()).event_payload.key_attributes == fields
 
 
 @pytest.mark.parametrize("repeated", [1, 15_999])
