@@ -138,7 +138,8 @@ class PostBatch:
         except Problem as problem:
             for error in problem.errors:
                 error["pointer"] = f"/{index}{error['pointer']}"
-            items.outcomes.append(problem)
+            problem.__context__ = None  # nor what it was made of: it waits for the others
+            items.outcomes.append(problem.with_traceback(None))
             return
         items.records.append(record)
         items.outcomes.append(event_id)
