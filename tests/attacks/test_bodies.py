@@ -39,6 +39,11 @@ def array(body: bytes, headers: dict[str, str] | None = None) -> Callable[[Attac
     return batch(body, {"Content-Type": "application/json"} | (headers or {}))
 
 
+def subscription(body: bytes) -> Callable[[Attacker], object]:
+    """To be created."""
+    return post(body, SUBSCRIPTIONS)
+
+
 def attributes(members: bytes) -> bytes:
     """An event whose attributes are these."""
     event = an_event(event_payload=a_payload(key_attributes={"-": ""}))
@@ -111,7 +116,7 @@ def test_an_attack(case: Case, door: Door) -> None:
 @pytest.mark.parametrize(
     "start", [b"[", b'{"a":', b"[{},", b'[{"a":', b'{"event_payload":{"key_attributes":{"a":']
 )
-@pytest.mark.parametrize("send", [post, batch, array])
+@pytest.mark.parametrize("send", [post, batch, array, subscription])
 def test_what_is_nested_too_deeply_is_a_bad_request(
     send: Callable[[bytes], Callable[[Attacker], object]], start: bytes, depth: int, door: Door
 ) -> None:
