@@ -24,8 +24,7 @@ _array = msgspec.json.Decoder(list[msgspec.Raw])  # splits an array, reads no fu
 _element = msgspec.json.Decoder(msgspec.Raw)
 _blank_lines = re.compile(rb"\s*\n")
 _border = re.compile(rb"\}\s*,")
-_behind = re.compile(r"trailing characters \(byte (\d+)\)")
-CUT_OFF = ("truncated", "invalid number")  # a number that goes on in the next piece
+_place = re.compile(r"(trailing characters )?\(byte (\d+)\)")
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -170,9 +169,11 @@ def _behind_element(text: memoryview) -> int | None:
     try:
         _element.decode(text)
     except BROKEN as error:
-        if found := _behind.search(str(error)):
-            return int(found[1]) - 1
-        if bytes(text[:1]) == b"]" or any(part in str(error) for part in CUT_OFF):
+        place = _place.search(str(error))
+        if place and place[1]:
+            return int(place[2]) - 1
+        is_cut_off = "truncated" in str(error) or (place and int(place[2]) == len(text))
+        if is_cut_off or bytes(text[:1]) == b"]":
             return None
         raise not_json(error) from None
     return None
