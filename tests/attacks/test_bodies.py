@@ -112,7 +112,7 @@ def test_an_attack(case: Case, door: Door) -> None:
     run(case, door)
 
 
-@pytest.mark.parametrize("depth", [100, 1_000, 100_000])
+@pytest.mark.parametrize("depth", [100, 1_000, 10_000])
 @pytest.mark.parametrize(
     "start", [b"[", b'{"a":', b"[{},", b'[{"a":', b'{"event_payload":{"key_attributes":{"a":']
 )
