@@ -20,6 +20,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
+Arriving = Callable[[AsyncIterator[bytes], int], AsyncIterator[bytes]]
+"""Counts the parts of a body that come after so many bytes, and passes them on."""
 
 JSON = b"application/json"
 SINGLE = frozenset(
@@ -62,20 +64,13 @@ def refuse_token_in(query: bytes) -> None:
 def require_json(headers: dict[bytes, bytes]) -> None:
     """Raise `Problem` 415 unless the body is declared as UTF-8 JSON without an encoding of its own."""
     declared = headers.get(b"content-type", b"")
-    if declared != JSON:
-        media_type, _, parameters = declared.lower().partition(b";")
-        charset = parameters.strip().replace(b'"', b"")
-        if media_type.strip() != JSON or charset not in (b"", b"charset=utf-8"):
-            raise Problem(
-                415,
-                "Content-Type must be application/json in UTF-8"
-                + (
-                    f", not {declared[:80].decode('latin-1')!r}."
-                    if declared
-                    else "; it is missing."
-                ),
-                headers={"Accept-Post": "application/json"},
-            )
+    if declared != JSON and utf8_media_type(declared) != JSON:
+        raise Problem(
+            415,
+            "Content-Type must be application/json in UTF-8"
+            + (f", not {declared[:80].decode('latin-1')!r}." if declared else "; it is missing."),
+            headers={"Accept-Post": "application/json"},
+        )
     encoding = headers.get(b"content-encoding", b"identity")
     if encoding != b"identity":
         raise Problem(
@@ -83,6 +78,16 @@ def require_json(headers: dict[bytes, bytes]) -> None:
             "This resource takes no Content-Encoding.",
             headers={"Accept-Encoding": "identity"},
         )
+
+
+def utf8_media_type(content_type: bytes) -> bytes:
+    """The media type that a Content-Type names, in lower case; b"" when its text is not UTF-8."""
+    media_type, *parameters = content_type.lower().split(b";")
+    for parameter in parameters:
+        name, _, charset = parameter.partition(b"=")
+        if name.strip() == b"charset" and charset.strip().strip(b'"') != b"utf-8":
+            return b""
+    return media_type.strip()
 
 
 def declared_bytes(headers: dict[bytes, bytes], limit_bytes: int) -> int | None:
@@ -111,8 +116,8 @@ async def read_parts(receive: Receive, limit_bytes: int, size: int = 0) -> Async
         yield part
 
 
-async def read_body(receive: Receive, limit_bytes: int) -> bytes:
-    """The whole request body, at most `limit_bytes`.
+async def read_body(receive: Receive, limit_bytes: int, arriving: Arriving | None = None) -> bytes:
+    """The whole request body, at most `limit_bytes`; what follows its first part goes through `arriving`.
 
     Raises `Problem` 413 as soon as the received size passes the limit, and 400 when the client goes
     away before its body is complete. The server's keep-alive settings bound how long a slow client
@@ -123,7 +128,8 @@ async def read_body(receive: Receive, limit_bytes: int) -> bytes:
     if message.get("more_body"):
         if len(body) > limit_bytes:
             raise too_large(len(body), limit_bytes)
-        rest = [part async for part in read_parts(receive, limit_bytes, len(body))]
+        parts = read_parts(receive, limit_bytes, len(body))
+        rest = [part async for part in (arriving(parts, len(body)) if arriving else parts)]
         return b"".join((body, *rest))
     if message["type"] == "http.disconnect":
         raise _gone()
