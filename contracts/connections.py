@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+from contracts.compression import Compression
+
 
 class Http(BaseModel, frozen=True):
     """Where a service listens."""
@@ -42,6 +44,9 @@ class KafkaConnection(BaseModel, frozen=True):
     sasl_password: SecretStr = Field(SecretStr(""), description="Used with SASL_*.")
     ca_file: str | None = Field(None, description="CA bundle for SSL; the system's when left out.")
     request_timeout_s: float = Field(10, gt=0, description="Deadline of one request to a broker.")
+    compression: Compression = Field(
+        "zstd", description="Of what is appended: none, lz4 or zstd; any of them is read."
+    )
 
     def client_args(self) -> dict[str, Any]:
         """The keyword arguments that every aiokafka client takes."""
