@@ -112,7 +112,8 @@ def raw_insert(where: Endpoints, count: int) -> float:
 
 def measure(count: int) -> list[float]:
     """One round: events/s; CPU us per event of client, server and limits; ratios to insert and to both."""
-    with servers() as (where, ports, server):
+    with servers() as (where, ports, running):
+        server = running["clickhouse"]
         uvloop.run(fill(where.kafka, TENANT, just_made(TENANT, count)))
         rate, client_us, server_us = materialize(where, ports, server, count)
         consume_us = uvloop.run(raw_consume(where, count))

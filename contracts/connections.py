@@ -45,7 +45,10 @@ class KafkaConnection(BaseModel, frozen=True):
     ca_file: str | None = Field(None, description="CA bundle for SSL; the system's when left out.")
     request_timeout_s: float = Field(10, gt=0, description="Deadline of one request to a broker.")
     compression: Compression = Field(
-        "zstd", description="Of what is appended: none, lz4 or zstd; any of them is read."
+        "zstd", description="Of record batches, as they are appended; every kind is read."
+    )
+    compression_bytes_min: int = Field(
+        16 * 1024, ge=0, description="Smaller batches stay as they are; 1024 for the smallest log."
     )
 
     def client_args(self) -> dict[str, Any]:

@@ -70,7 +70,12 @@ class Producer:
         arguments = connection.client_args()
         client = AIOKafkaClient(metadata_max_age_ms=METADATA_MAX_AGE_S * 1000, **arguments)
         del arguments["bootstrap_servers"]
-        producer = cls(client, arguments, limits, codec(connection.compression))
+        producer = cls(
+            client,
+            arguments,
+            limits,
+            codec(connection.compression, connection.compression_bytes_min),
+        )
         try:
             await producer._start(topics)
         except BaseException:  # a cancelled start must not leave its connections either
@@ -88,8 +93,11 @@ class Producer:
                 raise UnknownTopicOrPartitionError(f"the topic {topic} is not there")
             self.lanes[topic] = [
                 Lane(
-                    *(TopicPartition(topic, number), self._limits),
-                    *(self._add, self._linger, self._codec),
+                    TopicPartition(topic, number),
+                    self._limits,
+                    self._add,
+                    self._linger,
+                    self._codec,
                 )
                 for number in sorted(partitions)
             ]
