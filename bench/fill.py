@@ -39,13 +39,11 @@ async def fill(
     kafka: str,
     tenant: str,
     events: Iterable[tuple[EventJson, int]],
-    compression: Compression = "none",
+    compression: Compression = "zstd",
     at_once: int = AT_ONCE,
 ) -> list[str]:
     """Append `events`, each as it is when its turn comes, `at_once` before an answer; their ids."""
-    connection = KafkaConnection(
-        bootstrap_servers=kafka, compression=compression, compression_bytes_min=0
-    )
+    connection = KafkaConnection(bootstrap_servers=kafka, compression=compression)
     log = EventLog(connection, (EVENTS,), LaneLimits(1 << 28, 30))
     await log.start()
     while not log.ready:

@@ -1,11 +1,11 @@
 """Single POST with durable ack beside a null app: CPU per request of the edge.
 
-`python -m bench.ingest [--seconds S] [--rounds R] [--compression C ...] [--bytes-min B]`. Rounds alternate between an
-edge for each way to compress record batches, the null app on uvicorn as it comes, and the null app
-with the edge's way of writing an answer (see `bench.null_app`); the figures are medians, ratios are of
-medians of the same connections and body. Then batches of 500 events as NDJSON over four connections,
-plain and gzip: CPU per event of the edge. Beside them what an event costs Kafka: CPU, bytes that it
-received, and bytes in its log.
+`python -m bench.ingest [--seconds S] [--rounds R] [--compression C ...] [--bytes-min B]`. Rounds
+alternate between an edge for each compression of record batches, the null app on uvicorn as it comes,
+and the null app with the edge's way of writing an answer (see `bench.null_app`); the figures are
+medians, ratios are of medians of the same connections and body. Then batches of 500 events as NDJSON
+over four connections, plain and gzip: CPU per event of the edge. Beside them what an event costs Kafka:
+CPU, bytes that it received, bytes that its log grew.
 """
 
 import argparse
