@@ -5,7 +5,9 @@ import struct
 from typing import Any, get_args
 from unittest import mock
 
+import aiokafka.codec
 import pytest
+import zstandard
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import PartitionRecords
@@ -13,14 +15,15 @@ from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from contracts.compression import Compression, codec
+from contracts.compression import Codec, Compression, codec
 from contracts.recordbatch import encode_batch, encode_headers, new_record
-from processors.checksums import CheckedRecords, fetch_with_checksums
+from processors.checksums import BATCHES, CheckedRecords, fetch_with_checksums
 from processors.loss import GuardedConsumer
 
 HEADERS = encode_headers([("ce_tenant", b"acme")])
 FIRST = [new_record(b"acme:1", text, HEADERS, 1000 + len(text)) for text in (b"one", b"second")]
 BASE_OFFSET = struct.pack(">q", len(FIRST))
+FOREIGN = new_record(b"acme:3", b"y" * 500_000, HEADERS, 5)
 CRC_STARTS = 17
 
 
@@ -67,8 +70,15 @@ def test_one_byte_that_is_not_as_written_is_seen(
 
 def test_every_consumer_of_the_process_reads_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetcher, "MemoryRecords", fetcher.MemoryRecords)
+    monkeypatch.setattr(BATCHES, "zstd_decode", vars(BATCHES)["zstd_decode"])
+    monkeypatch.setattr(aiokafka.codec.cramjam, "zstd", None)  # aiokafka's own would fail
     fetch_with_checksums()
     assert fetcher.MemoryRecords is CheckedRecords
+    data, _ = fetched("zstd")
+    compressor = zstandard.ZstdCompressor(write_content_size=False)  # as other producers write it
+    foreign = encode_batch([FOREIGN], 7, 0, 0, Codec(4, compressor.compress, 0))
+    assert [record.value for record in read(data)] == [b"one", b"second", b"x" * 300]
+    assert [record.value for record in read(b"".join(foreign))] == [b"y" * 500_000]
 
 
 @pytest.mark.parametrize("error", [CorruptRecordException(), UnsupportedCodecError()])
