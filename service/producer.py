@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 METADATA_MAX_AGE_S = 60
 RETRY_S = 0.1
-TURN_BYTES_MAX = 1024 * 1024  # compressing them holds the loop for 1 to 3 ms
+TURN_BYTES_MAX = 1024 * 1024  # to compress them holds the loop for about 1 ms
 NO_ANSWER = Ack(-1, -1)  # UNKNOWN_SERVER_ERROR
 
 
