@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+from contracts.compression import Compression
+
 METADATA_AGE_MS = 5_000
 """Age at which a consumer asks for a topic's partitions again; aiokafka's own is five minutes."""
 
@@ -45,6 +47,12 @@ class KafkaConnection(BaseModel, frozen=True):
     sasl_password: SecretStr = Field(SecretStr(""), description="Used with SASL_*.")
     ca_file: str | None = Field(None, description="CA bundle for SSL; the system's when left out.")
     request_timeout_s: float = Field(10, gt=0, description="Deadline of one request to a broker.")
+    compression: Compression = Field(
+        "zstd", description="Of record batches, as they are appended; every kind is read."
+    )
+    compression_bytes_min: int = Field(
+        16 * 1024, ge=0, description="Smaller batches stay as they are; 1024 for the smallest log."
+    )
 
     def client_args(self) -> dict[str, Any]:
         """The keyword arguments that every aiokafka client takes."""

@@ -47,6 +47,7 @@ def topics(settings: TopicSettings) -> list[Topic]:
         "min.insync.replicas": str(settings.min_insync_replicas),
         "max.message.bytes": str(RECORD_BYTES_MAX),
         "unclean.leader.election.enable": "false",
+        "compression.type": "producer",  # batches stay as they came
     }
     kept = common | {
         "cleanup.policy": "delete",

@@ -26,7 +26,10 @@ log = logging.getLogger(__name__)
 
 POLL_MS = 100
 FETCH_BYTES_MAX = 24 * 1024 * 1024
-"""Two batches of rows or more, in a buffer that is reused (`service.memory`)."""
+"""Two batches of rows or more, in a buffer that is reused (`service.memory`).
+
+It counts bytes as they are in the log; aiokafka decompresses a record batch when its turn comes.
+"""
 
 
 async def run(

@@ -48,7 +48,7 @@ class MaterializeSettings(ConsumerSettings):
     batch_bytes_min: int = Field(
         1_000_000,
         ge=1,
-        description="Kafka answers a fetch when it has this much, or at batch_wait_ms.",
+        description="Kafka answers a fetch when its log has this much, or at batch_wait_ms.",
     )
     batch_wait_ms: int = Field(
         200, ge=1, le=10_000, description="Longest wait for a batch to fill: the view's usual age."

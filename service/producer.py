@@ -23,6 +23,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
+from contracts.compression import Codec, codec
 from contracts.connections import KafkaConnection
 from contracts.recordbatch import EncodedBatch
 from service.broker import BrokerConnection
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 METADATA_MAX_AGE_S = 60
 RETRY_S = 0.1
+TURN_BYTES_MAX = 1024 * 1024  # to compress them holds the loop for about 1 ms
 NO_ANSWER = Ack(-1, -1)  # UNKNOWN_SERVER_ERROR
 
 
@@ -41,11 +43,16 @@ class Producer:
     """Sends what its lanes hold; made by `connect`, closed by its owner."""
 
     def __init__(
-        self, client: AIOKafkaClient, arguments: dict[str, Any], limits: LaneLimits
+        self,
+        client: AIOKafkaClient,
+        arguments: dict[str, Any],
+        limits: LaneLimits,
+        codec: Codec | None = None,
     ) -> None:
         self._client = client
         self._arguments = arguments
         self._limits = limits
+        self._codec = codec  # one for all lanes: they share a thread
         self._loop = asyncio.get_running_loop()
         self._producer_id, self._epoch = -1, -1
         self._due: list[Lane] = []
@@ -63,7 +70,12 @@ class Producer:
         arguments = connection.client_args()
         client = AIOKafkaClient(metadata_max_age_ms=METADATA_MAX_AGE_S * 1000, **arguments)
         del arguments["bootstrap_servers"]
-        producer = cls(client, arguments, limits)
+        producer = cls(
+            client,
+            arguments,
+            limits,
+            codec(connection.compression, connection.compression_bytes_min),
+        )
         try:
             await producer._start(topics)
         except BaseException:  # a cancelled start must not leave its connections either
@@ -80,7 +92,13 @@ class Producer:
             if not partitions:
                 raise UnknownTopicOrPartitionError(f"the topic {topic} is not there")
             self.lanes[topic] = [
-                Lane(TopicPartition(topic, number), self._limits, self._add, self._linger)
+                Lane(
+                    TopicPartition(topic, number),
+                    self._limits,
+                    self._add,
+                    self._linger,
+                    self._codec,
+                )
                 for number in sorted(partitions)
             ]
         made = await client.send(client.get_random_node(), InitProducerIdRequest(None, -1))
@@ -115,7 +133,7 @@ class Producer:
         self._linger.begin()
 
     def _send_due(self) -> None:
-        due, self._due = self._due, []
+        due = self._take_due()
         if self._ended.done():
             return
         led: dict[int | None, list[Lane]] = {}
@@ -125,6 +143,19 @@ class Producer:
         for node, lanes in led.items():
             self._send(node, lanes)
         self._linger.waits(self._waiting)
+        if self._due:
+            self._loop.call_soon(self._send_due)
+
+    def _take_due(self) -> list[Lane]:
+        """The lanes to cut in this turn of the loop: those that are left have the next one."""
+        size_bytes = count = 0
+        for lane in self._due:
+            count += 1
+            size_bytes += lane.cut_bytes
+            if size_bytes >= TURN_BYTES_MAX:
+                break
+        due, self._due = self._due[:count], self._due[count:]
+        return due
 
     @property
     def _waiting(self) -> int:

@@ -24,6 +24,8 @@ LIBRARIES_OF_CONTRACTS = {
         "msgspec",
         "pybase64",
         "crc32c",
+        "cramjam",
+        "zstandard",
     ),  # what the hot paths read and write with: no input or output
 }
 
