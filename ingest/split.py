@@ -24,7 +24,7 @@ _array = msgspec.json.Decoder(list[msgspec.Raw])  # splits an array, reads no fu
 _element = msgspec.json.Decoder(msgspec.Raw)
 _blank_lines = re.compile(rb"\s*\n")
 _border = re.compile(rb"\}\s*,")
-_place = re.compile(r"(trailing characters )?\(byte (\d+)\)")
+_place = re.compile(r"(trailing characters )?\(byte ([0-9]+)\)")
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
