@@ -15,7 +15,7 @@ os.environ.setdefault("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:8802")
 os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
 os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
 wait = sys.argv[1] if len(sys.argv) > 1 else "1"
-if len(sys.argv) > 2 or not wait.isdecimal():
+if len(sys.argv) > 2 or not (wait.isascii() and wait.isdecimal()):
     sys.exit("Usage: python examples/receive.py [SECONDS]")
 
 sqs = boto3.client("sqs", region_name="eu-west-1")
