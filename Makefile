@@ -35,7 +35,7 @@ $(INSTALLED): requirements/uv.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) has no ensurepip. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "1/3  virtual environment"; $(PYTHON) -m venv .venv
 	@echo "2/3  installer"; $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@echo "3/3  packages (about 350 MB)"; $(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
+	@echo "3/3  packages: a download of about 290 MB, 1 GB on disk; most of it is the ClickHouse engine"; $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer
 
 from bench.ingest import bodies
 from contracts.codec import EventJson, represent
+from contracts.compression import Compression
 from contracts.connections import KafkaConnection
 from contracts.parse import parse_event
 from contracts.topics import EVENTS
@@ -34,9 +35,16 @@ def just_made(tenant: str, count: int) -> Iterator[tuple[EventJson, int]]:
         yield event, received_ms
 
 
-async def fill(kafka: str, tenant: str, events: Iterable[tuple[EventJson, int]]) -> list[str]:
-    """Append `events`, each as it is when its turn comes; their ids."""
-    log = EventLog(KafkaConnection(bootstrap_servers=kafka), (EVENTS,), LaneLimits(1 << 28, 30))
+async def fill(
+    kafka: str,
+    tenant: str,
+    events: Iterable[tuple[EventJson, int]],
+    compression: Compression = "zstd",
+    at_once: int = AT_ONCE,
+) -> list[str]:
+    """Append `events`, each as it is when its turn comes, `at_once` before an answer; their ids."""
+    connection = KafkaConnection(bootstrap_servers=kafka, compression=compression)
+    log = EventLog(connection, (EVENTS,), LaneLimits(1 << 28, 30))
     await log.start()
     while not log.ready:
         await asyncio.sleep(0.05)
@@ -45,7 +53,7 @@ async def fill(kafka: str, tenant: str, events: Iterable[tuple[EventJson, int]])
     for event, received_ms in events:
         appended = log.append(EVENTS, encode(tenant, event, received_ms, represent(event)))
         ids.append(cast("str", event.id))
-        if len(ids) % AT_ONCE == 0:
+        if len(ids) % at_once == 0:
             await appended
     if appended is not None:
         await appended

@@ -1,17 +1,22 @@
 """Single POST with durable ack beside a null app: CPU per request of the edge.
 
-`python -m bench.ingest [--seconds S] [--rounds R]`. Rounds alternate between the edge, the null app on
-uvicorn as it comes, and the null app with the edge's way of writing an answer (see `bench.null_app`);
-the figures are medians, ratios are of medians of the same connections and body. Then batches of 500
-events as NDJSON over four connections, plain and gzip: CPU per event of the edge.
+`python -m bench.ingest [--seconds S] [--rounds R] [--compression C ...] [--bytes-min B]`. Rounds
+alternate between an edge for each compression of record batches, the null app on uvicorn as it comes,
+and the null app with the edge's way of writing an answer (see `bench.null_app`); the figures are
+medians, ratios are of medians of the same connections and body. Then batches of 500 events as NDJSON
+over four connections, plain and gzip: CPU per event of the edge. Beside them what an event costs Kafka:
+CPU, bytes that it received, bytes that its log grew.
 """
 
 import argparse
 import base64
+import contextlib
 import gzip
 import itertools
 import json
 import statistics
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, get_args
 
 import psutil
 import uvloop
@@ -19,7 +24,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import load
-from bench.servers import DATA, cpu_s, process, servers
+from bench.broker import Look, PerEvent, look
+from bench.servers import DATA, NO_LIMITS, cpu_s, process, servers
+from contracts.compression import Compression
+from contracts.connections import KafkaConnection
 
 
 def bodies() -> dict[str, list[bytes]]:
@@ -42,91 +50,144 @@ def bodies() -> dict[str, list[bytes]]:
     return found
 
 
-def measure(
-    watched: psutil.Process, port: int, requests: list[bytes], connections: int, seconds: float
-) -> tuple[float, load.Result]:
-    """CPU microseconds per request of `watched`, and what the load saw."""
-    before = cpu_s(watched)
-    result = uvloop.run(load.run(port, requests, connections, seconds))
-    used = cpu_s(watched) - before
-    if set(result.statuses) != {201}:
-        raise RuntimeError(f"not every answer was 201: {result.statuses}")
-    return used / result.total * 1e6, result
+class Measured(NamedTuple):
+    """CPU microseconds per event of what was watched, what an event cost Kafka, what the load saw."""
+
+    us: float
+    broker: PerEvent
+    load: load.Result
 
 
+class Watched(NamedTuple):
+    """A server under load, beside the broker."""
+
+    process: psutil.Process
+    port: int
+    broker: Callable[[], Look]
+
+    def measure(
+        self, requests: list[bytes], connections: int, seconds: float, events: int = 1
+    ) -> Measured:
+        """Load it with `requests` of `events` each. Raises `RuntimeError` at an answer but 201."""
+        before, broker = cpu_s(self.process), self.broker()
+        result = uvloop.run(load.run(self.port, requests, connections, seconds))
+        used, count = cpu_s(self.process) - before, result.total * events
+        if set(result.statuses) != {201}:
+            raise RuntimeError(f"not every answer was 201: {result.statuses}")
+        return Measured(used / count * 1e6, self.broker().since(broker, count), result)
+
+
+def medians(found: Iterable[Measured], events: int = 1) -> tuple[list[str], float]:
+    """Events/s, p99, CPU and bytes as cells of a table; and the CPU."""
+    found = list(found)
+    rate = statistics.median(each.load.total * events / each.load.seconds for each in found)
+    p99_ms = statistics.median(each.load.quantile_ms(0.99) for each in found)
+    us = statistics.median(each.us for each in found)
+    kafka_us, wire, log = map(statistics.median, zip(*(each.broker for each in found), strict=True))
+    cells = [f"{rate:,.0f}", f"{p99_ms:.1f}", f"{us:.1f}"]
+    return [*cells, f"{kafka_us:.1f}", f"{wire:,.0f}", f"{log:,.0f}"], us
+
+
+FIGURES = ("events/s", "p99 ms", "edge us", "Kafka us", "wire B", "log B")
 BATCH_EVENTS = 500
 BATCH_CONNECTIONS = 4
+KAFKA = KafkaConnection()  # as it is by default
+
+
+def singles(
+    edges: Mapping[Compression, Watched],
+    nulls: Mapping[str, Watched],
+    headers: dict[str, str],
+    arguments: argparse.Namespace,
+) -> Table:
+    """One event in each request."""
+    table = Table("event", "conns", "compression", *FIGURES)
+    for name in nulls:
+        table.add_column(name)
+        table.add_column("ratio")
+    watched = [*edges.values(), *nulls.values()]
+    for (name, texts), connections in itertools.product(bodies().items(), (32, 256)):
+        requests = [load.request("POST", "/api/v1/events", headers, text) for text in texts]
+        for edge in edges.values():
+            edge.measure(requests, connections, 1)  # warm
+        rounds = [
+            [each.measure(requests, connections, arguments.seconds) for each in watched]
+            for _ in range(arguments.rounds)
+        ]
+        columns = list(zip(*rounds, strict=True))
+        nulls_us = [statistics.median(each.us for each in found) for found in columns[len(edges) :]]
+        for compression, found in zip(edges, columns, strict=False):
+            cells, edge_us = medians(found)
+            for null_us in nulls_us:
+                cells += [f"{null_us:.1f}", f"{edge_us / null_us:.2f}"]
+            table.add_row(name, str(connections), compression, *cells)
+    return table
 
 
 def batches(
-    edge: psutil.Process, port: int, headers: dict[str, str], seconds: float, rounds: int
+    edges: Mapping[Compression, Watched], headers: dict[str, str], arguments: argparse.Namespace
 ) -> Table:
     """Batches of every kind of event, plain and compressed."""
-    table = Table("batch of 500", "encoding", "events/s", "p99 ms", "edge us/event")
+    table = Table("batch of 500", "encoding", "compression", *FIGURES)
     headers = headers | {"Content-Type": "application/x-ndjson"}
     for name, texts in bodies().items():
         batch = b"\n".join(itertools.islice(itertools.cycle(texts), BATCH_EVENTS))
         for encoding, body in (("identity", batch), ("gzip", gzip.compress(batch, 6))):
             encoded = headers | {"Content-Encoding": encoding}
-            requests = [load.request("POST", "/api/v1/events:batch", encoded, body)]
-            measure(edge, port, requests, BATCH_CONNECTIONS, 1)  # warm
-            found = [
-                measure(edge, port, requests, BATCH_CONNECTIONS, seconds) for _ in range(rounds)
-            ]
-            rate = statistics.median(result.total / result.seconds for _, result in found)
-            p99_ms = statistics.median(result.quantile_ms(0.99) for _, result in found)
-            cost_us = statistics.median(cost for cost, _ in found) / BATCH_EVENTS
-            table.add_row(
-                name, encoding, f"{rate * BATCH_EVENTS:,.0f}", f"{p99_ms:.0f}", f"{cost_us:.1f}"
+            load_of = (
+                [load.request("POST", "/api/v1/events:batch", encoded, body)],
+                BATCH_CONNECTIONS,
             )
+            for edge in edges.values():
+                edge.measure(*load_of, 1, BATCH_EVENTS)  # warm
+            rounds = [
+                [edge.measure(*load_of, arguments.seconds, BATCH_EVENTS) for edge in edges.values()]
+                for _ in range(arguments.rounds)
+            ]
+            for compression, found in zip(edges, zip(*rounds, strict=True), strict=True):
+                table.add_row(name, encoding, compression, *medians(found, BATCH_EVENTS)[0])
     return table
 
 
 def main() -> None:
-    """Measure and print a table."""
+    """Measure and print two tables."""
     parser = argparse.ArgumentParser(prog="python -m bench.ingest", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5, help="length of one measurement")
     parser.add_argument("--rounds", type=int, default=3, help="measurements per figure")
+    parser.add_argument(
+        *("--compression", "-c"),
+        nargs="+",
+        choices=get_args(Compression),
+        default=[KAFKA.compression],
+        help="of record batches; each has an edge of its own, measured in turns",
+    )
+    parser.add_argument(
+        "--bytes-min", type=int, default=KAFKA.compression_bytes_min, help="smaller ones are not"
+    )
     arguments = parser.parse_args()
-    console = Console()
-    table = Table(*"event,conns,req/s,p99 ms,edge us".split(","))
-    for limit in ("null us", "1 write us"):
-        table.add_column(limit)
-        table.add_column("ratio")
-    with servers() as (where, ports, _):
-        edge_port, null_port, whole_port = (ports.base + n for n in (7, 8, 9))
+    with contextlib.ExitStack() as up:
+        where, ports, running = up.enter_context(servers())
+
+        def watch(argv: list[str], offset: int, ready: str, more: Mapping[str, str]) -> Watched:
+            port = ports.base + offset
+            started = up.enter_context(process(argv, ports, port, ready, more))
+            return Watched(started, port, lambda: look(running["kafka"], where.home))
+
+        edges = {}
+        for offset, name in zip((0, 2, 7), arguments.compression, strict=False):
+            settings = {
+                **NO_LIMITS,
+                "EVENTS_KAFKA__COMPRESSION": name,
+                "EVENTS_KAFKA__COMPRESSION_BYTES_MIN": str(arguments.bytes_min),
+            }
+            edges[name] = watch(["-m", "ingest"], offset, "/readyz", settings)
+        nulls = {}
+        for offset, name, how in ((8, "null us", []), (9, "1 write us", ["whole"])):
+            argv = ["-m", "bench.null_app", str(ports.base + offset), *how]
+            nulls[name] = watch(argv, offset, "/", {})
         headers = where.headers("bench")
-        null_app = ["-m", "bench.null_app"]
-        with (
-            process(["-m", "ingest"], ports, edge_port, "/readyz") as edge,
-            process([*null_app, str(null_port)], ports, null_port, "/") as null,
-            process([*null_app, str(whole_port), "whole"], ports, whole_port, "/") as whole,
-        ):
-            watched = ((edge, edge_port), (null, null_port), (whole, whole_port))
-            for name, texts in bodies().items():
-                requests = [load.request("POST", "/api/v1/events", headers, b) for b in texts]
-                for connections in (32, 256):
-                    measure(edge, edge_port, requests, connections, 1)  # warm
-                    rounds = [
-                        [
-                            measure(each, port, requests, connections, arguments.seconds)
-                            for each, port in watched
-                        ]
-                        for _ in range(arguments.rounds)
-                    ]
-                    edge_us, *nulls_us = (
-                        statistics.median(cost for cost, _ in found)
-                        for found in zip(*rounds, strict=True)
-                    )
-                    loads = [found[0][1] for found in rounds]
-                    rate = statistics.median(result.total / result.seconds for result in loads)
-                    p99_ms = statistics.median(result.quantile_ms(0.99) for result in loads)
-                    cells = [f"{rate:,.0f}", f"{p99_ms:.1f}", f"{edge_us:.1f}"]
-                    for null_us in nulls_us:
-                        cells += [f"{null_us:.1f}", f"{edge_us / null_us:.2f}"]
-                    table.add_row(name, str(connections), *cells)
-            batch_table = batches(edge, edge_port, headers, arguments.seconds, arguments.rounds)
-    console.print(table, batch_table)
+        tables = singles(edges, nulls, headers, arguments), batches(edges, headers, arguments)
+    Console().print(*tables)
 
 
 if __name__ == "__main__":

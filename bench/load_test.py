@@ -63,7 +63,7 @@ def verify(count: int, expected: Bounds) -> bool:
 
 def positive(text: str) -> int:
     """An option's count. Locust takes a run time of 0 for one without end."""
-    if not text.isdecimal() or int(text) == 0:
+    if not (text.isascii() and text.isdigit()) or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 

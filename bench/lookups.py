@@ -142,7 +142,8 @@ def main() -> None:
     table = Table(*columns, title=f"GET by id, query and ClickHouse {cores}")
     sizes = sorted(set(arguments.rows))
     times = Times(time.time_ns() // 1_000_000 - sizes[-1] * EVERY_US // 1000, EVERY_US)
-    with servers() as (where, ports, server):
+    with servers() as (where, ports, running):
+        server = running["clickhouse"]
         seeds, there = seed(partial(sql, where), where.home, "events"), 0
         for size in sizes:
             grow(where, seeds, times, range(there, size))

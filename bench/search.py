@@ -123,7 +123,8 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000, help="events in the table")
     parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
     arguments = parser.parse_args()
-    with servers() as (where, ports, server):
+    with servers() as (where, ports, running):
+        server = running["clickhouse"]
         ids = uvloop.run(fill(where.kafka, TENANT, of_seven_days(arguments.events)))
         materialize(where, ports, server, arguments.events)
         headers, port = where.headers(TENANT), ports.base + 7

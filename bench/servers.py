@@ -44,10 +44,10 @@ def free_port_base() -> int:
 
 
 @contextlib.contextmanager
-def servers() -> Iterator[tuple[Endpoints, Ports, psutil.Process]]:
+def servers() -> Iterator[tuple[Endpoints, Ports, dict[str, psutil.Process]]]:
     """Kafka, ClickHouse and the issuer with topics and tables, and no service of ours.
 
-    Yields where they are and ClickHouse's process.
+    Yields where they are and their processes by name.
     """
     with (
         tempfile.TemporaryDirectory(prefix="events-bench-") as folder,
@@ -65,7 +65,7 @@ def servers() -> Iterator[tuple[Endpoints, Ports, psutil.Process]]:
                 up.callback(child.terminate)
         subprocess.run(stack.setup().argv, env=settings, check=True, stderr=subprocess.DEVNULL)
         where = Endpoints(home, *(ports.url(n) for n in ("api", "clickhouse", "kafka", "issuer")))
-        yield where, ports, psutil.Process(children["clickhouse"].pid)
+        yield where, ports, {name: psutil.Process(child.pid) for name, child in children.items()}
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
 """The edge at full load for minutes, then far past its limits: memory, answers, what Kafka holds.
 
-`python -m bench.soak [--seconds S]`. Full load: 256 connections of single events and four of batches
-of 500, limits of tenants off; resident memory every second. Overload: an edge with little room and a
-low rate for its tenant, offered many times what it takes; every answer must be 201, 429 or 503 and
-the log must hold exactly what was acknowledged.
+`python -m bench.soak [--seconds S] [--compression C]`. Full load: 256 connections of single events and
+four of batches of 500, limits of tenants off; resident memory every second, CPU, and bytes per event
+that Kafka received and that its log grew. Overload: an edge with little room and a low rate for its
+tenant, offered many times what it takes; every answer must be 201, 429 or 503 and the log must hold
+exactly what was acknowledged.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import itertools
 import statistics
 import threading
 import time
+from typing import get_args
 
 import psutil
 import uvloop
@@ -20,9 +22,12 @@ from rich.progress import track
 from rich.table import Table
 
 from bench import load
+from bench.broker import look
 from bench.fill import held
 from bench.ingest import BATCH_EVENTS, bodies
-from bench.servers import NO_LIMITS, process, servers
+from bench.servers import NO_LIMITS, cpu_s, process, servers
+from contracts.compression import Compression
+from contracts.connections import KafkaConnection
 
 MIB = 1024 * 1024
 LITTLE_ROOM = {
@@ -63,13 +68,29 @@ def main() -> None:
     """Measure and print two tables."""
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--seconds", type=int, default=600, help="length of the full load")
-    seconds = parser.parse_args().seconds
-    with servers() as (where, ports, _):
+    parser.add_argument(
+        *("--compression", "-c"),
+        choices=get_args(Compression),
+        default=KafkaConnection().compression,
+        help="of record batches",
+    )
+    arguments = parser.parse_args()
+    seconds, compression = arguments.seconds, arguments.compression
+    settings = {**NO_LIMITS, "EVENTS_KAFKA__COMPRESSION": compression}
+    with servers() as (where, ports, running):
         headers, port = where.headers("bench"), ports.base + 7
-        with process(["-m", "ingest"], ports, port, "/readyz", NO_LIMITS) as edge:
+        with process(["-m", "ingest"], ports, port, "/readyz", settings) as edge:
+            before, edge_s = look(running["kafka"], where.home), cpu_s(edge)
             resident, (singles, batches) = full_load(edge, port, headers, seconds)
+            events = singles.total + BATCH_EVENTS * batches.total
+            edge_us = (cpu_s(edge) - edge_s) / events * 1e6
+            broker = look(running["kafka"], where.home).since(before, events)
         memory = Table("full load", "events", "events/s", "statuses", "MiB: each tenth, median")
-        events = singles.total + BATCH_EVENTS * batches.total
+        costs = Table("compression", "edge us/event", "Kafka us/event", "wire B", "log B")
+        costs.add_row(
+            *(compression, f"{edge_us:.1f}", f"{broker.us:.1f}"),
+            *(f"{broker.wire_bytes:,.0f}", f"{broker.log_bytes:,.0f}"),
+        )
         tenth = max(1, len(resident) // 10)
         medians = [
             statistics.median(resident[start : start + tenth])
@@ -82,11 +103,11 @@ def main() -> None:
             f"{singles.statuses} {batches.statuses}",
             " ".join(f"{value / MIB:.0f}" for value in medians),
         )
-        before = asyncio.run(held(where.kafka))
+        held_before = asyncio.run(held(where.kafka))
         request = [load.request("POST", "/api/v1/events", headers, bodies()["800 B"][0])]
         with process(["-m", "ingest"], ports, port, "/readyz", LITTLE_ROOM) as edge:
             result = uvloop.run(load.run(port, request, 256, 10))
-        stored = asyncio.run(held(where.kafka)) - before
+        stored = asyncio.run(held(where.kafka)) - held_before
     overload = Table("overload", "answers", "acknowledged", "stored", "p99 ms")
     overload.add_row(
         "256 connections, 10 s",
@@ -95,7 +116,7 @@ def main() -> None:
         str(stored),
         f"{result.quantile_ms(0.99):.0f}",
     )
-    Console().print(memory, overload)
+    Console().print(memory, costs, overload)
     if not set(result.statuses) <= {201, 429, 503} or stored != result.statuses.get(201, 0):
         raise SystemExit("an answer was none of 201, 429, 503, or Kafka holds another number")
 

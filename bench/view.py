@@ -1,7 +1,8 @@
 """Kafka to ClickHouse: CPU per event of client and server beside two limits.
 
-`python -m bench.view [--events N] [--rounds N]`. Each round starts new servers and fills the log, then
-the materializer starts and is measured until the last row is there. The limits: the same rows
+`python -m bench.view [--events N] [--rounds N] [--compression C] [--at-once N]`. Each round starts new
+servers and fills the log, as many events at once as are to share the partitions' batches, then the
+materializer starts and is measured until the last row is there. The limits: the same rows
 inserted into chDB in one process from ClickHouse's own binary format, batches of the same size, the
 better of two runs; and the same records read by a plain aiokafka consumer that does nothing with them.
 """
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import get_args
 
 import chdb
 import psutil
@@ -22,10 +24,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.fill import fill, just_made
+from bench.broker import look, received_bytes
+from bench.fill import AT_ONCE, fill, just_made
 from bench.servers import cpu_s, servers, sql
 from cli.endpoints import Endpoints
 from contracts.block import INSERT_COLUMNS
+from contracts.compression import Compression
+from contracts.connections import KafkaConnection
 from contracts.schema import migrations, statements
 from contracts.table import INSERT_SETTINGS
 from contracts.topics import EVENTS, RECORD_BYTES_MAX
@@ -39,12 +44,12 @@ COLUMNS = ", ".join((*INSERT_COLUMNS, "precedence"))
 
 
 def materialize(where: Endpoints, ports: Ports, server: psutil.Process, count: int) -> list[float]:
-    """Events/s, and CPU microseconds per event of the materializer and of the server."""
+    """Events/s; per event CPU microseconds of materializer and server, and bytes that came to it."""
     argv = [sys.executable, "-m", "processors", "materialize"]
     with subprocess.Popen(argv, env=environment(ports), stderr=subprocess.DEVNULL) as child:
-        client, rows, began_s, used = psutil.Process(child.pid), 0, 0.0, (0.0, 0.0)
+        client, rows, began_s, used = psutil.Process(child.pid), 0, 0.0, (0.0, 0.0, 0)
         while rows < count:
-            before = (cpu_s(client), cpu_s(server))
+            before = (cpu_s(client), cpu_s(server), received_bytes(client))
             rows = int(sql(where, "SELECT count() FROM events.events"))
             if not began_s and rows:
                 began_s, first_rows, used = time.perf_counter(), rows, before
@@ -52,10 +57,11 @@ def materialize(where: Endpoints, ports: Ports, server: psutil.Process, count: i
         seconds = time.perf_counter() - began_s
         measured = count - first_rows
         costs = [cpu_s(client) - used[0], cpu_s(server) - used[1]]
+        received = received_bytes(client) - used[2]
         child.terminate()
     if not measured:
         raise ValueError(f"{count:,} events are too few: all rows were there at the first look")
-    return [measured / seconds, *(cost / measured * 1e6 for cost in costs)]
+    return [measured / seconds, *(cost / measured * 1e6 for cost in costs), received / measured]
 
 
 async def raw_consume(where: Endpoints, count: int) -> float:
@@ -110,17 +116,19 @@ def raw_insert(where: Endpoints, count: int) -> float:
     return min(figures)
 
 
-def measure(count: int) -> list[float]:
-    """One round: events/s; CPU us per event of client, server and limits; ratios to insert and to both."""
-    with servers() as (where, ports, server):
-        uvloop.run(fill(where.kafka, TENANT, just_made(TENANT, count)))
-        rate, client_us, server_us = materialize(where, ports, server, count)
+def measure(count: int, compression: Compression, at_once: int) -> list[float]:
+    """One round: events/s; CPU us per event of client, server, limits; bytes; ratios to insert and both."""
+    with servers() as (where, ports, running):
+        server = running["clickhouse"]
+        uvloop.run(fill(where.kafka, TENANT, just_made(TENANT, count), compression, at_once))
+        log_bytes = look(running["kafka"], where.home).log_bytes / count
+        rate, client_us, server_us, wire_bytes = materialize(where, ports, server, count)
         consume_us = uvloop.run(raw_consume(where, count))
         insert_us = raw_insert(where, count)
     whole_us = client_us + server_us
     limit_us = insert_us + consume_us
     return [
-        *(rate, client_us, server_us, insert_us, consume_us),
+        *(rate, client_us, server_us, insert_us, consume_us, wire_bytes, log_bytes),
         *(whole_us / insert_us, whole_us / limit_us),
     ]
 
@@ -130,21 +138,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.view", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000, help="events in the log")
     parser.add_argument("--rounds", type=int, default=3, help="rounds; the median counts")
+    parser.add_argument(
+        *("--compression", "-c"),
+        choices=get_args(Compression),
+        default=KafkaConnection().compression,
+        help="of record batches",
+    )
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="events cut into batches")
     arguments = parser.parse_args()
     rounds = [
-        measure(arguments.events)
+        measure(arguments.events, arguments.compression, arguments.at_once)
         for _ in track(range(arguments.rounds), "measuring", console=Console(stderr=True))
     ]
     table = Table(
-        *("round", "events/s", "client", "server", "insert", "consume", "to insert", "to both"),
-        title=f"Kafka -> ClickHouse, {arguments.events:,} events, CPU in us per event",
+        *("round", "events/s", "client", "server", "insert", "consume"),
+        *("wire B", "log B", "to insert", "to both"),
+        title=f"Kafka -> ClickHouse, {arguments.events:,} events, {arguments.compression},"
+        f" {arguments.at_once:,} at once, CPU in us per event",
     )
     medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
     for name, figures in [*enumerate(rounds, 1), ("median", medians)]:
-        rate, *costs, to_insert, to_both = figures
+        rate, *costs, wire_bytes, log_bytes, to_insert, to_both = figures
         table.add_row(
             *(str(name), f"{rate:,.0f}", *(f"{us:.1f}" for us in costs)),
-            *(f"{to_insert:.2f}", f"{to_both:.2f}"),
+            *(f"{wire_bytes:,.0f}", f"{log_bytes:,.0f}", f"{to_insert:.2f}", f"{to_both:.2f}"),
         )
     Console().print(table)
 

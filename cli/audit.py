@@ -44,9 +44,10 @@ def audit(
     events audit --json | jq .missing
     """
     from cli.offsets_bar import OffsetsBar
-    from cli.servers import BadSettings, servers
+    from cli.servers import servers
     from processors.audit import Unprovable
     from processors.step import Transient
+    from service.settings import BadSettings
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
     try:
@@ -69,7 +70,8 @@ async def _audit(where: "Servers", to_end: bool, bar: "Progress") -> "Account":
     from processors.replay import Log
     from service.clickhouse import ClickHouse
 
-    log, clickhouse = Log(where.kafka), ClickHouse(where.clickhouse)
+    log = Log(where.kafka)
+    clickhouse = ClickHouse(where.clickhouse, where.cluster)
     try:
         await log.start()
         table = Offsets(clickhouse, where.clickhouse.database)

@@ -1,17 +1,20 @@
 """Where the stack listens and how to get in: the state file when there is one, else the ports."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli.answers import TIMEOUT_S, fail, unreachable, why
+from local.stack import PORT_BASE, Ports
 
 if TYPE_CHECKING:
     from httpx import Request
 
 LIFETIME_S = 3600
-NAMES = ("api", "clickhouse", "sqs", "issuer", "kafka")  # in the order of their ports
+ENDED = ("stopped", "failed")
+ELSEWHERE = ". Where one runs elsewhere, name its folder: --home DIR or EVENTS_HOME"
 
 
 @dataclass(frozen=True)
@@ -71,20 +74,32 @@ class Endpoints:
         except OSError as error:
             fail(
                 f"No client secret in {path} ({error.strerror})."
-                f" Start the stack: events up --home {self.home}"
+                f" Start the stack: events up --home {self.home}{ELSEWHERE}"
             )
 
 
-def endpoints(home: Path, port_base: int) -> Endpoints:
-    """The endpoints of the stack in `home`."""
+def endpoints(home: Path, port_base: int | None) -> Endpoints:
+    """The endpoints of the stack in `home`. Exits 1 when home and ports name a stack that is not there."""
+    home = home.resolve()
     path = home / "state.json"
+    state: Any = {"endpoints": Ports(port_base or PORT_BASE).endpoints}
     try:
-        known = json.loads(path.read_text())["endpoints"] if path.exists() else _by_port(port_base)
-        return Endpoints(home, known["api"], known["clickhouse"], known["kafka"], known["issuer"])
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            state = json.loads(path.read_text())
+        known = state["endpoints"]
+        found = Endpoints(home, known["api"], known["clickhouse"], known["kafka"], known["issuer"])
     except (ValueError, KeyError, TypeError):
         fail(f"{path} cannot be read. Start the stack anew: events down, then events up")
+    if state.get("phase") in ENDED:
+        fail(f"The stack in {home} does not run. Start it: events up --home {home}{ELSEWHERE}")
+    require_ports(home, state.get("port_base"), port_base)
+    return found
 
 
-def _by_port(port_base: int) -> dict[str, str]:
-    known = {name: f"http://127.0.0.1:{port_base + n}" for n, name in enumerate(NAMES)}
-    return known | {"kafka": known["kafka"].removeprefix("http://")}
+def require_ports(home: Path, actual: int | None, wanted: int | None) -> None:
+    """Exit 1 when the stack in `home` has other ports than `wanted`, where those were chosen."""
+    if None not in (actual, wanted) and actual != wanted:
+        fail(
+            f"The stack in {home} has the ports from {actual} on, not from {wanted}."
+            f" Leave --port-base (EVENTS_PORT_BASE) out, or name the other stack's folder with --home."
+        )

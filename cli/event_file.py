@@ -71,48 +71,65 @@ def _pieces(file: BufferedIOBase) -> Iterator[bytes]:
 
 
 def _lines(pieces: Iterator[bytes], number: int) -> Iterator[Item]:
-    """One event per line from line `number` on; one in all when the first line alone is no JSON."""
+    """One event per line from line `number` on; one in all when all is one JSON document."""
     rest, is_ndjson = b"", False
     for piece in pieces:
         if not piece:
             yield PAUSE
-        *lines, rest = (rest + piece).split(b"\n")
-        if lines and not is_ndjson:
-            if not _is_json(lines[0]):
-                yield _document(itertools.chain((b"\n".join([*lines, rest]),), pieces))
-                return
-            is_ndjson = True
+        rest += piece
+        if not is_ndjson and not (is_ndjson := _is_ndjson(rest, is_all=not piece)):
+            if len(rest) > EVENT_BYTES_MAX:
+                raise Unreadable(
+                    f"neither NDJSON, nor one JSON document of at most {EVENT_BYTES_MAX:,} bytes"
+                )
+            continue
+        *lines, rest = rest.split(b"\n")
         for line in lines:
             if text := line.strip():
                 yield Item(f"line {number}", text)
             number += 1
         if len(rest) > EVENT_BYTES_MAX:
             raise Unreadable(f"line {number} has more than {EVENT_BYTES_MAX:,} bytes")
-    if rest.strip():
-        yield Item(f"line {number}", rest.strip()) if is_ndjson else _document(iter((rest,)))
+    if not rest.strip():
+        return
+    if not is_ndjson and (error := _why_not_json(rest)):
+        if not _is_ndjson(rest, is_all=True):
+            raise Unreadable(f"neither JSON nor NDJSON: {error}")
+        is_ndjson = True
+    if not is_ndjson:
+        yield Item("the event", rest)
+        return
+    for place, line in enumerate(rest.split(b"\n"), number):
+        if text := line.strip():
+            yield Item(f"line {place}", text)
 
 
-def _is_json(text: bytes) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+def _is_ndjson(text: bytes, is_all: bool) -> bool:
+    """Whether `text` is of lines that stand for themselves.
+
+    It is when the first is JSON. When that is broken, or holds two events, another line that is an
+    object tells; but only once `is_all` is there, for such a line may be part of one document.
+    """
+    first, *lines = text.split(b"\n", 1)
+    if not lines:
         return False
-    return True
+    if not _why_not_json(first):
+        return True
+    is_due = is_all or len(text) > EVENT_BYTES_MAX
+    return is_due and bool(_why_not_json(text)) and any(map(_is_object, lines[0].split(b"\n")))
 
 
-def _document(pieces: Iterator[bytes]) -> Item:
-    text = b""
-    for piece in pieces:
-        text += piece
-        if len(text) > EVENT_BYTES_MAX:
-            raise Unreadable(
-                f"neither NDJSON, nor one JSON document of at most {EVENT_BYTES_MAX:,} bytes"
-            )
+def _is_object(line: bytes) -> bool:
+    line = line.strip()
+    return line.startswith(b"{") and line.endswith(b"}") and not _why_not_json(line)
+
+
+def _why_not_json(text: bytes) -> str:
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"neither JSON nor NDJSON: {error}") from None
-    return Item("the event", text)
+        return str(error)
+    return ""
 
 
 def _elements(pieces: Iterator[bytes]) -> Iterator[Item]:

@@ -1,10 +1,33 @@
 """The `events` command's table of contents."""
 
+import errno
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from cli import audit, erase, migrate, post, read, rebuild, settings, stack
+from cli.answers import fail
+from local import disk
+
+
+class Commands(TyperGroup):
+    """Says in one line what the system refused: a folder that cannot be written, a full disk."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the subcommand. Exits 1 where it raises `OSError`."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of our output has gone, which is its right
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            what = "the disk is full" if disk.is_cause(error) else error.strerror or error
+            fail(f"{place}{what}.")
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     help="Post events, find them, query them, prove them, and run the whole system on one machine.",

@@ -9,7 +9,6 @@ import typer
 from cli.answers import complain, fail
 from cli.endpoints import endpoints
 from cli.options import HOME, PORT_BASE, HomeOption, PortBaseOption
-from cli.servers import BadSettings, setup_settings
 
 if TYPE_CHECKING:
     from processors.settings import SetupSettings
@@ -36,6 +35,9 @@ def migrate(
     EVENTS_TABLES__RETENTION_DAYS=90 events migrate
     events migrate --print-access | clickhouse-client --multiquery
     """
+    from cli.servers import setup_settings
+    from service.settings import BadSettings
+
     try:
         settings = setup_settings()
     except BadSettings as error:
@@ -55,7 +57,8 @@ async def _migrate(settings: "SetupSettings") -> None:
     from processors.migrate import Migrate, SchemaRefused
     from service.clickhouse import ClickHouse, ClickHouseFailed
 
-    clickhouse, database = ClickHouse(settings.clickhouse), settings.clickhouse.database
+    clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
+    database = settings.clickhouse.database
     steps = Migrate(clickhouse, database, settings.tables)
     doing = "Reading what it has had"
     try:

@@ -5,17 +5,27 @@ from typing import Annotated
 
 import typer
 
+from local.stack import PORT_BASE as FIRST_PORT
+from local.stack import Ports
+
 HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="EVENTS_HOME", help="Folder that holds the stack's state.")
+    Path,
+    typer.Option(
+        "--home",
+        envvar="EVENTS_HOME",
+        file_okay=False,
+        help="Folder that holds the stack's state.",
+    ),
 ]
 PortBaseOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--port-base",
         envvar="EVENTS_PORT_BASE",
         min=1024,
         max=65000,
-        help="First of six consecutive ports.",
+        show_default=str(FIRST_PORT),
+        help=f"First of {len(Ports().by_name)} consecutive ports.",
     ),
 ]
 TenantOption = Annotated[
@@ -23,5 +33,6 @@ TenantOption = Annotated[
 ]
 
 HOME = Path(".events")
-PORT_BASE = 8800
+PORT_BASE: int | None = None
+"""None says that nobody chose: a running stack's own, else local.stack.PORT_BASE."""
 TENANT = "acme"

@@ -3,6 +3,7 @@
 import socket
 
 from cli.answers import fail
+from local.stack import Ports
 
 BASE_STEP = 100
 BASE_MAX = 65000
@@ -10,8 +11,6 @@ BASE_MAX = 65000
 
 def require_free_ports(port_base: int) -> None:
     """Exit 1 with one sentence when a port of the stack is taken."""
-    from local.stack import Ports
-
     for name, port in Ports(port_base).by_name.items():
         if not _is_free(port):
             bases = range(port_base + BASE_STEP, BASE_MAX, BASE_STEP)

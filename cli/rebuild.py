@@ -35,10 +35,11 @@ def rebuild(
     could not be done yet. The servers are found as `events audit` finds them.
     """
     from cli.offsets_bar import OffsetsBar
-    from cli.servers import BadSettings, servers
+    from cli.servers import servers
     from processors.audit import Unprovable
     from processors.step import Transient
     from processors.swap import Refused
+    from service.settings import BadSettings
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
     try:
@@ -71,7 +72,8 @@ async def _rebuild(where: "Servers", keep_old: bool, bar: "Progress") -> "tuple[
     from processors.replay import Log
     from service.clickhouse import ClickHouse
 
-    log, clickhouse = Log(where.kafka), ClickHouse(where.clickhouse)
+    log = Log(where.kafka)
+    clickhouse = ClickHouse(where.clickhouse, where.cluster)
     try:
         await log.start()
         again = Rebuild(log, clickhouse, where.clickhouse)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 
 from cli.endpoints import Endpoints, endpoints
+from service.settings import BadSettings, load
 
 if TYPE_CHECKING:
     from contracts.connections import ClickHouseConnection, KafkaConnection
@@ -17,14 +18,13 @@ class Servers(NamedTuple):
 
     kafka: "KafkaConnection"
     clickhouse: "ClickHouseConnection"
+    cluster: str
 
 
-class BadSettings(Exception):
-    """The environment holds settings that cannot be; the message names them."""
+def servers(home: Path, port_base: int | None) -> Servers:
+    """EVENTS_KAFKA__..., EVENTS_CLICKHOUSE__... and the cluster as `setup` reads them.
 
-
-def servers(home: Path, port_base: int) -> Servers:
-    """EVENTS_KAFKA__... and EVENTS_CLICKHOUSE__... as `setup` reads them. Raises `BadSettings`.
+    Raises `BadSettings`.
 
     An address that is not there is that of the stack in `home`.
     """
@@ -36,27 +36,17 @@ def servers(home: Path, port_base: int) -> Servers:
     if "url" not in clickhouse.model_fields_set:
         url = _local(home, port_base).clickhouse
         clickhouse = clickhouse.model_copy(update={"url": url})
-    return Servers(kafka, clickhouse)
+    return Servers(kafka, clickhouse, settings.tables.cluster)
 
 
 def setup_settings() -> "SetupSettings":
     """The environment's settings as `setup` reads them. Raises `BadSettings`."""
-    from pydantic import ValidationError
-
     from processors.settings import SetupSettings
 
-    try:
-        return SetupSettings()
-    except ValidationError as error:
-        raise BadSettings(
-            "; ".join(
-                f"EVENTS_{'__'.join(map(str, each['loc'])).upper()}: {each['msg']}"
-                for each in error.errors()
-            )
-        ) from None
+    return load(SetupSettings)
 
 
-def _local(home: Path, port_base: int) -> Endpoints:
+def _local(home: Path, port_base: int | None) -> Endpoints:
     try:
         return endpoints(home, port_base)
     except typer.Exit:  # it has said why; its exit code would say that something is missing

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cli import supervision
-from cli.answers import fail
+from cli import stack_settings, supervision
+from cli.answers import complain, fail
+from cli.endpoints import ELSEWHERE, require_ports
 from cli.options import HOME, PORT_BASE, HomeOption, PortBaseOption
 from cli.ports import require_free_ports
 from cli.supervision import STOP_TIMEOUT_S
@@ -51,12 +52,34 @@ def up(
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,
     detach: Annotated[bool, typer.Option(help="Return when everything is ready.")] = False,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A setting of the services; may be repeated."
+        ),
+    ] = None,
+    removed: Annotated[
+        list[str] | None, typer.Option("--unset", metavar="NAME", help="Back to the default.")
+    ] = None,
 ) -> None:
-    """Start the local stack; Ctrl-C stops it, with --detach `events down` does."""
-    from local import jars, state
+    """Start the local stack; Ctrl-C stops it, with --detach `events down` does.
+
+    Settings (`events settings` lists them) are kept in the home until they are unset or it is reset;
+    EVENTS_ variables of the shell are not taken.
+
+    \b
+    events up --set EVENTS_ACK_TIMEOUT_S=2 --set EVENTS_TABLES__RETENTION_DAYS=90
+    events up --unset EVENTS_ACK_TIMEOUT_S
+    """
+    from local import jars, settings, stack, state
 
     home = home.resolve()
-    if (already := _running(home)) is not None:
+    already = _running(home)
+    wanted = stack_settings.wanted(home, assignments or [], removed or [])
+    if already is not None:
+        require_ports(home, already.port_base, port_base)
+        if settings.shown(wanted) != already.settings:
+            fail(f"It runs already, with other settings. Stop it first: events down --home {home}")
         console.print(f"It runs already, in {home}.")
         show(already)
         return
@@ -64,8 +87,9 @@ def up(
         fail("The local servers are not installed. Run `events install` (or `make setup`).")
     for name in state.stop_orphans(home):
         console.print(f"ended {name}, left over from a stack whose supervisor died")
+    port_base = port_base or stack.PORT_BASE
     require_free_ports(port_base)
-    supervisor = supervision.launch(home, port_base)
+    supervisor = supervision.launch(home, port_base, wanted)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
@@ -87,8 +111,10 @@ def down(home: HomeOption = HOME, port_base: PortBaseOption = PORT_BASE) -> None
     current = _running(home)
     if current is None:
         left = state.stop_orphans(home)
-        console.print(f"Ended {', '.join(left)}." if left else "Nothing runs here.")
+        nothing = f"Nothing runs in {home}{ELSEWHERE}."
+        console.print(f"Ended {', '.join(left)}." if left else nothing, soft_wrap=True)
         return
+    require_ports(home, current.port_base, port_base)
     supervisor = current.supervisor.alive()
     if supervisor is not None:
         with console.status("stopping"):
@@ -105,13 +131,17 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show what listens where; exit code 3 when nothing runs."""
-    current = _running(home.resolve())
+    home = home.resolve()
+    current = _running(home)
     if current is None:
+        kept = stack_settings.kept(home)
         if as_json:
-            typer.echo(json.dumps({"phase": "stopped", "processes": {}}))
+            typer.echo(json.dumps({"phase": "stopped", "processes": {}, "settings": kept}))
         else:
-            console.print(f"Nothing runs in {home}. Start it: events up --home {home}")
+            complain(f"Nothing runs in {home}. Start it: events up --home {home}{ELSEWHERE}.")
+            stack_settings.show(kept)
         raise typer.Exit(NOT_RUNNING)
+    require_ports(home, current.port_base, port_base)
     if as_json:
         typer.echo(json.dumps(current.public()))
     else:
@@ -126,6 +156,7 @@ def show(current: "State") -> None:
         color = "green" if process["state"] == "running" else "yellow"
         table.add_row(name, address, str(process["pid"]), f"[{color}]{process['state']}[/]")
     Console().print(table)
+    stack_settings.show(current.settings)
     Console().print("Try it:  events post examples/event.json")
 
 

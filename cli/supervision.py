@@ -24,9 +24,26 @@ WATCH_S = 0.1
 FOLLOW_S = 0.5
 
 
-def launch(home: Path, port_base: int) -> "subprocess.Popen[bytes]":
-    """Start the supervisor in a session of its own, its output in the log."""
-    (home / "logs").mkdir(parents=True, exist_ok=True)
+def launch(home: Path, port_base: int, settings: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """Start the supervisor in a session of its own, its output in the log; `settings` are kept.
+
+    Exits 1 when `home` cannot be written.
+    """
+    from local import disk
+    from local.settings import keep
+
+    try:
+        (home / "logs").mkdir(parents=True, exist_ok=True)
+        if disk.free_bytes(home) < disk.START_BYTES_MIN:
+            fail(disk.sentence(home))
+        keep(home, settings)
+    except OSError as error:
+        if disk.is_cause(error):
+            fail(disk.sentence(home))
+        fail(
+            f"{home} cannot hold the stack's state: {error.strerror}."
+            " Name a folder that can be written: --home DIR"
+        )
     argv = [sys.executable, "-m", "local.supervisor", "--home", str(home)]
     with _log_path(home).open("wb") as log:
         return subprocess.Popen(

@@ -1,4 +1,8 @@
-"""Following a Kafka topic from outside any consumer group: reads everything, commits nothing."""
+"""Following a Kafka topic from outside any consumer group: reads everything, commits nothing.
+
+Partitions are assigned here: aiokafka, left to subscribe, forgets where it was in all of them when
+one is added, and begins the new one at its end.
+"""
 
 import asyncio
 import json
@@ -7,10 +11,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from contracts.connections import METADATA_AGE_MS
+
 START_TIMEOUT_S = 10.0
+POLL_MS = 1_000
 
 
 class CannotFollow(Exception):
@@ -22,8 +29,9 @@ async def follow(kafka: str, topic: str, from_beginning: bool, limit: int) -> As
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka,
-        auto_offset_reset="earliest" if from_beginning else "latest",
+        auto_offset_reset="earliest",
         enable_auto_commit=False,
+        metadata_max_age_ms=METADATA_AGE_MS,
     )
     try:
         async with asyncio.timeout(START_TIMEOUT_S):
@@ -31,9 +39,8 @@ async def follow(kafka: str, topic: str, from_beginning: bool, limit: int) -> As
             topics = await consumer.topics()
         if topic not in topics:
             raise CannotFollow(f"No topic {topic} at {kafka}; there is {', '.join(sorted(topics))}")
-        consumer.subscribe([topic])
         remaining = limit
-        async for record in consumer:  # no deadline: until somebody posts or ends it
+        async for record in _records(consumer, topic, from_beginning):
             yield record
             remaining -= 1
             if remaining == 0:
@@ -42,6 +49,32 @@ async def follow(kafka: str, topic: str, from_beginning: bool, limit: int) -> As
         raise CannotFollow(f"Nothing answers at {kafka} ({type(error).__name__})") from error
     finally:
         await consumer.stop()
+
+
+async def _records(
+    consumer: AIOKafkaConsumer, topic: str, from_beginning: bool
+) -> AsyncIterator[Any]:
+    """Records without end; a partition that is added is read from its first."""
+    positions: dict[TopicPartition, int] = {}
+    async with asyncio.timeout(START_TIMEOUT_S):  # until then it knows of no topic's partitions
+        consumer.assign([TopicPartition(topic, 0)])
+        await consumer.beginning_offsets(consumer.assignment())
+    while True:
+        numbers = consumer.partitions_for_topic(topic) or ()
+        if new := {TopicPartition(topic, number) for number in numbers} - positions.keys():
+            async with asyncio.timeout(START_TIMEOUT_S):
+                if from_beginning or positions:
+                    positions |= await consumer.beginning_offsets(new)
+                else:
+                    positions |= await consumer.end_offsets(new)
+            consumer.assign(list(positions))
+            for partition, offset in positions.items():
+                consumer.seek(partition, offset)
+        fetched = await consumer.getmany(timeout_ms=POLL_MS)
+        for partition, records in fetched.items():
+            for record in records:
+                positions[partition] = record.offset + 1
+                yield record
 
 
 def line(record: Any) -> str:

@@ -1,18 +1,21 @@
 """Who may call: OAuth 2.0 bearer tokens (RFC 6750) in the JWT profile of RFC 9068.
 
 A `Verifier` turns the Authorization and X-TWC-Tenant headers into a tenant or a `Problem`. A token
-that was verified is remembered by its text for a minute at the most, so that the signature is
-checked once and not per request. Signing keys come from `keys.py`.
+that was verified is remembered by its text for a minute at the most, and never past the moment at
+which the issuer's keys have to be looked at again, so that the signature is checked once and not
+per request. A token has one spelling: what two readers may read as two tokens is refused.
 """
 
+import base64
+import binascii
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import jwt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.connections import Access
-from contracts.keys import SigningKeys
 from contracts.parse import read_json
 from contracts.problems import Problem
 from contracts.tenants import is_tenant
@@ -35,7 +38,19 @@ class Claims(BaseModel):
     exp: int
     iat: int
     nbf: int | None = None
-    scope: str | None = None
+    scope: Any = None
+
+
+class Keys(Protocol):
+    """The issuer's signing keys, wherever they come from."""
+
+    changed: Callable[[], None]
+
+    async def get(self, kid: str, alg: str) -> jwt.PyJWK | None:
+        """The key `kid` if it may verify `alg`. Raises `Problem` 503 when that cannot be said."""
+
+    def fresh_for_s(self) -> float:
+        """How long a token that was verified now may be remembered."""
 
 
 class Grant:
@@ -52,10 +67,11 @@ class Grant:
 class Verifier:
     """Checks tokens against one issuer. One per process; not thread-safe."""
 
-    def __init__(self, access: Access, keys: SigningKeys) -> None:
+    def __init__(self, access: Access, keys: Keys) -> None:
         self._access = access
         self._keys = keys
         self._grants: dict[bytes, Grant] = {}
+        keys.changed = self._grants.clear
 
     def known(self, headers: dict[bytes, bytes]) -> str | None:
         """The tenant of a token that was verified a moment ago; None: ask `tenant`."""
@@ -71,7 +87,8 @@ class Verifier:
     async def tenant(self, headers: dict[bytes, bytes]) -> str:
         """The tenant that the request may act for.
 
-        Raises `Problem` 400 (header malformed), 401 (no valid token) or 403 (scope or tenant).
+        Raises `Problem` 400 (header malformed), 401 (no valid token), 403 (scope or tenant) or 503
+        (no keys to verify with).
         """
         authorization = headers.get(b"authorization", b"")
         grant = self._grants.get(authorization)
@@ -99,9 +116,14 @@ class Verifier:
 
     def _header(self, token: bytes) -> dict[str, Any]:
         try:
-            header = jwt.get_unverified_header(token)
-        except jwt.PyJWTError:
-            raise _invalid("the token is not a signed JWT") from None
+            encoded, _, _ = parts = token.split(b".")
+            for part in parts:
+                _require_canonical(part)
+            header = read_json(base64.urlsafe_b64decode(encoded + b"=="))
+        except (Problem, ValueError):
+            raise _invalid("the token is not a signed JWT in its one spelling") from None
+        if not isinstance(header, dict):
+            raise _invalid("the token's header is not a JSON object")
         if header.get("alg") not in self._access.algorithms:
             raise _invalid(f"the token's alg must be one of {', '.join(self._access.algorithms)}")
         if str(header.get("typ", "")).lower() not in self._access.token_types:
@@ -132,7 +154,7 @@ class Verifier:
             raise _invalid("the token is not valid yet")
         if claims.exp - claims.iat > access.lifetime_max_s:
             raise _invalid(f"the token lives longer than {access.lifetime_max_s} s")
-        if access.scope not in (claims.scope or "").split(" "):
+        if access.scope not in _scopes(claims.scope):
             raise Problem(
                 403,
                 f"The token lacks the scope {access.scope}.",
@@ -141,7 +163,8 @@ class Verifier:
         tenant = (claims.model_extra or {}).get(access.tenant_claim)
         if not isinstance(tenant, str) or not is_tenant(tenant):
             raise Problem(403, f"The token's claim {access.tenant_claim} names no tenant.")
-        return Grant(tenant, min(claims.exp + access.leeway_s, now + REMEMBER_S))
+        remember_s = min(REMEMBER_S, self._keys.fresh_for_s())
+        return Grant(tenant, min(claims.exp + access.leeway_s, now + remember_s))
 
     def _remember(self, authorization: bytes, grant: Grant) -> None:
         if len(self._grants) >= REMEMBERED_MAX:
@@ -165,6 +188,21 @@ def bearer_token(authorization: bytes) -> bytes:
     if len(token) > TOKEN_BYTES_MAX:
         raise _invalid(f"the token has {len(token):,} bytes; the limit is {TOKEN_BYTES_MAX:,}")
     return token
+
+
+def _require_canonical(part: bytes) -> None:
+    """Raise `ValueError` unless `part` is base64url without padding, its unused bits zero (RFC 7515)."""
+    decoded = base64.urlsafe_b64decode(part + b"==")
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != part:
+        raise binascii.Error("not the one spelling")
+
+
+def _scopes(claim: Any) -> list[str]:
+    """The scopes of a token: words of one text (RFC 8693 section 4.2), or a list of them; else none."""
+    if isinstance(claim, str):
+        return claim.split(" ")
+    is_list = isinstance(claim, list) and all(isinstance(each, str) for each in claim)
+    return claim if is_list else []
 
 
 def _tenant_problem(claimed: bytes | None) -> Problem:

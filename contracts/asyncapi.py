@@ -1,10 +1,11 @@
-"""The AsyncAPI 3.0 document: what consumers of Kafka and SQS receive, built from the models."""
+"""The AsyncAPI 3.1 document: what consumers of Kafka and SQS receive, built from the models."""
 
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
 from contracts.events import Event
+from contracts.json_schema import Published
 from contracts.openapi import VERSION
 from contracts.subscriptions import Subscription
 from contracts.tenants import TENANT_PATTERN
@@ -19,7 +20,9 @@ TEXT = {"type": "string"}
 def asyncapi() -> dict[str, Any]:
     """The document, members in a stable order."""
     _, schemas = models_json_schema(
-        [(Event, "validation"), (Subscription, "validation")], ref_template=SCHEMA
+        [(Event, "validation"), (Subscription, "validation")],
+        ref_template=SCHEMA,
+        schema_generator=Published,
     )
     channels = {
         "events": _channel(
@@ -33,7 +36,7 @@ def asyncapi() -> dict[str, Any]:
         "queue": _channel(None, "delivery", "The SQS queue that a subscription names."),
     }
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Events API",
             "version": VERSION,

@@ -8,6 +8,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+from contracts.compression import Compression
+
+METADATA_AGE_MS = 5_000
+"""Age at which a consumer asks for a topic's partitions again; aiokafka's own is five minutes."""
+
 ACK_TIMEOUT_S = 20.0
 """Longer than a cluster takes to do without a broker that died or hangs: 9 s of its session by Kafka's
 default (broker.session.timeout.ms), 3 s before when it was the active controller too, the election and a
@@ -49,6 +54,12 @@ class KafkaConnection(BaseModel, frozen=True):
     request_timeout_s: float = Field(
         10, gt=0, description="Deadline of one request to a broker; its replicas have half of it."
     )
+    compression: Compression = Field(
+        "zstd", description="Of record batches, as they are appended; every kind is read."
+    )
+    compression_bytes_min: int = Field(
+        16 * 1024, ge=0, description="Smaller batches stay as they are; 1024 for the smallest log."
+    )
 
     @property
     def replicas_ms(self) -> int:
@@ -69,6 +80,10 @@ class KafkaConnection(BaseModel, frozen=True):
             args["sasl_plain_username"] = self.sasl_username
             args["sasl_plain_password"] = self.sasl_password.get_secret_value()
         return args
+
+    def consumer_args(self) -> dict[str, Any]:
+        """The same for a consumer, which is to notice new partitions."""
+        return self.client_args() | {"metadata_max_age_ms": METADATA_AGE_MS}
 
 
 class ClickHouseConnection(BaseModel, frozen=True):
@@ -108,8 +123,15 @@ class Access(BaseModel, frozen=True):
     scope: str = Field("authentication", description="The scope that every call needs.")
     leeway_s: int = Field(30, ge=0, le=120, description="Clock skew that is forgiven.")
     lifetime_max_s: int = Field(24 * 3600, gt=0, description="Longest accepted exp - iat.")
-    keys_refresh_s: float = Field(300, gt=0, description="Age at which keys are fetched again.")
+    keys_refresh_s: float = Field(
+        300, gt=0, description="Age at which keys are too old: a removed one is refused by then."
+    )
+    keys_grace_s: float = Field(
+        3600,
+        ge=0,
+        description="How long older keys serve while the issuer cannot be asked; then 503.",
+    )
     keys_cooldown_s: float = Field(
         30, ge=0, description="Shortest time between fetches that an unknown key id may cause."
     )
-    keys_timeout_s: float = Field(2, gt=0, description="Deadline of fetching the keys.")
+    keys_timeout_s: float = Field(2, gt=0, description="Deadline of fetching the keys, in all.")

@@ -64,6 +64,15 @@ Instant = Annotated[
     BeforeValidator(instant_ms),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+
+
+def whole_number(text: object) -> object:
+    """A number of a query string in digits alone; `int` would take blanks, signs, `1_0` and `5.0`."""
+    if isinstance(text, str) and not (text.isascii() and text.isdigit()):
+        raise PydanticCustomError("whole_number", "must be a whole number in the digits 0 to 9")
+    return text
+
+
 SearchedAttribute = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 SearchedText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 SearchedName = Annotated[EntityName, StringConstraints(min_length=1)]
@@ -95,7 +104,9 @@ class Criteria(BaseModel):
 class Search(Criteria):
     """One request: the criteria, how much, and from where on."""
 
-    limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX, description="Most events of a page.")
+    limit: Annotated[int, BeforeValidator(whole_number)] = Field(
+        LIMIT_DEFAULT, ge=1, le=LIMIT_MAX, description="Most events of a page."
+    )
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
         None, description="`next` of the page before, with the same criteria."
     )
@@ -119,8 +130,9 @@ def query_parameters() -> list[dict[str, Any]]:
         kept = {key: given[key] for key in given if key not in ("title", "description", "default")}
         if "default" in schema and schema["default"] is not None:
             kept["default"] = schema["default"]
+        about = {"name": name, "in": "query", "description": schema["description"]}
         if name == "key_attributes":  # exploded, so each property is a parameter of its own
             kept["propertyNames"] = {"pattern": r"^key_attributes\..{1,256}$"}
-        about = {"name": name, "in": "query", "description": schema["description"]}
+            about |= {"style": "form", "explode": True}
         parameters.append(about | {"schema": kept})
     return parameters

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from contracts.asyncapi import asyncapi
 from contracts.events import Event, EventDraft
+from contracts.json_schema import Published
 from contracts.openapi import ProblemDocument, openapi
 from contracts.subscriptions import Subscription, SubscriptionDraft
 
@@ -29,7 +30,9 @@ def documents() -> dict[str, str]:
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$id": f"urn:events-api:schema:{name}",
         }
-        found[f"schemas/{name}.schema.json"] = head | model.model_json_schema()
+        found[f"schemas/{name}.schema.json"] = head | model.model_json_schema(
+            schema_generator=Published
+        )
     return {name: _text(document) for name, document in found.items()}
 
 

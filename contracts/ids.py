@@ -6,11 +6,26 @@ Identity is always (tenant, id).
 import hashlib
 import uuid
 
+from contracts.codec import is_event_id
 from contracts.problems import Problem
 
 IDEMPOTENCY_KEY_BYTES_MAX = 255
 VERSION_AT, DERIVED = 14, "8"
 """Where a UUID's text has its version, and that of an id that an Idempotency-Key gave."""
+
+
+def read_id(text: str, of: str) -> uuid.UUID:
+    """The id `of` an event or a subscription as a path has it, in the one text that we write.
+
+    Raises `Problem` 400.
+    """
+    if not is_event_id(text):
+        raise Problem(
+            400,
+            f"The {of} id has {len(text):,} characters and is not a UUID of 36:"
+            " lower-case hexadecimal digits in groups of 8-4-4-4-12.",
+        )
+    return uuid.UUID(text)
 
 
 def derived_id(tenant: str, idempotency_key: bytes, item: int = 0) -> str:

@@ -1,70 +1,55 @@
-"""The issuer's signing keys (JWKS, RFC 7517), kept fresh.
+"""An issuer's key set (JWKS, RFC 7517): which of its keys may verify a token's signature."""
 
-Fetched in a thread, so that a slow issuer never holds up requests that need no new key. A failed
-fetch keeps the keys of the last good one; keys that left the set are refused at the next refresh.
-A flood of unknown key ids causes at most one fetch per cooldown.
-"""
-
-import asyncio
-import logging
-import time
+from collections import Counter
+from typing import Any
 
 import jwt
 
-from contracts.connections import Access
+from contracts.parse import read_json
+from contracts.problems import Problem
 
-log = logging.getLogger(__name__)
-
+DOCUMENT_BYTES_MAX = 64 * 1024
 KEYS_MAX = 64
 
 
-class SigningKeys:
-    """Public keys by key id."""
+class UnreadableKeys(Exception):
+    """A document that is no key set, or holds no key of use; the message says why."""
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
-        self._client = jwt.PyJWKClient(
-            access.jwks_url, cache_jwk_set=False, timeout=access.keys_timeout_s
-        )
-        self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetching: asyncio.Task[None] | None = None
-        self._fetched_s = -access.keys_refresh_s
-        self._tried_s = -access.keys_cooldown_s
 
-    async def get(self, kid: str, alg: str) -> jwt.PyJWK | None:
-        """The key `kid` if it may verify `alg`; fetches when it is unknown or the keys are old."""
-        now = time.monotonic()
-        old = now - self._fetched_s > self._access.keys_refresh_s
-        known = kid in self._keys
-        if (old or not known) and (now - self._tried_s >= self._cooldown_s or self._fetching):
-            fetch = self._fetch_once()
-            if not known:
-                await asyncio.wait({fetch}, timeout=self._access.keys_timeout_s + 1)
-        key = self._keys.get(kid)
-        return key if key is not None and key.algorithm_name == alg else None
+def read_keys(document: bytes) -> dict[str, jwt.PyJWK]:
+    """The public signature keys of a JWKS document by key id. Raises `UnreadableKeys`.
 
-    @property
-    def _cooldown_s(self) -> float:
-        """Without any key the issuer is asked sooner: nobody can be let in until it answers."""
-        return self._access.keys_cooldown_s if self._keys else 1.0
+    Of keys with one id none is taken: which one a token means would be a guess. Keys of a kind that
+    is not known here are passed over (RFC 7517 section 5).
+    """
+    try:
+        found = read_json(document)
+    except Problem as problem:
+        raise UnreadableKeys(problem.detail) from None
+    listed = found.get("keys") if isinstance(found, dict) else None
+    if not isinstance(listed, list) or len(listed) > KEYS_MAX:
+        raise UnreadableKeys(f"no list of `keys`, or one of more than {KEYS_MAX}")
+    fit = [each for each in listed if _verifies(each)]
+    times = Counter(each["kid"] for each in fit)
+    keys = {each["kid"]: _key(each) for each in fit if times[each["kid"]] == 1}
+    usable = {kid: key for kid, key in keys.items() if key is not None}
+    if not usable:
+        raise UnreadableKeys("the key set holds no signature key with an id of its own")
+    return usable
 
-    def _fetch_once(self) -> asyncio.Task[None]:
-        if self._fetching is None:
-            self._tried_s = time.monotonic()
-            self._fetching = asyncio.create_task(self._fetch())
-        return self._fetching
 
-    async def _fetch(self) -> None:
-        try:
-            found = await asyncio.to_thread(self._client.get_jwk_set)
-            keys = {
-                key.key_id: key
-                for key in found.keys[:KEYS_MAX]
-                if key.key_id and key.key_type != "oct" and key.public_key_use in (None, "sig")
-            }
-            if keys:
-                self._keys, self._fetched_s = keys, time.monotonic()
-        except (jwt.PyJWTError, OSError, ValueError) as error:
-            log.warning("signing keys not fetched, the last good ones stay: %s", error)
-        finally:
-            self._fetching = None
+def _verifies(key: Any) -> bool:
+    return (
+        isinstance(key, dict)
+        and isinstance(key.get("kid"), str)
+        and key["kid"] != ""
+        and key.get("kty") != "oct"  # a secret is no business of ours
+        and key.get("use", "sig") == "sig"
+    )
+
+
+def _key(jwk: dict[str, Any]) -> jwt.PyJWK | None:
+    try:
+        return jwt.PyJWK(jwk)
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return None

@@ -15,10 +15,20 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from contracts.codec import EventJson, base64_is_canonical, decode, fill_defaults
+from contracts.dense import first_fault, has_too_many_strings, is_dense, too_many_strings
 from contracts.events import EventDraft
 from contracts.problems import Problem
 
 Model = TypeVar("Model", bound=BaseModel)
+
+BOM = b"\xef\xbb\xbf"
+"""May begin a text, says nothing, and is skipped (RFC 8259 section 8.1)."""
+
+LARGE_BYTES = 64 * 1024
+"""A smaller body is decoded before anything is counted."""
+
+MEMBERS_MAX = 100
+"""No object and no list of our contracts has room for more; an answer that explains them is bounded so."""
 
 ERRORS_MAX = 20
 """How many offending fields an answer names; the rest are counted."""
@@ -26,14 +36,21 @@ ERRORS_MAX = 20
 BASE64_DETAIL = "must be base64 as in RFC 4648 section 4: padded, no line breaks, unused bits zero"
 
 
-def parse_event(body: bytes) -> EventJson:
-    """The event in `body`, without an id, its defaults filled.
+def parse_event(body: bytes, is_explained: bool = True) -> EventJson:
+    """The event in `body`, without an id, its defaults filled; a byte order mark is skipped.
 
-    Raises `Problem` 400 (not JSON, repeated key) or 405 (breaks the contract).
+    Raises `Problem` 400 (not JSON, repeated key) or 405 (breaks the contract), which names all
+    fields at fault, or the first when it is not to be explained or the body is crowded.
     """
+    if len(body) > LARGE_BYTES and has_too_many_strings(body):
+        raise too_many_strings(body)
     try:
         event = decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if body.startswith(BOM) and not body.startswith(BOM, len(BOM)):
+            return parse_event(body[len(BOM) :], is_explained)
+        if not is_explained or is_dense(body):
+            raise first_fault(body, error) from None
         raise _refusal(body) from None
     if event.id is not UNSET or not base64_is_canonical(event.event_payload):
         raise _refusal(body)
@@ -54,11 +71,24 @@ def _refusal(body: bytes) -> Problem:
 
 def parse(model: type[Model], body: bytes) -> Model:
     """Any other model from `body`, with the same answers as `parse_event`."""
+    body = body.removeprefix(BOM)
+    refuse_crowds(read_json(body))
     try:
-        read_json(body)
         return model.model_validate_json(body)
     except ValidationError as error:
         raise explain(body, error) from None
+
+
+def refuse_crowds(document: Any, place: str = "", levels: int = 3) -> None:
+    """Raise `Problem` 405 for an object or list of more than `MEMBERS_MAX`, down to where models reach."""
+    if not levels or not isinstance(document, dict | list):
+        return
+    if (size := len(document)) > MEMBERS_MAX:
+        detail = f"has {size:,} members; the limit is {MEMBERS_MAX}"
+        error = {"pointer": place, "detail": detail, "size": size, "limit": MEMBERS_MAX}
+        raise Problem(405, "1 field broke the contract.", errors=[error], headers={"Allow": "POST"})
+    for step, member in document.items() if isinstance(document, dict) else enumerate(document):
+        refuse_crowds(member, place + pointer((step,)), levels - 1)
 
 
 def read_json(body: bytes) -> Any:
@@ -79,8 +109,11 @@ def read_json(body: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
+        seen = set[str]()
+        for repeated, _ in pairs:
+            if repeated in seen:
+                break
+            seen.add(repeated)
         raise Problem(400, f"The key {repeated[:80]!r} comes more than once in one JSON object.")
     return document
 

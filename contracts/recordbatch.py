@@ -12,10 +12,11 @@ from zlib import crc32
 import crc32c
 import msgspec
 
+from contracts.compression import Codec
 from contracts.leb128 import leb128
 
 EncodedBatch = tuple[bytes, bytes]
-"""A record batch in two pieces: its head, and the rest."""
+"""A record batch in two pieces: its head, and its records, perhaps compressed."""
 
 
 class Record(msgspec.Struct, gc=False):
@@ -88,21 +89,28 @@ def new_record(key: bytes, value: bytes | None, headers: bytes, timestamp_ms: in
 
 
 def encode_batch(
-    records: Collection[Record], producer_id: int, producer_epoch: int, first_sequence: int
+    records: Collection[Record],
+    producer_id: int,
+    producer_epoch: int,
+    first_sequence: int,
+    codec: Codec | None = None,
 ) -> EncodedBatch:
-    """`records`, at least one, as one batch of an idempotent producer."""
+    """`records`, at least one, as one batch of an idempotent producer, compressed by `codec`."""
     first_ms = latest_ms = next(iter(records)).timestamp_ms
-    parts: list[bytes] = [b""]
+    parts: list[bytes] = []
     for index, each in enumerate(records):
         content, timestamp_ms = each.content, each.timestamp_ms
         if timestamp_ms > latest_ms:
             latest_ms = timestamp_ms
         place = NO_ATTRIBUTES + varint(timestamp_ms - first_ms) + varint(index)
         parts += (varint(len(place) + len(content)), place, content)
-    count = len(records)
-    parts[0] = _BODY.pack(
-        0, count - 1, first_ms, latest_ms, producer_id, producer_epoch, first_sequence, count
+    count, joined, attributes = len(records), b"".join(parts), 0
+    if codec is not None:
+        attributes, joined = codec.encode(joined)
+    more = _BODY.pack(
+        *(attributes, count - 1, first_ms, latest_ms),
+        *(producer_id, producer_epoch, first_sequence, count),
     )
-    body = b"".join(parts)
-    length = len(body) + BATCH_HEAD.size - LENGTH_STARTS
-    return BATCH_HEAD.pack(0, length, NO_LEADER_EPOCH, MAGIC, crc32c.crc32c(body)), body
+    length = BATCH_HEAD.size + _BODY.size + len(joined) - LENGTH_STARTS
+    crc = crc32c.crc32c(joined, crc32c.crc32c(more))
+    return BATCH_HEAD.pack(0, length, NO_LEADER_EPOCH, MAGIC, crc) + more, joined

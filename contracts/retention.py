@@ -1,6 +1,7 @@
 """How long ClickHouse keeps an event: one TTL expression for all tenants, from the settings."""
 
-from contracts.schema import TableSettings, on_cluster
+from contracts.replicas import Replicas
+from contracts.schema import TableSettings
 
 FOR_EVER_DAYS = 36_500
 """A hundred years: TTL has no word for never, and DateTime64 ends in 2299."""
@@ -32,4 +33,4 @@ WHERE database = '{database}' AND name = 'events' FORMAT TSVRaw
 def modify_ttl(ttl: str | None, database: str, cluster: str) -> str:
     """The statement that gives the events table this TTL, or takes its TTL away."""
     change = "REMOVE TTL" if ttl is None else f"MODIFY TTL {ttl}"
-    return f"ALTER TABLE {database}.events{on_cluster(cluster)} {change}"
+    return f"ALTER TABLE {database}.events{Replicas(cluster).on_cluster} {change}"

@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from contracts.replicas import Replicas
 from contracts.tenants import TENANT_PATTERN
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -23,14 +24,19 @@ TenantName = Annotated[str, StringConstraints(pattern=TENANT_PATTERN)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
-class TableSettings(BaseModel, frozen=True):
-    """How the tables are created and how long their rows are kept."""
+class ClusterSettings(BaseModel, frozen=True):
+    """Where the tables are; for those who write and read them the same as when they were created."""
 
     cluster: str = Field(
         "",
         pattern=r"^([A-Za-z][A-Za-z0-9_-]*)?$",
-        description="ClickHouse cluster: ON CLUSTER and Replicated engines; one server when empty.",
+        description="ClickHouse cluster: replicated tables, inserts with a quorum; one server when empty.",
     )
+
+
+class TableSettings(ClusterSettings, frozen=True):
+    """How the tables are created and how long their rows are kept."""
+
     retention_days: Days | None = Field(
         None, description="How long events are kept in ClickHouse; for ever when left out."
     )
@@ -68,16 +74,11 @@ def statements(text: str, database: str, cluster: str = "") -> list[str]:
     """
     values = {
         "database": database,
-        "on_cluster": on_cluster(cluster),
+        "on_cluster": Replicas(cluster).on_cluster,
         "replicated": "Replicated" if cluster else "",
     }
     filled = PLACEHOLDER.sub(lambda found: values[found[1]], text)
     return [each.strip() for each in END_OF_STATEMENT.split(filled) if each.strip()]
-
-
-def on_cluster(cluster: str) -> str:
-    """The clause that runs a statement on every server of `cluster`; empty for one server."""
-    return f" ON CLUSTER `{cluster}`" if cluster else ""
 
 
 PREPARE = """

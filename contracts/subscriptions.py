@@ -15,8 +15,11 @@ from contracts.codec import EventJson
 from contracts.events import EntityId, EntityName, EventSource, EventType
 from contracts.tenants import is_tenant
 
+# Of ASCII alone: `\d` would take every digit of Unicode. A queue's name has 80 characters at the most,
+# `.fifo` among them. Which regions there are is asked by who stores a subscription (service/regions.py).
 ARN_PATTERN = (
-    r"^arn:aws(?:-cn|-us-gov)?:sqs:[a-z]{2}(?:-[a-z]+)+-\d:\d{12}:[A-Za-z0-9_-]{1,75}(?:\.fifo)?$"
+    r"^arn:aws(?:-[a-z]{1,8}){0,2}:sqs:[a-z]{2,8}(?:-[a-z]{1,16}){1,3}-[0-9]{1,2}:[0-9]{12}:"
+    r"(?:[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo)$"
 )
 
 Values = Field(default=None, min_length=1, max_length=100)
@@ -51,6 +54,11 @@ class SqsDestination(BaseModel):
     )
 
     @property
+    def aws_partition(self) -> str:
+        """`aws`, or the name of AWS in China and other closed parts of it."""
+        return self.arn.split(":")[1]
+
+    @property
     def region(self) -> str:
         """The queue's AWS region."""
         return self.arn.split(":")[3]
@@ -74,7 +82,9 @@ class SubscriptionDraft(BaseModel):
     name: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     filter: Filter
     destination: SqsDestination
-    enabled: bool = Field(True, description="A disabled subscription receives nothing.")
+    enabled: bool = Field(
+        True, description="A disabled subscription receives nothing; true when left out."
+    )
 
 
 class Subscription(SubscriptionDraft):

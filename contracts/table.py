@@ -14,9 +14,11 @@ import msgspec
 
 from contracts.codec import EventJson, PayloadJson, represent
 from contracts.events import EventSource, EventType, Operation
+from contracts.replicas import Replicas
 
 EVENTS_TABLE = "events"
 DAY_S = 24 * 60 * 60
+ONE_SERVER = Replicas()
 
 INSERT_SETTINGS: dict[str, str | int] = {
     "async_insert": 0,  # the answer means written; on by default since 26.x
@@ -27,7 +29,7 @@ INSERT_SETTINGS: dict[str, str | int] = {
 SELECT_EVENT = """
 SELECT tenant, id, entity_id, entity_name, event_source, event_type, operation, payload_entity_id,
     key_attributes, base64Encode(payload) AS payload, base64Encode(fault) AS fault, precedence
-FROM {database}.events
+FROM {table}
 WHERE (tenant, id) IN ({keys}){gather}
 SETTINGS max_threads = 1 -- few rows: threads cost more than they save
 FORMAT JSONEachRow
@@ -49,11 +51,17 @@ def month_of(received_ms: int) -> int:
     return _month_of_day(received_ms // (DAY_S * 1000))
 
 
-def select_events(database: str, keys: Iterable[tuple[str, uuid.UUID]]) -> str:
-    """The query for these (tenant, id); the tenants must have passed `is_tenant`."""
+def select_events(
+    database: str, keys: Iterable[tuple[str, uuid.UUID]], replicas: Replicas = ONE_SERVER
+) -> str:
+    """The query for these (tenant, id); the tenants must have passed `is_tenant`.
+
+    With the `replicas` of a cluster it asks each of them, else the server that it is sent to.
+    """
+    table = replicas.each(f"{database}.{EVENTS_TABLE}")
     listed = [f"('{tenant}', '{event_id}')" for tenant, event_id in keys]
     gather = GATHER if len(listed) > 1 else ""
-    return SELECT_EVENT.format(database=database, keys=", ".join(listed), gather=gather)
+    return SELECT_EVENT.format(table=table, keys=", ".join(listed), gather=gather)
 
 
 class StoredEvent(msgspec.Struct):

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 EVENTS = "events"
 SUBSCRIPTIONS = "subscriptions"
 REJECTED = "events.rejected"
+DELIVERIES_RETRY = "deliveries.retry"
 DELIVERIES_DEAD = "deliveries.dead"
 
 MATERIALIZE_GROUP = "events.materialize"
@@ -46,6 +47,7 @@ def topics(settings: TopicSettings) -> list[Topic]:
         "min.insync.replicas": str(settings.min_insync_replicas),
         "max.message.bytes": str(RECORD_BYTES_MAX),
         "unclean.leader.election.enable": "false",
+        "compression.type": "producer",  # batches stay as they came
     }
     kept = common | {
         "cleanup.policy": "delete",
@@ -57,5 +59,7 @@ def topics(settings: TopicSettings) -> list[Topic]:
         # one partition: changes of a subscription keep their order and a reader has one end to reach
         Topic(SUBSCRIPTIONS, 1, settings.replication, compacted),
         Topic(REJECTED, 1, settings.replication, kept),
+        # the same: which subscriptions are behind, and from where
+        Topic(DELIVERIES_RETRY, 1, settings.replication, compacted),
         Topic(DELIVERIES_DEAD, 1, settings.replication, kept),
     ]

@@ -12,9 +12,12 @@ import os
 import sys
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
 options = argparse.ArgumentParser()
-options.add_argument("--kafka", default=os.environ.get("EVENTS_KAFKA", "127.0.0.1:8804"))
+options.add_argument(
+    "--kafka", default=os.environ.get("EVENTS_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:8804")
+)
 options.add_argument("--group", default="examples.consume")
 options.add_argument("--start", choices=["earliest", "latest"], default="earliest")
 options.add_argument("--tenant", help="all that the topic holds when left out")
@@ -52,6 +55,7 @@ async def main() -> None:
         auto_offset_reset=arguments.start,  # only where the group has committed nothing
         enable_auto_commit=False,
         max_partition_fetch_bytes=2 * 1024 * 1024,  # the topic's largest batch
+        metadata_max_age_ms=10_000,  # how soon a new partition is noticed
     )
     left = arguments.limit
     async with consumer:
@@ -66,4 +70,7 @@ async def main() -> None:
                 await asyncio.wait_for(consumer.commit(done), timeout=30)
 
 
-asyncio.run(main())
+try:
+    asyncio.run(main())
+except KafkaConnectionError as error:
+    sys.exit(f"{error} Is the stack up? events status")

@@ -14,13 +14,18 @@ import time
 import httpx
 
 api = os.environ.get("EVENTS_API", "http://127.0.0.1:8800")
+token = os.environ.get("TOKEN", "")
+if len(sys.argv) != 3 or not token:
+    sys.exit("Usage: TOKEN=$(events token) python examples/post_batch.py FILE NAME")
 headers = {
-    "Authorization": f"Bearer {os.environ['TOKEN']}",
+    "Authorization": f"Bearer {token}",
     "X-TWC-Tenant": os.environ.get("EVENTS_TENANT", "acme"),
     "Content-Type": "application/x-ndjson",
     "Content-Encoding": "gzip",
 }
 path, name = sys.argv[1:]
+if not os.path.isfile(path):
+    sys.exit(f"{path} is no file.")
 failed = False
 with open(path, "rb") as file, httpx.Client(base_url=api, headers=headers, timeout=30) as client:
     lines = (line for line in file if line.strip())
@@ -40,9 +45,13 @@ with open(path, "rb") as file, httpx.Client(base_url=api, headers=headers, timeo
             except httpx.TransportError:
                 answer = None  # whether it arrived is unknown: that is what the key is for
             time.sleep(pause_s)
-        items = answer.json().get("items", [answer.json()]) if answer is not None else [None]
+        if answer is None:
+            sys.exit(f"No answer from {api} for batch {number}. Is the stack up? events status")
+        if answer.status_code in (401, 403, 404, 413, 415):  # true of what follows too
+            sys.exit(f"Batch {number} was refused: {answer.status_code} {answer.text}")
+        items = answer.json().get("items", [answer.json()])
         for line, item in enumerate(items, 1 + 1000 * (number - 1)):
-            if item is None or item["status"] != 201:
+            if item["status"] != 201:
                 failed = True
-                print(f"event {line}: {item or 'no answer'}", file=sys.stderr)  # noqa: T201
+                print(f"event {line}: {item}", file=sys.stderr)  # noqa: T201
 sys.exit(failed)

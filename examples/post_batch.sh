@@ -7,6 +7,8 @@
 # lost connections and a refused request (429, 503) as Retry-After says. Prints the answer: of a 207,
 # look at the items; those with 503 are brought in by running it again.
 set -euo pipefail
+usage="Usage: TOKEN=\$(events token) examples/post_batch.sh FILE NAME"
+: "${TOKEN:?$usage}" "${1:?$usage}" "${2:?$usage}"
 gzip -c "$1" | curl -sS --fail-with-body --max-time 30 \
   --retry 5 --retry-all-errors --retry-max-time 60 \
   "${EVENTS_API:-http://127.0.0.1:8800}/api/v1/events:batch" \

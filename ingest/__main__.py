@@ -3,7 +3,9 @@
 from ingest.settings import IngestSettings
 from service.app import serve
 from service.logs import configure
+from service.settings import explain, load_or_exit
 
 if __name__ == "__main__":
+    explain("python -m ingest", "The edge: HTTP in, Kafka out.", IngestSettings)
     configure("ingest")
-    serve("ingest.app:from_environment", IngestSettings().http)
+    serve("ingest.app:from_environment", load_or_exit(IngestSettings).http)

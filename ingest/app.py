@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from starlette.types import ASGIApp
 
 from contracts.access import Verifier
-from contracts.keys import SigningKeys
 from contracts.topics import EVENTS, SUBSCRIPTIONS
 from ingest import batch, events
 from ingest.admission import Admission, Budget, Rates
@@ -18,6 +17,7 @@ from service.app import asgi_app
 from service.eventlog import EventLog
 from service.follow import SubscriptionsFollower
 from service.http import Resources
+from service.keys import SigningKeys
 from service.lane import LaneLimits
 from service.logs import configure
 

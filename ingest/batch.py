@@ -5,7 +5,6 @@ before anything is appended. Every item that the answer calls accepted is durabl
 all in-sync replicas.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
@@ -17,7 +16,8 @@ from contracts.recordbatch import Record
 from contracts.topics import EVENTS
 from ingest.admission import Admission, Held
 from ingest.events import encoded, new_id, not_confirmed
-from ingest.split import Elements, Lines, Splitter
+from ingest.split import PIECE_BYTES, Elements, Lines, Splitter
+from ingest.turns import Turns
 from service.encodings import Decoder, decoder
 from service.eventlog import EventLog
 from service.http import (
@@ -30,11 +30,13 @@ from service.http import (
     respond,
     single_headers,
     too_large,
+    utf8_media_type,
 )
 
 PATH = "/api/v1/events:batch"
 NDJSON = b"application/x-ndjson"
-ITEMS_AT_ONCE = 50  # parsed before other requests get their turn
+EXPLAINED_MAX = 200
+"""Refused items whose faults are all looked for; of the others the first is named."""
 
 
 class BatchLimits(NamedTuple):
@@ -67,65 +69,77 @@ class PostBatch:
         """Authenticate, admit, read item by item, append all, answer."""
         headers = single_headers(scope["headers"])
         tenant = await self._verifier.tenant(headers)
-        splitter = _splitter(headers.get(b"content-type", b""))
+        splitter = self._splitter(headers.get(b"content-type", b""))
         encoding = headers.get(b"content-encoding", b"").lower()
         decoding = decoder(encoding, self._limits.body_bytes)
         declared = declared_bytes(headers, self._limits.body_bytes) or 0
         if refusal := self._admission.rates.admit(tenant, declared):
             await self._admission.rates.refuse(refusal)
-        with Held(self._admission.budget, declared) as held:
+        self._admission.budget.require_room(declared)
+        with Held(self._admission.budget) as held:
             pieces = _pieces(read_parts(receive, self._limits.body_bytes), decoding, held)
             key = headers.get(b"idempotency-key")
             items = await self._read(tenant, key, pieces, splitter)
             more_events = len(items.outcomes) - 1
-            self._admission.rates.charge(tenant, more_events, held.size_bytes - declared)
+            more_bytes = max(0, held.size_bytes - declared)
+            self._admission.rates.charge(tenant, more_events, more_bytes)
             outcomes = await self._append(items)
         await _answer(send, outcomes)
+
+    def _splitter(self, content_type: bytes) -> Splitter:
+        media_type = utf8_media_type(content_type)
+        if media_type == NDJSON:
+            return Lines()
+        if media_type == JSON:
+            return Elements(self._limits.event_bytes)
+        raise Problem(
+            415,
+            "Content-Type must be application/x-ndjson or application/json (an array), in UTF-8.",
+            headers={"Accept-Post": "application/x-ndjson, application/json"},
+        )
 
     async def _read(
         self, tenant: str, key: bytes | None, pieces: AsyncIterator[bytes], splitter: Splitter
     ) -> Items:
         """The items of the request. Raises `Problem` 413 for too many and 405 for none."""
-        items = Items([], [])
+        items, turns = Items([], []), Turns()
         async for piece in pieces:
             for text in splitter.feed(piece):
                 self._item(items, tenant, key, text)
-                count = len(items.outcomes)
-                if count > self._limits.items:
-                    raise self._too_many(count)
-                if count % ITEMS_AT_ONCE == 0:
-                    await asyncio.sleep(0)
+                if turns.is_over():
+                    await turns.next()
+            if turns.is_over():
+                await turns.next()
         for text in splitter.end():
             self._item(items, tenant, key, text)
-        count = len(items.outcomes)
-        if count > self._limits.items:
-            raise self._too_many(count)
-        if not count:
+            if turns.is_over():
+                await turns.next()
+        if not items.outcomes:
             raise Problem(405, "The batch holds no event.")
         return items
 
-    def _too_many(self, count: int) -> Problem:
-        return Problem(
-            413,
-            f"The batch has {count:,} events or more; the limit is {self._limits.items:,}.",
-            extra={"size": count, "limit": self._limits.items},
-        )
-
     def _item(self, items: Items, tenant: str, key: bytes | None, text: bytes) -> None:
-        """Add the event that `text` is to `items`."""
+        """Add the event that `text` is to `items`. Raises `Problem` 413 for one too many."""
         index = len(items.outcomes)
+        if index == self._limits.items:
+            raise Problem(
+                413,
+                f"The batch has {index + 1:,} events or more; the limit is {index:,}.",
+                extra={"size": index + 1, "limit": index},
+            )
         event_id, received_ms = new_id(tenant, key, index)
         limit = self._limits.event_bytes
         try:
             if len(text) > limit:
                 raise too_large(len(text), limit)
-            event = parse_event(text)
+            event = parse_event(text, is_explained=index - len(items.records) < EXPLAINED_MAX)
             event.id = event_id
             _, record = encoded(tenant, event, received_ms, limit)
         except Problem as problem:
             for error in problem.errors:
                 error["pointer"] = f"/{index}{error['pointer']}"
-            items.outcomes.append(problem)
+            problem.__context__ = None  # nor what it was made of: it waits for the others
+            items.outcomes.append(problem.with_traceback(None))
             return
         items.records.append(record)
         items.outcomes.append(event_id)
@@ -155,21 +169,9 @@ async def _pieces(
         for piece in decoding.feed(part):
             size += len(piece)
             held.grow_to(size)
-            yield piece
+            for start in range(0, len(piece) or 1, PIECE_BYTES):
+                yield piece[start : start + PIECE_BYTES]
     decoding.end()
-
-
-def _splitter(content_type: bytes) -> Splitter:
-    media_type = content_type.partition(b";")[0].strip().lower()
-    if media_type == NDJSON:
-        return Lines()
-    if media_type == JSON:
-        return Elements()
-    raise Problem(
-        415,
-        "Content-Type must be application/x-ndjson or application/json (an array).",
-        headers={"Accept-Post": "application/x-ndjson, application/json"},
-    )
 
 
 async def _answer(send: Send, outcomes: Sequence[str | Problem]) -> None:
@@ -182,8 +184,12 @@ async def _answer(send: Send, outcomes: Sequence[str | Problem]) -> None:
         status = 207
     else:
         status = 503 if any(problem.status == 503 for problem in refused) else 405
-    entries = ",".join([_entry(outcome) for outcome in outcomes])
-    body = f'{{"accepted":{accepted},"rejected":{len(refused)},"items":[{entries}]}}'.encode()
+    entries, turns = list[str](), Turns()
+    for outcome in outcomes:
+        entries.append(_entry(outcome))
+        if refused and turns.is_over():
+            await turns.next()
+    body = f'{{"accepted":{accepted},"rejected":{len(refused)},"items":[{",".join(entries)}]}}'.encode()
     headers = [(b"content-type", JSON)]
     if any(problem.status == 503 for problem in refused):
         headers.append((b"retry-after", b"1"))

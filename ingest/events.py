@@ -57,19 +57,28 @@ class PostEvent:
         admission = self._admission
         if refusal := admission.rates.admit(tenant, size):
             await admission.rates.refuse(refusal)
-        admission.budget.take(size)
+        budget = admission.budget
+        budget.require_room(size)
+        body = await read_body(receive, self._event_bytes_max, budget.arriving)
+        size = len(body)
+        budget.take(size)
         try:
-            event = parse_event(await read_body(receive, self._event_bytes_max))
+            event = parse_event(body)
             event_id, received_ms = new_id(tenant, headers.get(b"idempotency-key"))
             event.id = event_id
             representation, record = encoded(tenant, event, received_ms, self._event_bytes_max)
             appended = self._log.append(EVENTS, record)
-            del headers, event, record  # the next request reuses their memory, still in the cache
+            del (
+                headers,
+                body,
+                event,
+                record,
+            )  # the next request reuses their memory, still in the cache
             await appended  # its lane keeps the deadline
         except (Unaccepted, Unacknowledged) as error:
             raise not_confirmed(error, event_id) from None
         finally:
-            admission.budget.give(size)
+            budget.give(size)
         location = b"/api/v1/events/" + event_id.encode()
         await respond(send, 201, (JSON_TYPE, (b"location", location)), representation)
 

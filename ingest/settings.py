@@ -1,19 +1,15 @@
 """Settings of the edge, read from the environment once, by `__main__`."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.connections import ACK_TIMEOUT_S, Access, Http, KafkaConnection
 from contracts.events import EVENT_BYTES_MAX
 from ingest.admission import Rate
+from service.settings import Settings
 
 
-class IngestSettings(BaseSettings):
+class IngestSettings(Settings):
     """The edge."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="EVENTS_", env_nested_delimiter="__", frozen=True, extra="ignore"
-    )
 
     http: Http = Http()
     kafka: KafkaConnection = KafkaConnection()

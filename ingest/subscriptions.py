@@ -5,11 +5,11 @@ its own change to come back before it answers, so that a client reads what it wr
 """
 
 import json
-import uuid
 
 from uuid_utils import uuid7
 
 from contracts.access import Verifier
+from contracts.ids import read_id
 from contracts.parse import parse
 from contracts.problems import Problem, unavailable
 from contracts.recordbatch import encode_headers, new_record
@@ -29,6 +29,7 @@ from service.http import (
     single_headers,
 )
 from service.lane import Unaccepted, Unacknowledged
+from service.regions import require_region
 
 PATH = "/api/v1/subscriptions"
 BODY_BYTES_MAX = 64 * 1024
@@ -97,14 +98,13 @@ class SubscriptionResource:
         headers = single_headers(scope["headers"])
         require_json(headers)
         declared_bytes(headers, BODY_BYTES_MAX)
-        return tenant, parse(SubscriptionDraft, await read_body(receive, BODY_BYTES_MAX))
+        draft = parse(SubscriptionDraft, await read_body(receive, BODY_BYTES_MAX))
+        require_region(draft.destination)
+        return tenant, draft
 
     def _existing(self, tenant: str, scope: Scope) -> Subscription:
         """Raises `Problem` 404, the same for an unknown id and for another tenant's."""
-        try:
-            subscription_id = str(uuid.UUID(scope["path_params"]["id"]))
-        except ValueError:
-            raise Problem(400, "The subscription's id is not a UUID.") from None
+        subscription_id = str(read_id(scope["path_params"]["id"], "subscription"))
         subscription = self._follower.table.get(tenant, subscription_id)
         if subscription is None:
             raise Problem(404, "There is no such subscription.")

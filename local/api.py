@@ -12,6 +12,7 @@ from query.settings import QuerySettings
 from service.app import asgi_app, serve
 from service.http import Resources
 from service.logs import configure
+from service.settings import explain, load_or_exit
 
 
 def create_app(ingest: IngestSettings, query: QuerySettings) -> ASGIApp:
@@ -33,6 +34,7 @@ def create_app(ingest: IngestSettings, query: QuerySettings) -> ASGIApp:
 
 
 if __name__ == "__main__":
+    explain("python -m local.api", "Ingest and query on one port.", IngestSettings, QuerySettings)
     configure("api")
-    settings = IngestSettings()
-    serve(create_app(settings, QuerySettings()), settings.http)
+    settings = load_or_exit(IngestSettings)
+    serve(create_app(settings, load_or_exit(QuerySettings)), settings.http)

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from local import disk
 from local.stack import Process
 
 STOP_GRACE_S = 12.0
@@ -44,6 +45,8 @@ def _set_aside_when_long(log_path: Path) -> None:
 
 
 def log_tail(path: Path) -> str:
-    """Where a process wrote its log, and the last lines of it."""
+    """Where a process wrote its log, and the last lines of it; of a full disk that alone."""
     lines = path.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+    if disk.is_reported("\n".join(lines)):
+        return f"{disk.sentence(path.parent)} Its log: {path}"
     return f"The end of {path}:\n" + "\n".join(f"  {line[:LINE_CHARACTERS_MAX]}" for line in lines)

@@ -9,9 +9,9 @@ import argparse
 from pathlib import Path
 
 from local.java import become
+from local.stack import REGION
 
 ACCOUNT = "000000000000"
-REGION = "eu-west-1"
 
 # WRITE_DELAY=0: else the storage's H2 answers before it writes, and a kill loses half a second
 

@@ -2,12 +2,12 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local.sqs import REGION
-
 PORT_BASE = 8800
+REGION = "eu-west-1"
 PROCESSORS = ("materialize", "route")
 
 
@@ -88,10 +88,20 @@ def services(ports: Ports) -> list[Process]:
     return [api, *map(processor, PROCESSORS)]
 
 
-def environment(ports: Ports) -> dict[str, str]:
-    """The environment of every process: the settings that join them, and ours left out."""
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("EVENTS_")}
-    return inherited | {
+def environment(ports: Ports, settings: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of every process: a person's `settings` and what joins the processes.
+
+    The shell's own EVENTS_ variables are left out, so that a stack is what its home says.
+    """
+    ours = {name for name in os.environ if name.upper().startswith("EVENTS_")}
+    inherited = {name: text for name, text in os.environ.items() if name not in ours}
+    defaults = {"EVENTS_ACCESS__KEYS_COOLDOWN_S": "1"}
+    return inherited | defaults | dict(settings or {}) | joined(ports)
+
+
+def joined(ports: Ports) -> dict[str, str]:
+    """The variables that join the processes: addresses, and credentials that stay here."""
+    return {
         "EVENTS_HTTP__PORT": str(ports.by_name["api"]),
         "EVENTS_KAFKA__BOOTSTRAP_SERVERS": ports.url("kafka"),
         "EVENTS_PROBES__PORT": "0",  # any: the stack's own processors have theirs, see `services`
@@ -99,7 +109,6 @@ def environment(ports: Ports) -> dict[str, str]:
         "EVENTS_SQS__ENDPOINT_URL": ports.url("sqs"),
         "EVENTS_ACCESS__ISSUER": ports.url("issuer"),
         "EVENTS_ACCESS__JWKS_URL": ports.url("issuer") + "/jwks",
-        "EVENTS_ACCESS__KEYS_COOLDOWN_S": "1",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": REGION,

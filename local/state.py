@@ -43,7 +43,10 @@ class ProcessState:
 
 @dataclass
 class State:
-    """The stack: `phase` is starting, running, stopping or failed; `error` says why it failed."""
+    """The stack: `phase` is starting, running, stopping, stopped or failed; `error` says why it failed.
+
+    `settings` are those a person gave, without passwords.
+    """
 
     port_base: int
     endpoints: dict[str, str]
@@ -51,6 +54,7 @@ class State:
     phase: str = "starting"
     error: str = ""
     processes: dict[str, ProcessState] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
 
     def save(self, home: Path) -> None:
         """Replace the file at once, so that a reader never sees half of it."""
@@ -67,7 +71,12 @@ class State:
             name: {"pid": process.pid, "state": process.state if process.alive() else "dead"}
             for name, process in self.processes.items()
         }
-        return {**self.endpoints, "phase": self.phase, "processes": processes}
+        return {
+            **self.endpoints,
+            "phase": self.phase,
+            "processes": processes,
+            "settings": self.settings,
+        }
 
 
 class Unreadable(Exception):
@@ -84,8 +93,10 @@ def load(home: Path) -> State | None:
             name: ProcessState(**process) for name, process in stored["processes"].items()
         }
         return State(**stored)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read ({error.strerror}).") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Unreadable(
             f"{path} cannot be read ({error}): a disk was full or another version wrote it."

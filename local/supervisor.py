@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from local import child, stack, state
+from local import child, disk, settings, stack, state
 from local.keeper import POLL_S, Keeper
 from local.stack import Ports, Process
 from local.state import ProcessState
@@ -31,12 +31,14 @@ class StartFailed(Exception):
 class Supervisor:
     """The processes of one stack."""
 
-    def __init__(self, home: Path, ports: Ports) -> None:
+    def __init__(self, home: Path, ports: Ports, given: dict[str, str]) -> None:
         self._home = home
         self._ports = ports
-        self._environment = stack.environment(ports)
+        self._environment = stack.environment(ports, given)
         self._groups: list[dict[str, asyncio.Task[None]]] = []
         self._state = state.State(ports.base, ports.endpoints, state.this_process())
+        self._unsaved = ""
+        self._state.settings = settings.shown(given)
 
     async def run(self) -> bool:
         """Start everything, keep it running until a signal; whether the start succeeded."""
@@ -121,8 +123,12 @@ class Supervisor:
     def _save(self) -> None:
         try:
             self._state.save(self._home)
+            self._unsaved = ""
         except OSError as error:  # a full disk or a removed folder must not leave orphans
-            log.error("%s/state.json was not written: %s", self._home, error)
+            why = disk.sentence(self._home) if disk.is_cause(error) else str(error)
+            if why != self._unsaved:  # said once
+                log.error("%s/state.json was not written: %s", self._home, why)
+            self._unsaved = why
 
     def _state_of(self, name: str) -> str:
         known = self._state.processes.get(name)
@@ -164,7 +170,8 @@ def main() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             sys.exit(f"Another supervisor is at work in {home}. See it: events status")
-        sys.exit(not asyncio.run(Supervisor(home, Ports(arguments.port_base)).run()))
+        supervisor = Supervisor(home, Ports(arguments.port_base), settings.kept(home))
+        sys.exit(not asyncio.run(supervisor.run()))
 
 
 if __name__ == "__main__":

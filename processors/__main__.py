@@ -1,17 +1,30 @@
 """`python -m processors materialize|route|setup`: the only place that knows the concrete parts."""
 
 import argparse
+import asyncio
+import contextlib
 import logging
 import sys
+from collections.abc import AsyncIterator
 
 import uvloop
 
-from contracts.topics import DELIVERIES_DEAD, MATERIALIZE_GROUP, REJECTED, ROUTE_GROUP
+from contracts.topics import (
+    DELIVERIES_DEAD,
+    DELIVERIES_RETRY,
+    MATERIALIZE_GROUP,
+    REJECTED,
+    ROUTE_GROUP,
+)
 from processors.clickhouse import ClickHouseRows
 from processors.consume import Consume
+from processors.deliver import Deliver
 from processors.loss import Guard, RecordsLost
 from processors.materialize import Materialize
+from processors.parked import Parked
 from processors.probes import probed
+from processors.replay import Log
+from processors.retry import Retry
 from processors.route import Route
 from processors.run import run
 from processors.settings import MaterializeSettings, RouteSettings, SetupSettings
@@ -23,17 +36,19 @@ from service.follow import SubscriptionsFollower
 from service.lane import LaneLimits
 from service.logs import configure
 from service.memory import settle
+from service.settings import Settings, load_or_exit, settings_text
 
 log = logging.getLogger(__name__)
 
 WAITING_BYTES_MAX = 64 * 1024 * 1024
+STOP_TIMEOUT_S = 15.0
 
 
 async def materialize(settings: MaterializeSettings) -> None:
     """Kafka to ClickHouse, until stopped."""
     limits = LaneLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
     rejected = EventLog(settings.kafka, (REJECTED,), limits)
-    clickhouse = ClickHouse(settings.clickhouse)
+    clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
     step = Materialize(ClickHouseRows(clickhouse, settings.clickhouse))
     guard = Guard(MATERIALIZE_GROUP, settings.accept_loss)
     consume = Consume(step, rejected, settings.backoff_max_s, guard)
@@ -57,16 +72,17 @@ async def materialize(settings: MaterializeSettings) -> None:
 async def route(settings: RouteSettings) -> None:
     """Kafka to SQS, until stopped."""
     limits = LaneLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
-    parked = EventLog(settings.kafka, (REJECTED, DELIVERIES_DEAD), limits)
+    topics = EventLog(settings.kafka, (REJECTED, DELIVERIES_RETRY, DELIVERIES_DEAD), limits)
     follower = SubscriptionsFollower(settings.kafka)
     queues = SqsQueues(settings.sqs, settings.sends_max)
     guard = Guard(ROUTE_GROUP, settings.accept_loss)
-    step = Route(follower, queues, parked)
-    consume = Consume(step, parked, settings.backoff_max_s, guard)
-    await parked.start()
+    deliver, parked = Deliver(queues, topics), Parked(topics)
+    consume = Consume(Route(follower, deliver, parked), topics, settings.backoff_max_s, guard)
+    retry = Retry(parked, follower, deliver, lambda: Log(settings.kafka), settings.backoff_max_s)
+    await topics.start()
     await follower.start()
     try:
-        async with probed(consume, ROUTE_GROUP, settings):
+        async with probed(consume, ROUTE_GROUP, settings, parked), _beside(retry, consume):
             await run(
                 consume,
                 settings.kafka,
@@ -78,28 +94,62 @@ async def route(settings: RouteSettings) -> None:
             )
     finally:
         await follower.stop()
-        await parked.stop()
+        await topics.stop()
         queues.close()
+
+
+HELP: dict[str, tuple[str, type[Settings]]] = {
+    "materialize": ("Kafka to ClickHouse", MaterializeSettings),
+    "route": ("Kafka to SQS", RouteSettings),
+    "setup": ("topics and tables, once", SetupSettings),
+}
+
+
+def _chosen() -> str:
+    """The command line's processor; with `--help` its settings."""
+    parser = argparse.ArgumentParser(prog="python -m processors", description=__doc__)
+    commands = parser.add_subparsers(dest="processor", metavar="processor", required=True)
+    for name, (about, model) in HELP.items():
+        commands.add_parser(
+            name,
+            help=about,
+            description=about,
+            epilog=settings_text(model),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    return str(parser.parse_args().processor)
+
+
+@contextlib.asynccontextmanager
+async def _beside(retry: Retry, consume: Consume) -> AsyncIterator[None]:
+    """Serve those that are behind for as long as the context is open."""
+
+    async def run() -> None:
+        try:
+            await retry.run()
+        except Exception as error:  # a bug: unserved, what waits would wait for ever
+            consume.fail(error)
+
+    serving = asyncio.create_task(run(), name="retry")
+    try:
+        yield
+    finally:
+        serving.cancel()
+        await asyncio.wait({serving}, timeout=STOP_TIMEOUT_S)
 
 
 def main() -> None:
     """Run one processor; ends when it is stopped, or with the error that stopped it."""
-    parser = argparse.ArgumentParser(prog="python -m processors", description=__doc__)
-    parser.add_argument(
-        "processor",
-        choices=("materialize", "route", "setup"),
-        help="materialize: Kafka to ClickHouse; route: Kafka to SQS; setup: topics and tables, once",
-    )
-    processor = parser.parse_args().processor
+    processor = _chosen()
     configure(processor)
     settle((500_000, 20, 100))  # a batch is many objects and no cycles
     try:
         if processor == "materialize":
-            uvloop.run(materialize(MaterializeSettings()))
+            uvloop.run(materialize(load_or_exit(MaterializeSettings)))
         elif processor == "route":
-            uvloop.run(route(RouteSettings()))
+            uvloop.run(route(load_or_exit(RouteSettings)))
         else:
-            uvloop.run(setup(SetupSettings()))
+            uvloop.run(setup(load_or_exit(SetupSettings)))
     except RecordsLost as error:  # no bug: what to do is all that there is to say
         log.error("%s", error)
         sys.exit(1)

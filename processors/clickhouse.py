@@ -8,11 +8,13 @@ predecessor's last insert.
 import asyncio
 import json
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from contracts.block import INSERT_COLUMNS, INSERT_FORMAT, Block
 from contracts.connections import ClickHouseConnection
 from contracts.erasures import Erasure
 from contracts.ids import DERIVED, VERSION_AT
+from contracts.replicas import LIVING
 from contracts.table import EVENTS_TABLE, INSERT_SETTINGS
 from processors.erasures import Erasures
 from processors.step import Transient
@@ -24,10 +26,19 @@ MATERIALIZER = "events.materialize "
 """How the tag of the materializer's inserts begins; each other writer has a tag of its own."""
 
 RUNNING = """
-SELECT Settings['log_comment'] AS tag FROM system.processes
+SELECT Settings['log_comment'] AS tag FROM {processes}
 WHERE startsWith(Settings['log_comment'], '{tag}') AND query_kind = 'Insert'
 FORMAT JSONEachRow
 """
+KEEPER_PATH = """
+SELECT zookeeper_path FROM system.replicas
+WHERE database = '{database}' AND table = '{table}' FORMAT JSONCompactEachRow
+"""
+PENDING = """
+SELECT extract(value, 'part_name: ([0-9A-Za-z_-]+)') FROM system.zookeeper
+WHERE path = '{path}/quorum' AND name = 'status' FORMAT JSONCompactEachRow
+"""
+"""The part of the insert that has not got its quorum, as its server notes it in Keeper."""
 HIGH_WATER = """
 SELECT kafka_partition, max(kafka_offset) FROM {table}
 WHERE kafka_partition IN ({partitions}) GROUP BY kafka_partition FORMAT JSONCompactEachRow
@@ -59,6 +70,7 @@ class ClickHouseRows:
     ) -> None:
         self._clickhouse = clickhouse
         self._table = f"{connection.database}.{table}"
+        self._names = {"database": connection.database, "table": table}
         self._tag = tag
         self._erasures = Erasures(clickhouse, connection, table)
 
@@ -70,7 +82,7 @@ class ClickHouseRows:
                 self._table,
                 INSERT_COLUMNS,
                 INSERT_FORMAT,
-                block.pieces(),
+                block.pieces,
                 INSERT_SETTINGS | {"log_comment": self._tag + partitions},
             )
         except ClickHouseFailed as error:
@@ -83,20 +95,41 @@ class ClickHouseRows:
             async with asyncio.timeout(SETTLE_TIMEOUT_S):
                 while any(ours & busy for busy in await self._busy()):
                     await asyncio.sleep(SETTLE_POLL_S)
+                if self._clickhouse.replicas.cluster:
+                    await self._settle_quorum()
         except TimeoutError as error:
             raise Transient(
                 f"an insert into the partitions {sorted(ours)} still runs in ClickHouse"
             ) from error
 
+    async def _settle_quorum(self) -> None:
+        """Wait for the insert whose server gave up or died before it had its quorum.
+
+        Replicas bring it there or undo it. Until then no sequential read shows it, and after that it
+        would be there beside ours.
+        """
+        paths = await self._lines(KEEPER_PATH.format(**self._names))
+        if not paths:
+            raise Transient(f"{self._table} is not replicated, but EVENTS_TABLES__CLUSTER is set")
+        pending = PENDING.format(path=paths[0][0])
+        before = await self._lines(pending)
+        while before and await self._lines(pending) == before:
+            await asyncio.sleep(SETTLE_POLL_S)
+
+    async def _lines(self, sql: str) -> list[list[str]]:
+        return [json.loads(line) for line in (await self._select(sql)).splitlines()]
+
     async def _busy(self) -> list[set[int]]:
-        lines = await self._select(RUNNING.format(tag=self._tag))
+        processes = self._clickhouse.replicas.each("system.processes")
+        asked = RUNNING.format(tag=self._tag, processes=processes)
+        lines = await self._select(asked, LIVING if self._clickhouse.replicas.cluster else None)
         tags = [json.loads(line)["tag"].removeprefix(self._tag) for line in lines.splitlines()]
         return [{int(number) for number in tag.split(",")} for tag in tags]
 
     async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
         """See `Rows`."""
         listed = ", ".join(str(number) for number in partitions)
-        answer = await self._select(HIGH_WATER.format(table=self._table, partitions=listed))
+        answer = await self._read_back(HIGH_WATER.format(table=self._table, partitions=listed))
         stored = dict(json.loads(line) for line in answer.splitlines())
         return {number: int(stored.get(number, -1)) for number in partitions}
 
@@ -106,7 +139,7 @@ class ClickHouseRows:
             f"kafka_partition = {number} AND kafka_offset BETWEEN {first} AND {last}"
             for number, (first, last) in spans.items()
         )
-        answer = await self._select(PRESENT.format(table=self._table, spans=condition))
+        answer = await self._read_back(PRESENT.format(table=self._table, spans=condition))
         pairs = (json.loads(line) for line in answer.splitlines())
         return {(int(partition), int(offset)) for partition, offset in pairs}
 
@@ -119,7 +152,7 @@ class ClickHouseRows:
             version_at=VERSION_AT,
             derived=DERIVED,
         )
-        answer = await self._select(query)
+        answer = await self._read_back(query)
         return [(tenant, id_) for tenant, id_ in map(json.loads, answer.splitlines())]
 
     async def erase(self, erasures: Sequence[Erasure]) -> None:
@@ -134,8 +167,11 @@ class ClickHouseRows:
         """See `Rows`."""
         return await self._erasures.latest(count)
 
-    async def _select(self, sql: str) -> bytes:
+    async def _read_back(self, sql: str) -> bytes:
+        return await self._select(sql, self._clickhouse.replicas.read_back)
+
+    async def _select(self, sql: str, settings: dict[str, Any] | None = None) -> bytes:
         try:
-            return await self._clickhouse.select(sql)
+            return await self._clickhouse.select(sql, settings=settings)
         except ClickHouseFailed as error:
             raise Transient(f"reading back: {error}") from error

@@ -9,7 +9,6 @@ another process meanwhile is dropped, the new owner reads it again.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
@@ -32,15 +31,15 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
     """Handles batches for one step.
 
     `consumer_of` gives the started consumer; `failure` is what ends the process, `failed` says that
-    there is one; `moved_s` is when a batch last came (monotonic), `at_work` whether one is in hand;
-    `joined` says that the group has given us partitions, `handled` counts the records committed.
+    there is one; `batches` counts those that came, `at_work` says whether one is in hand, `joined` that
+    the group has given us partitions; `handled` counts the records committed.
     """
 
     def __init__(self, step: Step, rejected: EventLog, backoff_max_s: float, guard: Guard) -> None:
         self.consumer_of: Callable[[], Any] = lambda: None
         self.failure: Exception | None = None
         self.failed = asyncio.Event()
-        self.moved_s = time.monotonic()
+        self.batches = 0
         self.at_work = False
         self.joined = False
         self.handled = 0
@@ -57,7 +56,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
         """Bring one batch to its commit, or give it back and set `failure`."""
         if self.failure is not None:
             return
-        self.moved_s, self.at_work = time.monotonic(), True
+        self.batches, self.at_work = self.batches + 1, True
         try:
             await self._until_done(records, self._assignment)
         except Exception as error:  # a bug, not an outage: rewind, then let the process end
@@ -65,7 +64,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
             self._give_back(records)
             self.fail(error)
         finally:
-            self.moved_s, self.at_work = time.monotonic(), False
+            self.at_work = False
 
     @property
     def consumer(self) -> Any:
@@ -85,7 +84,7 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
             self.fail(error)
 
     async def _until_done(self, records: Sequence[LogRecord], assignment: int) -> None:
-        pause_s = FIRST_PAUSE_S
+        pause_s, tries = FIRST_PAUSE_S, 0
         while assignment == self._assignment:
             try:
                 async with self._working:
@@ -98,7 +97,10 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
                     raise
                 break
             except Transient as error:
-                log.warning("%s waits, again in %.1f s: %s", _spans(records), pause_s, error)
+                tries += 1
+                if not tries & (tries - 1):  # the 1st, 2nd, 4th, 8th ... time
+                    waits = "%s waits, tried %d times, again in %.1f s: %s"
+                    log.warning(waits, _spans(records), tries, pause_s, error)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, self._backoff_max_s)
         log.warning("%s went to another process before it was done", _spans(records))

@@ -4,6 +4,7 @@ Rows go by lightweight DELETE, a mutation that hides them; the next merge of the
 bytes. It is queued durably, behind the merges that run on the same parts, and not waited for: a
 pipeline that stood still as long as the largest merge would help nobody. Nor does it stand still when
 ClickHouse has no room for more mutations: then `catch_up` does it later. Errors become `Transient`.
+On a cluster one DELETE is for all replicas: a mutation is queued where they all read it, in Keeper.
 """
 
 import asyncio
@@ -159,7 +160,7 @@ class Erasures:
 
     async def _lines(self, sql: str, **parts: Any) -> list[Any]:
         try:
-            answer = await self._clickhouse.select(sql.format(**self._names, **parts))
+            answer = await self._clickhouse.read_back(sql.format(**self._names, **parts))
         except ClickHouseFailed as error:
             raise Transient(f"reading erasures: {error}") from error
         return [json.loads(line) for line in answer.splitlines()]

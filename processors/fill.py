@@ -69,6 +69,8 @@ class Fill:
         """Make each partition complete below its end; how many offsets were looked at."""
         if not self.done:
             await self._begin()
+        for number in ends.keys() - self.done.keys():  # a partition that was added meanwhile
+            self.done[number] = 0
         total, looked_at = sum(max(0, end - self.done[number]) for number, end in ends.items()), 0
         for partition, end in ends.items():
             kept_from = (await self._log.bounds(EVENTS))[partition][0]

@@ -35,7 +35,7 @@ class Migrate:
     async def pending(self) -> list[Migration]:
         """What the database has not had yet, in order. Raises `SchemaRefused`."""
         await self._run(PREPARE)
-        answer = await self._clickhouse.select(SELECT_APPLIED.format(database=self._database))
+        answer = await self._clickhouse.read_back(SELECT_APPLIED.format(database=self._database))
         applied = [json.loads(line) for line in answer.splitlines()]
         known = migrations()
         refuse(f"Database {self._database}", known, applied)

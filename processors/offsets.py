@@ -99,7 +99,7 @@ class Offsets:
 
     async def _select(self, sql: str) -> bytes:
         try:
-            return await self._clickhouse.select(sql)
+            return await self._clickhouse.read_back(sql)
         except ClickHouseFailed as error:
             raise Transient(f"reading what {self._table} holds: {error}") from error
 

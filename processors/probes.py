@@ -19,6 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from processors.consume import Consume
+from processors.parked import Parked
 from processors.retention import Retention
 from processors.settings import ConsumerSettings
 from service.app import asgi_app, serving
@@ -30,8 +31,11 @@ STOP_TIMEOUT_S = 15.0
 class Measures(Collector):
     """The metrics of one group's process, as they are at the moment."""
 
-    def __init__(self, consume: Consume, retention: Retention) -> None:
+    def __init__(
+        self, consume: Consume, retention: Retention, parked: Parked | None = None
+    ) -> None:
         self._consume = consume
+        self._parked = parked
         self._retention = retention
 
     def collect(self) -> Iterator[Metric]:
@@ -57,19 +61,29 @@ class Measures(Collector):
             labels=("group",),
         )
         handled.add_metric((group,), self._consume.handled)
-        return iter((seconds, lag, handled))
+        yield from (seconds, lag, handled)
+        if self._parked is not None:
+            parked = GaugeMetricFamily(
+                "events_deliveries_parked",
+                "Subscriptions whose queue failed and that have not caught up yet.",
+                labels=("group",),
+            )
+            parked.add_metric((group,), self._parked.subscriptions)
+            yield parked
 
 
 @contextlib.asynccontextmanager
-async def probed(consume: Consume, group: str, settings: ConsumerSettings) -> AsyncIterator[None]:
+async def probed(
+    consume: Consume, group: str, settings: ConsumerSettings, parked: Parked | None = None
+) -> AsyncIterator[None]:
     """Watch the log and answer probes for as long as the context is open."""
     retention = Retention(settings.kafka, group, lambda: _assigned(consume))
     registry = CollectorRegistry()
-    registry.register(Measures(consume, retention))
+    registry.register(Measures(consume, retention, parked))
     ProcessCollector(registry=registry)
 
     async def waiting_for() -> list[str]:
-        return missing(consume, retention, settings.loss_threshold_s)
+        return missing(consume, retention, settings.loss_threshold_s, parked)
 
     async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
         kind = ((b"content-type", CONTENT_TYPE_LATEST.encode()),)
@@ -93,13 +107,17 @@ async def _watch(retention: Retention, consume: Consume) -> None:
         consume.fail(error)
 
 
-def missing(consume: Consume, retention: Retention, threshold_s: float) -> list[str]:
-    """What keeps the process from being ready: kafka, assignment, retention."""
+def missing(
+    consume: Consume, retention: Retention, threshold_s: float, parked: Parked | None = None
+) -> list[str]:
+    """What keeps the process from being ready: kafka, assignment, retention, deliveries."""
     names = [] if retention.fresh else ["kafka"]
     if not consume.joined:
         names.append("assignment")
     if not retention.known or min(retention.seconds().values(), default=math.inf) < threshold_s:
         names.append("retention")
+    if parked is not None and parked.subscriptions:
+        names.append("deliveries")
     return names
 
 

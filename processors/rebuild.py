@@ -31,6 +31,10 @@ Why nothing is lost and nothing double:
    is noted later is deleted later too, from the new table. The same is done before the swap, so that
    it does not show what was erased.
 
+6. *On a cluster* the swap passes through the replicas one after another, and meanwhile an insert goes
+   into the table that has the name where it is sent. That is the case of 3, longer: the fill after
+   the swap begins when every replica has swapped and no insert that began before runs on any.
+
 After a kill it is run again. The fresh table is its own state: complete spans are passed over, in
 others only missing rows are inserted, after inserts of the killed run have ended. Which table is which
 is in their comments (`swap.py`). Two rebuilds at once would insert twice: run one.

@@ -1,12 +1,13 @@
-"""The log read by its offsets, outside any consumer group: what `audit` and `rebuild` know of Kafka.
+"""The log read by its offsets, outside any consumer group: what `audit`, `rebuild` and
+`retry` know of Kafka.
 
-Nothing is committed here. What the materializer has committed is only asked for.
+Nothing is committed here. What a group has committed is only asked for.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -35,7 +36,7 @@ class Log:
             enable_auto_commit=False,
             max_partition_fetch_bytes=4 * RECORD_BYTES_MAX,
             fetch_max_wait_ms=20,  # the broker answers nothing else on the connection meanwhile
-            **connection.client_args(),
+            **connection.consumer_args(),
         )
         self._at: tuple[TopicPartition, int] | None = None  # the next record that would be read
 
@@ -66,11 +67,11 @@ class Log:
             raise Transient(f"Kafka has no topic {topic}")
         return {each.partition: (firsts[each], ends[each]) for each in asked}
 
-    async def committed(self) -> dict[int, int]:
-        """The offset up to which the materializer is done, by partition; none where it has none."""
-        with self._failing_as_transient(f"asking for the offsets of {MATERIALIZE_GROUP}"):
+    async def committed(self, group: str = MATERIALIZE_GROUP) -> dict[int, int]:
+        """The offset up to which `group` is done, by partition of `events`; none where it has none."""
+        with self._failing_as_transient(f"asking for the offsets of {group}"):
             async with asyncio.timeout(self._deadline_s):
-                found = await self._admin.list_consumer_group_offsets(MATERIALIZE_GROUP)
+                found = await self._admin.list_consumer_group_offsets(group)
         return {
             each.partition: told.offset
             for each, told in found.items()
@@ -79,7 +80,7 @@ class Log:
 
     async def read(
         self, topic: str, partition: int, first: int, end: int, records_max: int
-    ) -> AsyncIterator[list[Any]]:
+    ) -> AsyncGenerator[list[Any], None]:
         """The records with offsets from `first` up to, not with, `end`, in batches."""
         source, position = TopicPartition(topic, partition), first
         if self._at != (source, first):
@@ -101,6 +102,9 @@ class Log:
                 raise Transient(f"Kafka gives nothing at {topic} {partition}:{position}")
             if records := [each for each in fetched.get(source, ()) if each.offset < end]:
                 yield records
+                give_up = (
+                    time.monotonic() + self._deadline_s
+                )  # Kafka is not late, the reader was busy
 
     @contextlib.contextmanager
     def _failing_as_transient(self, doing: str) -> Iterator[None]:

@@ -98,11 +98,13 @@ class Retention:
                     await self._look_on(observer)
             except (KafkaError, TimeoutError, OSError) as error:
                 log.warning("the log's retention cannot be watched, trying again: %r", error)
-            await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(LOOK_S)
 
     async def _look_on(self, observer: AIOKafkaConsumer) -> None:
+        # until others are ours: aiokafka's coordination fails when an assignment is replaced while it
+        # looks for its node
         asked_s = -math.inf
-        while True:
+        while observer.assignment() in (set(), set(self._partitions())):
             async with asyncio.timeout(LOOK_TIMEOUT_S):
                 if time.monotonic() - asked_s > RETENTION_AGE_S:
                     await self._ask_retention()
@@ -179,7 +181,7 @@ async def _observer(connection: KafkaConnection, group: str) -> AsyncIterator[AI
         enable_auto_commit=False,
         auto_offset_reset="none",
         max_partition_fetch_bytes=1,  # Kafka still answers one batch, the one that was asked for
-        **connection.client_args(),
+        **connection.consumer_args(),
     )
     try:
         async with asyncio.timeout(LOOK_TIMEOUT_S):

@@ -14,10 +14,11 @@ from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
-from contracts.connections import KafkaConnection
+from contracts.connections import METADATA_AGE_MS, KafkaConnection
 from contracts.topics import EVENTS, RECORD_BYTES_MAX
 from processors.checksums import fetch_with_checksums
 from processors.consume import Consume
+from processors.coordinator import hear_group_errors
 from processors.loss import GuardedConsumer
 from processors.watchdog import watch
 
@@ -25,7 +26,10 @@ log = logging.getLogger(__name__)
 
 POLL_MS = 100
 FETCH_BYTES_MAX = 24 * 1024 * 1024
-"""Two batches of rows or more, in a buffer that is reused (`service.memory`)."""
+"""Two batches of rows or more, in a buffer that is reused (`service.memory`).
+
+It counts bytes as they are in the log; aiokafka decompresses a record batch when its turn comes.
+"""
 
 
 async def run(
@@ -43,12 +47,13 @@ async def run(
         kafka.bootstrap_servers.split(","),
         security=_security(kafka),
         request_timeout_ms=round(kafka.request_timeout_s * 1000),
+        metadata_max_age_ms=METADATA_AGE_MS,
         allow_auto_create_topics=False,
         consumer_only=True,
         apply_types=False,
         serializer=None,
         graceful_timeout=15.0,
-        logger=logging.getLogger("faststream"),
+        logger=logging.getLogger("processors.faststream"),  # its own would not go to our handler
         log_level=logging.DEBUG,
     )
     subscriber = broker.subscriber(
@@ -76,6 +81,7 @@ async def run(
     consume.consumer_of = lambda: subscriber.consumer
     subscriber(consume.handle)
     fetch_with_checksums()
+    hear_group_errors()
     await broker.connect()  # makes the builder of consumers, asks nobody yet
     config = broker.config.broker_config
     options = cast("functools.partial[Any]", config.builder).keywords

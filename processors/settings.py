@@ -1,7 +1,6 @@
 """Settings of the processors, read from the environment once, by `__main__`."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.connections import (
     ACK_TIMEOUT_S,
@@ -10,14 +9,13 @@ from contracts.connections import (
     Probes,
     SqsConnection,
 )
-from contracts.schema import TableSettings
+from contracts.schema import ClusterSettings, TableSettings
 from contracts.topics import TopicSettings
+from service.settings import Settings
 
 
-class _Settings(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix="EVENTS_", env_nested_delimiter="__", frozen=True, extra="ignore"
-    )
+class _Settings(Settings):
+    """What all processors are told."""
 
     kafka: KafkaConnection = KafkaConnection()
     ack_timeout_s: float = Field(
@@ -51,13 +49,14 @@ class MaterializeSettings(ConsumerSettings):
     """Kafka to ClickHouse."""
 
     clickhouse: ClickHouseConnection = ClickHouseConnection()
+    tables: ClusterSettings = ClusterSettings()
     batch_rows_max: int = Field(
         10_000, ge=1, le=500_000, description="Most rows of one insert; one insert is one part."
     )
     batch_bytes_min: int = Field(
         1_000_000,
         ge=1,
-        description="Kafka answers a fetch when it has this much, or at batch_wait_ms.",
+        description="Kafka answers a fetch when its log has this much, or at batch_wait_ms.",
     )
     batch_wait_ms: int = Field(
         200, ge=1, le=10_000, description="Longest wait for a batch to fill: the view's usual age."

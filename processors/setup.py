@@ -63,7 +63,7 @@ def _new_topic(topic: Topic) -> NewTopic:
 
 async def create_tables(settings: SetupSettings) -> None:
     """Bring the database to this release's schema. Raises `ClickHouseFailed`, `SchemaRefused`."""
-    clickhouse = ClickHouse(settings.clickhouse)
+    clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
     migrate = Migrate(clickhouse, settings.clickhouse.database, settings.tables)
     try:
         for migration in await migrate.pending():

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointProviderError,
+    InvalidRegionError,
+    ParamValidationError,
+    UnknownRegionError,
+)
 
 from contracts.connections import SqsConnection
 from contracts.deliveries import SQS_BATCH_BYTES_MAX, SQS_BATCH_ENTRIES_MAX, Delivery
@@ -23,12 +30,34 @@ from processors.outcomes import Outcome, State
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
-# What trying again does not heal: the queue, our rights on it or its key have to be changed.
-PERMANENT = (
-    *("NonExistentQueue", "QueueDoesNotExist", "AccessDenied", "InvalidAddress"),
-    *("InvalidSecurity", "UnsupportedOperation", "KmsAccessDenied", "KmsDisabled"),
-    *("KmsNotFound", "KmsInvalidState", "KmsInvalidKeyUsage", "KmsOptInRequired"),
+# What trying again does not heal: the queue, our rights on it or its key have to be changed. The
+# names of the service model, and those that the older query protocol has for the same.
+PERMANENT = frozenset(
+    (
+        *("QueueDoesNotExist", "AccessDenied", "AccessDeniedException", "InvalidAddress"),
+        *("InvalidSecurity", "UnsupportedOperation", "KmsAccessDenied", "KmsDisabled"),
+        *("KmsNotFound", "KmsInvalidState", "KmsInvalidKeyUsage", "KmsOptInRequired"),
+        *("KMS.AccessDeniedException", "KMS.DisabledException", "KMS.NotFoundException"),
+        *("KMS.InvalidStateException", "KMS.InvalidKeyUsageException", "KMS.OptInRequired"),
+    )
 )
+# What is wrong with the batch, so that each message alone may be taken.
+UNSENDABLE = frozenset(
+    (
+        *("BatchRequestTooLong", "TooManyEntriesInBatchRequest", "EmptyBatchRequest"),
+        *("BatchEntryIdsNotDistinct", "InvalidBatchEntryId", "InvalidMessageContents"),
+        *("InvalidParameterValue", "InvalidAttributeName", "InvalidAttributeValue"),
+        *("MissingParameter", "ValidationError", "ValidationException"),
+    )
+)
+NOWHERE = (InvalidRegionError, UnknownRegionError, EndpointProviderError)
+"""The client finds no endpoint for the queue's region."""
+QUERY_PREFIX = "AWS.SimpleQueueService."
+QUERY_NAMES = {"NonExistentQueue": "QueueDoesNotExist"}
+
+
+class Unsendable(Exception):
+    """SQS, or the client before it, refuses a batch for what it holds."""
 
 
 class SqsQueues:
@@ -45,7 +74,7 @@ class SqsQueues:
     async def send(
         self, destination: SqsDestination, deliveries: Sequence[Delivery]
     ) -> list[Outcome]:
-        """See `Queues`."""
+        """See `Queues`. Raises `Unsendable`."""
         call = functools.partial(self._send, destination, deliveries)
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
@@ -60,9 +89,17 @@ class SqsQueues:
             url = self._url(client, destination)
             answer = client.send_message_batch(QueueUrl=url, Entries=entries)
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            permanent = any(word in code for word in PERMANENT)
-            return _all(deliveries, "refused" if permanent else "failed", f"{code}: {error}")
+            code = code_of(error)
+            if code in UNSENDABLE:
+                raise Unsendable(f"{code}: {error}") from error
+            if code in PERMANENT:
+                self._urls.pop(destination.arn, None)  # it may have been made anew
+                return _all(deliveries, "refused", f"{code}: {error}")
+            return _all(deliveries, "failed", f"{code}: {error}")
+        except ParamValidationError as error:
+            raise Unsendable(str(error)) from error
+        except NOWHERE as error:
+            return _all(deliveries, "refused", str(error))
         except BotoCoreError as error:  # nobody answered: whether it was sent is unknown
             return _all(deliveries, "failed", str(error))
         outcomes = _all(deliveries, "sent", "")
@@ -97,6 +134,12 @@ class SqsQueues:
             )
             url = self._urls[destination.arn] = found["QueueUrl"]
         return url
+
+
+def code_of(error: ClientError) -> str:
+    """The error's name in the service model, whole."""
+    code = str(error.response.get("Error", {}).get("Code", "")).removeprefix(QUERY_PREFIX)
+    return QUERY_NAMES.get(code, code)
 
 
 def _entry(number: int, delivery: Delivery, destination: SqsDestination) -> dict[str, Any]:

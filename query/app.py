@@ -1,12 +1,13 @@
 """The query service's table of contents: what it serves, on what, and when it is ready."""
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 
 from starlette.types import ASGIApp
 
 from contracts.access import Verifier
-from contracts.keys import SigningKeys
+from contracts.replicas import LIVING
 from contracts.topics import EVENTS
 from query import events, search
 from query.erase import DeleteEvent
@@ -21,6 +22,7 @@ from service.app import asgi_app
 from service.clickhouse import ClickHouse
 from service.eventlog import EventLog
 from service.http import Resources
+from service.keys import SigningKeys
 from service.lane import LaneLimits
 from service.logs import configure
 
@@ -33,16 +35,20 @@ class Reader:
 
     def __init__(self, settings: QuerySettings) -> None:
         self.verifier = Verifier(settings.access, SigningKeys(settings.access))
-        self.clickhouse = ClickHouse(settings.clickhouse)
+        self.clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
         limits = LaneLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
         self.log = EventLog(settings.kafka, (EVENTS,), limits)
-        self.store = EventStore(
-            self.clickhouse.select,
-            settings.clickhouse.database,
+        store = functools.partial(
+            EventStore,
+            database=settings.clickhouse.database,
             ids_max=settings.lookup_ids_max,
             queries_max=settings.lookup_queries_max,
             waiting_max=settings.lookup_waiting_max,
         )
+        self.store = self.everywhere = store(self.clickhouse.select)
+        if settings.tables.cluster:
+            select = functools.partial(self.clickhouse.select, settings=LIVING)
+            self.everywhere = store(select, replicas=self.clickhouse.replicas)
         self.pages = Pages(
             self.clickhouse.select,
             settings.clickhouse.database,
@@ -55,7 +61,7 @@ class Reader:
     def resources(self) -> Resources:
         """Handlers by path and method."""
         settings = self._settings
-        lookup = Lookup(self.store, settings.recent_s, settings.visible_timeout_s)
+        lookup = Lookup(self.store, settings.recent_s, settings.visible_timeout_s, self.everywhere)
         return {
             events.PATH: {
                 "GET": GetEvent(self.verifier, lookup),

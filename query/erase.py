@@ -8,10 +8,11 @@ followed, or was given the time to: a view that is late follows by itself.
 import time
 
 from contracts.access import Verifier
+from contracts.ids import read_id
 from contracts.problems import unavailable
 from contracts.topics import EVENTS
 from contracts.wire import decode_event, encode_erasure
-from query.events import no_such_event, parse_id
+from query.events import no_such_event
 from query.lookup import Lookup
 from service.eventlog import EventLog
 from service.http import Receive, Scope, Send, respond, single_headers
@@ -29,7 +30,7 @@ class DeleteEvent:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, look up, append the tombstone, wait for the view, answer."""
         tenant = await self._verifier.tenant(single_headers(scope["headers"]))
-        event_id = parse_id(scope["path_params"]["id"])
+        event_id = read_id(scope["path_params"]["id"], "event")
         representation = await self._lookup.find(tenant, event_id)
         if representation is None:
             raise no_such_event()

@@ -4,9 +4,8 @@ An id that was made a moment ago may not be in ClickHouse yet: then the answer w
 bound, for the view to catch up instead of saying 404.
 """
 
-import uuid
-
 from contracts.access import Verifier
+from contracts.ids import read_id
 from contracts.problems import Problem
 from query.lookup import Lookup
 from service.http import Receive, Scope, Send, respond, single_headers
@@ -25,21 +24,12 @@ class GetEvent:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, look up, answer."""
         tenant = await self._verifier.tenant(single_headers(scope["headers"]))
-        representation = await self._lookup.find(tenant, parse_id(scope["path_params"]["id"]))
+        representation = await self._lookup.find(
+            tenant, read_id(scope["path_params"]["id"], "event")
+        )
         if representation is None:
             raise no_such_event()
         await respond(send, 200, (JSON_TYPE,), representation)
-
-
-def parse_id(text: str) -> uuid.UUID:
-    """An event id as it comes in a path. Raises `Problem` 400."""
-    try:
-        event_id = uuid.UUID(text)
-    except ValueError:
-        event_id = None
-    if event_id is None or str(event_id) != text.lower():
-        raise Problem(400, f"The event id has {len(text):,} characters and is not a UUID.")
-    return event_id
 
 
 def no_such_event() -> Problem:

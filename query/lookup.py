@@ -18,10 +18,20 @@ LONGEST_PAUSE_S = 0.25
 
 
 class Lookup:
-    """Waits at most `visible_timeout_s`; for an event only if its id was made within `recent_s`."""
+    """Waits at most `visible_timeout_s`; for an event only if its id was made within `recent_s`.
 
-    def __init__(self, store: EventStore, recent_s: float, visible_timeout_s: float) -> None:
+    That an event is gone `everywhere` says: a store that asks every replica, on a cluster.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        recent_s: float,
+        visible_timeout_s: float,
+        everywhere: EventStore | None = None,
+    ) -> None:
         self._store = store
+        self._everywhere = everywhere or store
         self._recent_s = recent_s
         self._visible_timeout_s = visible_timeout_s
 
@@ -55,7 +65,7 @@ class Lookup:
 
     async def _may_be_there(self, tenant: str, event_id: uuid.UUID) -> bool:
         try:
-            return await self._store.get(tenant, event_id) is not None
+            return await self._everywhere.get(tenant, event_id) is not None
         except (ClickHouseFailed, TooManyLookups) as error:
             log.warning("lookup failed: %s", error)
             return True

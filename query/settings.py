@@ -1,26 +1,18 @@
 """Settings of the query service, read from the environment once, by `__main__`."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.connections import (
-    ACK_TIMEOUT_S,
-    Access,
-    ClickHouseConnection,
-    Http,
-    KafkaConnection,
-)
+from contracts.connections import ACK_TIMEOUT_S, Access, ClickHouseConnection, Http, KafkaConnection
+from contracts.schema import ClusterSettings
+from service.settings import Settings
 
 
-class QuerySettings(BaseSettings):
+class QuerySettings(Settings):
     """The query service."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="EVENTS_", env_nested_delimiter="__", frozen=True, extra="ignore"
-    )
 
     http: Http = Http()
     clickhouse: ClickHouseConnection = ClickHouseConnection()
+    tables: ClusterSettings = ClusterSettings()
     access: Access = Access()
     kafka: KafkaConnection = KafkaConnection()
     ack_timeout_s: float = Field(

@@ -9,7 +9,8 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from contracts.table import read_events, select_events
+from contracts.replicas import Replicas
+from contracts.table import ONE_SERVER, read_events, select_events
 from service.clickhouse import ClickHouseFailed
 
 Key = tuple[str, uuid.UUID]
@@ -27,13 +28,24 @@ class Select(Protocol):
 
 
 class EventStore:
-    """Representations of stored events. Start and stop it on the loop that uses it."""
+    """Representations of stored events. Start and stop it on the loop that uses it.
+
+    With the `replicas` of a cluster it has an event as long as any of them has it.
+    """
 
     def __init__(
-        self, select: Select, database: str, *, ids_max: int, queries_max: int, waiting_max: int
+        self,
+        select: Select,
+        database: str,
+        *,
+        ids_max: int,
+        queries_max: int,
+        waiting_max: int,
+        replicas: Replicas = ONE_SERVER,
     ) -> None:
         self._select = select
         self._database = database
+        self._replicas = replicas
         self._ids_max = ids_max
         self._queries_max = queries_max
         self._waiting_max = waiting_max
@@ -70,7 +82,8 @@ class EventStore:
         keys = [key for key, _ in zip(self._waiting, range(self._ids_max), strict=False)]
         futures = {key: self._waiting.pop(key) for key in keys}
         try:
-            found = read_events(await self._select(select_events(self._database, keys)))
+            query = select_events(self._database, keys, self._replicas)
+            found = read_events(await self._select(query))
         except ClickHouseFailed as error:
             failure = error
             _settle(futures, lambda key, future: future.set_exception(failure))

@@ -2,11 +2,13 @@
 
 clickhouse-connect repeats some requests by itself when the connection breaks, also inserts that may
 have been executed, unless their data cannot be read twice: so inserts are given as a stream here.
-Repeating is the caller's decision.
+Repeating is the caller's decision. One refusal is waited out here, that of a quorum which is taken: it
+says that nothing was written.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 import aiohttp
@@ -15,6 +17,9 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
 from contracts.connections import ClickHouseConnection
+from contracts.replicas import QUORUM_TAKEN, Replicas
+
+QUORUM_POLL_S = 0.02
 
 
 class ClickHouseFailed(Exception):
@@ -26,9 +31,13 @@ class ClickHouseFailed(Exception):
 
 
 class ClickHouse:
-    """Runs statements; connects at the first one and again after a failure to connect."""
+    """Runs statements; connects at the first one and again after a failure to connect.
 
-    def __init__(self, connection: ClickHouseConnection) -> None:
+    With the name of a `cluster` what is written and read back has the settings of `Replicas`.
+    """
+
+    def __init__(self, connection: ClickHouseConnection, cluster: str = "") -> None:
+        self.replicas = Replicas(cluster, connection.timeout_s)
         self._connection = connection
         self._client: AsyncClient | None = None
         self._connecting = asyncio.Lock()
@@ -46,26 +55,35 @@ class ClickHouse:
         answer: bytes = await self._run("raw_query", sql, parameters, settings)
         return answer
 
+    async def read_back(self, sql: str) -> bytes:
+        """Like `select`, of every insert that was acknowledged, on whichever replica.
+
+        Raises `ClickHouseFailed`, also when the replica that was asked does not have them all.
+        """
+        return await self.select(sql, settings=self.replicas.read_back)
+
     async def execute(self, sql: str, settings: dict[str, Any] | None = None) -> None:
         """Run a statement that changes something. Raises `ClickHouseFailed`."""
-        await self._run("command", sql, settings=settings, use_database=False)
+        settings = (settings or {}) | self.replicas.write
+        await self._write("command", lambda: (sql,), settings=settings, use_database=False)
 
     async def insert(
         self,
         table: str,
         columns: Sequence[str],
         format_: str,
-        data: Iterable[bytes],
+        data: Callable[[], Iterable[bytes]],
         settings: dict[str, Any],
     ) -> None:
-        """Insert `data`, in ClickHouse's `format_`, in one request. Raises `ClickHouseFailed`."""
+        """Insert what `data` gives, in `format_`, in one request. Raises `ClickHouseFailed`."""
 
         async def once() -> AsyncIterator[bytes]:
-            for piece in data:
+            for piece in data():
                 yield piece
 
-        await self._run(
-            "raw_insert", table, columns, insert_block=once(), fmt=format_, settings=settings
+        settings = settings | self.replicas.write
+        await self._write(
+            "raw_insert", lambda: (table, columns, once()), fmt=format_, settings=settings
         )
 
     async def ping(self) -> bool:
@@ -79,6 +97,19 @@ class ClickHouse:
         """Close the connections."""
         if self._client is not None:
             await self._client.close()
+
+    async def _write(
+        self, method: str, positional: Callable[[], tuple[Any, ...]], **arguments: Any
+    ) -> None:
+        give_up = time.monotonic() + self.replicas.wait_s
+        while True:
+            try:
+                await self._run(method, *positional(), **arguments)
+                return
+            except ClickHouseFailed as error:
+                if error.code != QUORUM_TAKEN or time.monotonic() > give_up:
+                    raise
+            await asyncio.sleep(QUORUM_POLL_S)
 
     async def _run(self, method: str, *positional: Any, **arguments: Any) -> Any:
         timeout_s = self._connection.timeout_s

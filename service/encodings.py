@@ -1,7 +1,7 @@
 """Request bodies that come compressed (RFC 9110 section 8.4): gzip and zstd, decoded as they arrive.
 
-What comes out is stopped at a limit, however small it came in; a body that is cut short is refused,
-because its tail may be whole events.
+What comes out is stopped at a limit, however small it came in, and no step takes more than about a
+millisecond; a body that is cut short is refused, because its tail may be whole events.
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,20 @@ ACCEPTED = "gzip, zstd, identity"
 WINDOW_BYTES_MAX = 8 * 1024 * 1024  # what RFC 8878 asks every decoder to take
 PIECE_BYTES = 256 * 1024
 SLICE_BYTES = 256  # of zstd input: a block of 128 KiB may take 4 bytes
+GZIP_SLICE_BYTES = 4096  # of input that small members are cut from
 GZIP_WBITS = 31
+GZIP_STARTS = (b"\x1f\x8b",)
+ZSTD_STARTS = (b"\x28\xb5\x2f\xfd", *(b"%c\x2a\x4d\x18" % byte for byte in range(0x50, 0x60)))
+"""Of a frame, and of one to be skipped (RFC 8878 section 3.1)."""
+MEMBERS_MAX = 10_000
+"""Gzip members or zstd frames of one body: an empty one takes 20 or 9 bytes and decodes to nothing."""
 
 
 class Decoder(Protocol):
     """One body's decoding."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What `data` decodes to, in pieces. Raises `Problem` 400 or 413."""
+        """What `data` decodes to, in pieces, some of them empty. Raises `Problem` 400 or 413."""
 
     def end(self) -> None:
         """The body has ended. Raises `Problem` 400 when its encoding has not."""
@@ -54,19 +60,36 @@ class _Identity:
 
 
 class _Counted:
-    """Counts what comes out against the limit."""
+    """Counts what comes out against the limit, and the members (gzip) or frames (zstd) it comes in."""
 
     name: str
+    member: str
+    starts: tuple[bytes, ...]
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._size = 0
+        self._members = 0
 
     def _count(self, piece: bytes) -> bytes:
         self._size += len(piece)
         if self._size > self._limit_bytes:
             raise too_large(self._size, self._limit_bytes)
         return piece
+
+    def _begin(self, start: bytes) -> None:
+        """Count a member that begins with `start`, which is not empty and may be cut off."""
+        if not any(start.startswith(each[: len(start)]) for each in self.starts):
+            if not self._members:
+                raise Problem(400, f"The body is not {self.name}.")
+            raise Problem(400, f"After its {self.member} {self._members:,} something else follows.")
+        self._members += 1
+        if self._members > MEMBERS_MAX:
+            raise Problem(
+                413,
+                f"The body has {self._members:,} {self.member}s or more; the limit is {MEMBERS_MAX:,}.",
+                extra={"size": self._members, "limit": MEMBERS_MAX},
+            )
 
     def _broken(self, error: Exception) -> Problem:
         return Problem(400, f"The body is not {self.name}: {error}.")
@@ -76,13 +99,18 @@ class _Counted:
 
 
 class _Gzip(_Counted):
-    name = "gzip"
+    name, member, starts = "gzip", "gzip member", GZIP_STARTS
     _member = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), GZIP_SLICE_BYTES):
+            yield from self._feed(data[start : start + GZIP_SLICE_BYTES])
+
+    def _feed(self, data: bytes) -> Iterator[bytes]:
         more = bool(data)
         while more:
             if self._member is None:
+                self._begin(data)
                 self._member = isal_zlib.decompressobj(GZIP_WBITS)
             try:
                 piece = self._member.decompress(data, PIECE_BYTES)
@@ -101,7 +129,7 @@ class _Gzip(_Counted):
 
 
 class _Zstd(_Counted):
-    name = "zstd"
+    name, member, starts = "zstd", "zstd frame", ZSTD_STARTS
     _frame = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -110,13 +138,13 @@ class _Zstd(_Counted):
             rest = data[start : start + SLICE_BYTES]
             while rest:
                 if self._frame is None:
+                    self._begin(rest)
                     self._frame = decompressor.decompressobj()
                 try:
                     piece = self._frame.decompress(rest)
                 except zstandard.ZstdError as error:
                     raise self._broken(error) from None
-                if piece:
-                    yield self._count(piece)
+                yield self._count(piece)
                 rest = b""
                 if self._frame.eof:
                     rest, self._frame = self._frame.unused_data, None

@@ -2,11 +2,14 @@
 
 The table is replaced whole only when the reader has reached the end that the topic had at the
 start, so nobody ever sees half of it. On any error it is read anew; the last good table stays.
+A broker answers a connection in order, so the topic's end is asked for on one of its own: on the
+reader's it would come after the fetch that waits there for news.
 """
 
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -30,7 +33,7 @@ class SubscriptionsFollower:
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._next_offset = -1
-        self._consumer: AIOKafkaConsumer | None = None
+        self._asker: AIOKafkaConsumer | None = None
         self.table = Subscriptions()
 
     @property
@@ -52,9 +55,9 @@ class SubscriptionsFollower:
         """Whether the table holds all that the topic held at the call, before the timeout."""
         try:
             async with asyncio.timeout(timeout_s):
-                if self._consumer is None:
+                if self._asker is None:
                     return False
-                ends = await self._consumer.end_offsets([self._partition])
+                ends = await self._asker.end_offsets([self._partition])
                 return await self.wait_for(ends[self._partition] - 1, timeout_s)
         except (KafkaError, TimeoutError):
             return False
@@ -70,28 +73,36 @@ class SubscriptionsFollower:
 
     async def _follow(self) -> None:
         while True:
-            consumer = AIOKafkaConsumer(
-                group_id=None,
-                auto_offset_reset="earliest",
-                enable_auto_commit=False,
-                **self._connection.client_args(),
-            )
             try:
-                async with asyncio.timeout(3 * self._connection.request_timeout_s):
-                    await consumer.start()
-                    consumer.assign([self._partition])
-                    end = (await consumer.end_offsets([self._partition]))[self._partition]
-                    await consumer.seek_to_beginning(self._partition)
-                self._consumer = consumer
-                await self._read(consumer, end)
+                async with self._connected() as reader, self._connected() as asker:
+                    async with asyncio.timeout(3 * self._connection.request_timeout_s):
+                        reader.assign([self._partition])
+                        end = (await asker.end_offsets([self._partition]))[self._partition]
+                        await reader.seek_to_beginning(self._partition)
+                    self._asker = asker
+                    await self._read(reader, end)
             except (KafkaError, TimeoutError, OSError) as error:
-                log.warning("subscriptions cannot be read, trying again: %s", error)
+                log.warning("subscriptions cannot be read, trying again: %r", error)
             finally:
-                self._consumer = None
-                with contextlib.suppress(KafkaError, TimeoutError):
-                    async with asyncio.timeout(self._connection.request_timeout_s):
-                        await consumer.stop()
+                self._asker = None
             await asyncio.sleep(RETRY_S)
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AIOKafkaConsumer]:
+        consumer = AIOKafkaConsumer(
+            group_id=None,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            **self._connection.consumer_args(),
+        )
+        try:
+            async with asyncio.timeout(3 * self._connection.request_timeout_s):
+                await consumer.start()
+            yield consumer
+        finally:
+            with contextlib.suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(self._connection.request_timeout_s):
+                    await consumer.stop()
 
     async def _read(self, consumer: AIOKafkaConsumer, end: int) -> None:
         table, position = Subscriptions(), 0

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from aiokafka import TopicPartition
 
+from contracts.compression import Codec
 from contracts.recordbatch import EncodedBatch, Record, encode_batch
 from service.deadline import Deadline
 from service.linger import Linger
@@ -63,6 +64,7 @@ class Lane:
         limits: LaneLimits,
         due: Callable[["Lane"], None],
         linger: Linger,
+        codec: Codec | None = None,
     ) -> None:
         self.partition = partition
         self.batch: Batch | None = None
@@ -70,6 +72,7 @@ class Lane:
         self._limits = limits
         self._due = due
         self._linger = linger
+        self._codec = codec
         self._loop = asyncio.get_running_loop()
         self._deadline = Deadline(limits.ack_s, self._stall)
         self._waiting: deque[Record] = deque()
@@ -86,6 +89,11 @@ class Lane:
     def idle(self) -> bool:
         """Nothing waits and nothing is under way."""
         return self.batch is None and not self._waiting
+
+    @property
+    def cut_bytes(self) -> int:
+        """How much the next `cut` has to encode."""
+        return 0 if self.batch else min(self._waiting_bytes, BATCH_BYTES_MAX)
 
     @property
     def waiting(self) -> int:
@@ -122,7 +130,7 @@ class Lane:
                 number, future = self._askers.popleft()
                 futures.append((number - first - 1, future))
             self._begun = bool(self._askers) and (not futures or futures[-1][0] < len(records) - 1)
-            data = encode_batch(records, producer_id, epoch, self._sequence)
+            data = encode_batch(records, producer_id, epoch, self._sequence, self._codec)
             self._sequence = (self._sequence + len(records)) & SEQUENCE_MASK
             self._deadline.start()
             self.batch = Batch(data, futures)

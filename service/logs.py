@@ -5,6 +5,8 @@ import logging
 import sys
 import time
 
+from service.floods import Floods
+
 
 class JsonLines(logging.Formatter):
     """time (UTC, ms), level, service, logger, message and, where there is one, the exception."""
@@ -32,5 +34,6 @@ def configure(service: str) -> None:
     """Send all logging of this process to stderr as JSON lines, from level INFO."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(service))
+    handler.addFilter(Floods("aiokafka"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("aiokafka").setLevel(logging.WARNING)

@@ -23,6 +23,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
+from contracts.compression import Codec, codec
 from contracts.connections import KafkaConnection
 from contracts.recordbatch import EncodedBatch
 from service.cluster import NO_LEADER, Cluster
@@ -38,16 +39,20 @@ RETRY_S = 0.1
 STALLED_RETRY_S = 1.0
 """When nobody waits any longer: a batch has up to 512 KiB."""
 LOOK_S = 0.5
+TURN_BYTES_MAX = 1024 * 1024  # to compress them holds the loop for about 1 ms
 NO_ANSWER = Ack(-1, -1)  # UNKNOWN_SERVER_ERROR
 
 
 class Producer:
     """Sends what its lanes hold; made by `connect`, closed by its owner."""
 
-    def __init__(self, cluster: Cluster, limits: LaneLimits, replicas_ms: int) -> None:
+    def __init__(
+        self, cluster: Cluster, limits: LaneLimits, replicas_ms: int, codec: Codec | None
+    ) -> None:
         self._cluster = cluster
         self._limits = limits
         self._replicas_ms = replicas_ms
+        self._codec = codec  # one for all lanes: they share a thread
         self._loop = asyncio.get_running_loop()
         self._producer_id, self._epoch = -1, -1
         self._due: list[Lane] = []
@@ -66,7 +71,8 @@ class Producer:
         Raises `KafkaError`, `OSError` or `TimeoutError`.
         """
         cluster = Cluster(connection, topics)
-        producer = cls(cluster, limits, connection.replicas_ms)
+        shared = codec(connection.compression, connection.compression_bytes_min)
+        producer = cls(cluster, limits, connection.replicas_ms, shared)
         try:
             await producer._start()
         except BaseException:  # a cancelled start must not leave its connections either
@@ -94,7 +100,13 @@ class Producer:
             if known and now > known:
                 log.info("%s has %d partitions now, before %d", topic, now, known)
             lanes += [
-                Lane(TopicPartition(topic, number), self._limits, self._add, self._linger)
+                Lane(
+                    TopicPartition(topic, number),
+                    self._limits,
+                    self._add,
+                    self._linger,
+                    self._codec,
+                )
                 for number in range(known, now)
             ]
 
@@ -139,7 +151,7 @@ class Producer:
         self._linger.begin()
 
     def _send_due(self) -> None:
-        due, self._due = self._due, []
+        due = self._take_due()
         if self._ended.done():
             return
         led: dict[int | None, list[Lane]] = {}
@@ -149,6 +161,19 @@ class Producer:
         for node, lanes in led.items():
             self._send(node, lanes)
         self._linger.waits(self._waiting)
+        if self._due:
+            self._loop.call_soon(self._send_due)
+
+    def _take_due(self) -> list[Lane]:
+        """The lanes to cut in this turn of the loop: those that are left have the next one."""
+        size_bytes = count = 0
+        for lane in self._due:
+            count += 1
+            size_bytes += lane.cut_bytes
+            if size_bytes >= TURN_BYTES_MAX:
+                break
+        due, self._due = self._due[:count], self._due[count:]
+        return due
 
     @property
     def _waiting(self) -> int:

@@ -1,4 +1,7 @@
-"""compose.yaml as a stack under test, through testcontainers; only where a Docker engine is."""
+"""compose.yaml as a stack under test, through testcontainers; only where a Docker engine is.
+
+With `ON_CLUSTER` after it, on two replicas of ClickHouse and Keeper.
+"""
 
 import contextlib
 import shutil
@@ -13,6 +16,7 @@ from testcontainers.compose import DockerCompose
 from tests.stack import Stack
 
 ROOT = Path(__file__).parent.parent
+ON_CLUSTER = ("compose.yaml", "compose.cluster.yaml")
 STATUS = {
     "api": "http://127.0.0.1:8080",
     "clickhouse": "http://events:events@127.0.0.1:8123",
@@ -52,8 +56,9 @@ class ContainerStack(Stack):
 
 
 @contextlib.contextmanager
-def running() -> Iterator[ContainerStack]:
+def running(files: tuple[str, ...] = ("compose.yaml",)) -> Iterator[ContainerStack]:
     """`docker compose up --build --wait`, and `down` with its volumes at the end."""
-    with DockerCompose(ROOT, build=True, wait=True, keep_volumes=False) as compose:
+    named = list(files)
+    with DockerCompose(ROOT, named, build=True, wait=True, keep_volumes=False) as compose:
         secret, _, _ = compose.exec_in_container(["cat", "/data/client_secret"], "issuer")
         yield ContainerStack(ROOT, 8080, dict(STATUS), secret=secret.strip())

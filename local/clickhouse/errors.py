@@ -2,7 +2,7 @@
 
 import re
 
-_CODE = re.compile(r"Code: (\d+)\.")
+_CODE = re.compile(r"Code: ([0-9]+)\.")
 
 # src/Server/HTTP/exceptionCodeToHTTPStatus.cpp of ClickHouse, grouped by status
 _STATUS_BY_CODE = {

@@ -13,14 +13,16 @@ RESERVED = frozenset(
 )
 
 _BLANK = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
-_FIRST_WORD = re.compile(_BLANK + r"\(*\s*(\w+)", re.DOTALL)
+_FIRST_WORD = re.compile(_BLANK + r"\(*\s*([A-Za-z0-9_]+)", re.DOTALL)
 _INSERT = re.compile(
     _BLANK
-    + r"(?P<into>INSERT\s+INTO\s+(?:TABLE\s+)?(?:FUNCTION\s+)?[\w.`\"]+\s*(?:\([^()]*\)\s*)?)"
-    r"(?:SETTINGS\s+(?P<settings>.*?))?\s*FORMAT\s+(?P<format>\w+)(?:[ \t;]*(?:\r?\n|$)|\s+)",
+    + r"(?P<into>INSERT\s+INTO\s+(?:TABLE\s+)?(?:FUNCTION\s+)?[A-Za-z0-9_.`\"]+\s*(?:\([^()]*\)\s*)?)"
+    r"(?:SETTINGS\s+(?P<settings>.*?))?\s*FORMAT\s+(?P<format>[A-Za-z0-9_]+)(?:[ \t;]*(?:\r?\n|$)|\s+)",
     re.DOTALL | re.IGNORECASE,
 )
-_FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*(?:SETTINGS\b.*)?;?\s*$", re.DOTALL | re.IGNORECASE)
+_FORMAT = re.compile(
+    r"\bFORMAT\s+([A-Za-z0-9_]+)\s*(?:SETTINGS\b.*)?;?\s*$", re.DOTALL | re.IGNORECASE
+)
 _PROCESSES = re.compile(r"\bsystem\s*\.\s*`?processes\b|\bSHOW\s+PROCESSLIST\b", re.IGNORECASE)
 _SELECTS = frozenset(("SELECT", "WITH", "FROM"))
 _READS = _SELECTS | {"SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK"}

@@ -1,5 +1,6 @@
 """`python -m local.jars`: resolve the jars anew after a change of version, and write the lock files."""
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from local.jars import HERE, SERVERS
 
 def main() -> None:
     """Write one lock file beside each specification."""
+    argparse.ArgumentParser(prog="python -m local.jars", description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         builder = EnvironmentBuilder(
             context=MavenContext(repo_cache=Path(scratch) / "repository", timeout=60),

@@ -35,7 +35,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def kafka(stack: Stack) -> KafkaConnection:
-    return KafkaConnection(bootstrap_servers=stack.status["kafka"])
+    """Whatever is appended is compressed, so that all of this holds for compressed batches."""
+    return KafkaConnection(bootstrap_servers=stack.status["kafka"], compression_bytes_min=0)
 
 
 @pytest.fixture

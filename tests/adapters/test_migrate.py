@@ -66,7 +66,7 @@ class Database:
         row |= {"entity_id": "7", "payload_entity_id": "7", "tenant": tenant, "id": event_id}
         row |= {"received_at": at.strftime("%Y-%m-%d %H:%M:%S.000")} | columns
         await self.clickhouse.insert(
-            f"{self.name}.events", list(row), "JSONEachRow", [json.dumps(row).encode()], {}
+            f"{self.name}.events", list(row), "JSONEachRow", lambda: [json.dumps(row).encode()], {}
         )
         return event_id
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import functools
 import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -77,9 +78,10 @@ class Database:
             for rows in inserts:
                 columns = [*json.loads(rows[0].json())]
                 columns.remove("received_ms")
-                lines = "\n".join(row.json() for row in rows)
+                lines = "\n".join(row.json() for row in rows).encode()
+                body: functools.partial[list[bytes]] = functools.partial(list, [lines])
                 await clickhouse.insert(
-                    f"{self.name}.events", columns, "JSONEachRow", [lines.encode()],
+                    f"{self.name}.events", columns, "JSONEachRow", body,
                     {"async_insert": 0, "input_format_skip_unknown_fields": 1},
                 )  # fmt: skip
 

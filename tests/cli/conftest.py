@@ -17,9 +17,10 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from contracts.access import Verifier
 from contracts.connections import Access
-from contracts.keys import SigningKeys
+from contracts.parse import read_json
 from contracts.problems import CONTENT_TYPE, Problem
 from service.encodings import decoder
+from service.keys import SigningKeys
 from tests.processes import free_port, running_module, served
 
 UNUSED = "http://127.0.0.1:9"  # the discard port: nobody answers
@@ -102,7 +103,12 @@ class Api:
                     {"status": 405, "problem": {"detail": "The body must be an object."}}
                 )
                 continue
-            answer = self._one(Posted(json.loads(line), f"{key}#{index}", tenant))
+            try:
+                event = read_json(line)
+            except Problem as problem:
+                entries.append({"status": problem.status, "problem": problem.document()})
+                continue
+            answer = self._one(Posted(event, f"{key}#{index}", tenant))
             document = json.loads(bytes(answer.body))
             if answer.status_code == 201:
                 entries.append({"status": 201, "id": document["id"]})

@@ -53,6 +53,38 @@ def test_a_broken_line_is_passed_on_for_the_api_to_refuse() -> None:
     ]
 
 
+FIRST_LINES = [b'{"a":1,"a":', b"rubbish", b'{"a":1} {"b":2}', b'{"a":1},', b"\xff", b"{"]
+
+
+@pytest.mark.parametrize("first", FIRST_LINES)
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
+@pytest.mark.parametrize("size", [5, 1000])
+def test_a_broken_first_line_is_one_of_them(first: bytes, end: bytes, size: int) -> None:
+    text = first + b'\n{"a":\n{"b":2}\n\n{"c":3}' + end
+    assert list(read_events(io.BufferedReader(Trickle(text, size)))) == [
+        ("line 1", first),
+        ("line 2", b'{"a":'),
+        ("line 3", b'{"b":2}'),
+        ("line 5", b'{"c":3}'),
+    ]
+
+
+def test_a_broken_first_line_of_a_large_file_is_one_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(event_file, "EVENT_BYTES_MAX", 50)
+    monkeypatch.setattr(event_file, "PIECE_BYTES", 20)
+    items = list(read_events(io.BytesIO(b"{broken\n" + b'{"a":1}\n' * 100)))
+    assert [item.body for item in items] == [b"{broken", *[b'{"a":1}'] * 100]
+
+
+def test_objects_on_lines_of_their_own_within_one_event_are_no_events() -> None:
+    text = b'{"a":[\n{"b":1}\n,\n{"c":2}\n]}'
+    for size in (1, 7, 1000):
+        items = list(read_events(io.BufferedReader(Trickle(text, size))))
+        assert [item.body for item in items] == [text]
+
+
 def test_repeated_keys_of_one_event_are_left_for_the_api_to_refuse() -> None:
     text = b'{\n"a":1,\n"a":2}'
     assert [item.body for item in read_events(io.BytesIO(text))] == [text]

@@ -88,6 +88,17 @@ def test_a_rejected_event_is_named_by_its_line_and_the_others_go_on(
     assert "2 accepted, 1 rejected, 0 retried" in result.stderr
 
 
+@pytest.mark.parametrize("first", ['{"entity_id":', "{} {}"])
+def test_a_broken_first_line_is_refused_and_the_rest_goes_on(
+    events: Events, api: Api, first: str
+) -> None:
+    result = events("post", "-", stdin=f"{first}\n{ndjson(3)}")
+    assert result.exit_code == 1
+    assert "line 1: 400 The body is not JSON" in result.stderr
+    assert "3 accepted, 1 rejected, 0 retried" in result.stderr
+    assert sorted(post.event["entity_id"] for post in api.posts) == ["0", "1", "2"]
+
+
 def test_a_503_is_repeated_under_the_same_key(events: Events, api: Api) -> None:
     seen: list[Posted] = []
 

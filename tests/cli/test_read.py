@@ -10,8 +10,10 @@ from pathlib import Path
 import httpx
 import jwt
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
+from cli import tail as following
 from contracts.connections import KafkaConnection
 from contracts.wire import decode_event, encode, encode_erasure
 from local import jars
@@ -186,6 +188,56 @@ def test_tail_shows_what_comes_after_it_began(events: Events, kafka: str, tmp_pa
         wait_until(lines, "a record is shown", 60)
         process.terminate()
     assert {json.loads(line)["entity_id"] for line in shown.read_text().splitlines()} == {"after"}
+
+
+def test_tail_goes_on_where_it_was_and_reads_a_new_partition_from_its_first_record(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "METADATA_AGE_MS", 500)
+
+    async def grow(admin: AIOKafkaAdminClient, producer: AIOKafkaProducer) -> None:
+        await admin.create_partitions({"grown": NewPartitions(2)})
+        while 1 not in await producer.partitions_for("grown"):
+            await producer.client.force_metadata_update()
+        for value in (b"new first", b"new last"):
+            await producer.send_and_wait("grown", value, partition=1)
+        await producer.send_and_wait("grown", b"old last", partition=0)
+
+    async def check() -> list[tuple[int, int, bytes]]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+        await admin.start()
+        await admin.create_topics([NewTopic("grown", 1, 1)])
+        producer = AIOKafkaProducer(bootstrap_servers=kafka)
+        await producer.start()
+        shown: list[tuple[int, int, bytes]] = []
+
+        async def show() -> None:
+            async for record in following.follow(kafka, "grown", from_beginning=False, limit=0):
+                shown.append((record.partition, record.offset, record.value))
+
+        await producer.send_and_wait("grown", b"before", partition=0)
+        showing = asyncio.create_task(show())
+        try:
+            async with asyncio.timeout(60):
+                while not shown:
+                    await producer.send_and_wait("grown", b"old", partition=0)
+                    await asyncio.sleep(0.05)
+                await grow(admin, producer)
+                while not {b"new last", b"old last"} <= {value for _, _, value in shown}:
+                    assert not showing.done()
+                    await asyncio.sleep(0.05)
+        finally:
+            showing.cancel()
+            await asyncio.wait({showing})
+            await producer.stop()
+            await admin.close()
+        return shown
+
+    shown = asyncio.run(check())
+    old = [offset for partition, offset, _ in shown if partition == 0]
+    assert old == list(range(old[0], old[-1] + 1))  # none twice, none left out
+    assert old[0] > 0
+    assert [value for partition, _, value in shown if partition] == [b"new first", b"new last"]
 
 
 def test_tail_of_a_topic_that_is_not_there_names_those_that_are(events: Events, kafka: str) -> None:

@@ -51,6 +51,25 @@ CASES: dict[str, tuple[Request, int]] = {
     "no tenant": (post(X_TWC_Tenant=None), 400),
     "an idempotency key that is too long": (post(Idempotency_Key="k" * 256), 400),
     "no token": (post(Authorization=None), 401),
+    "a token in the query too": (ask("GET", "/api/v1/events?access_token=abc"), 400),
+    "a token in the query of a POST": (
+        lambda client, headers: client.post(
+            "/api/v1/events?a=b&access%5Ftoken=abc", json=an_event(), headers=headers
+        ),
+        400,
+    ),
+    "a subscription's id as a URN": (
+        ask("GET", "/api/v1/subscriptions/urn:uuid:0190d8a4-0000-7000-8000-000000000000"),
+        400,
+    ),
+    "a subscription's id without dashes": (
+        ask("DELETE", "/api/v1/subscriptions/0190d8a4000070008000000000000000"),
+        400,
+    ),
+    "an event's id in capitals": (
+        ask("GET", "/api/v1/events/0190D8A4-0000-7000-8000-000000000000"),
+        400,
+    ),
     "a token of nobody": (post(Authorization="Bearer abc"), 401),
     "another tenant": (post(X_TWC_Tenant="somebody-else"), 403),
     "an unknown path": (ask("GET", "/api/v1/event"), 404),
@@ -75,6 +94,18 @@ CASES: dict[str, tuple[Request, int]] = {
                 "name": "x",
                 "filter": {},
                 "destination": {"type": "sqs", "arn": "http://169.254.169.254/"},
+            },
+        ),
+        405,
+    ),
+    "a region that AWS does not have": (
+        lambda client, headers: client.post(
+            "/api/v1/subscriptions",
+            headers=headers,
+            json={
+                "name": "x",
+                "filter": {},
+                "destination": {"type": "sqs", "arn": "arn:aws:sqs:eu-west-9:000000000000:q"},
             },
         ),
         405,

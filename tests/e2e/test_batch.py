@@ -45,6 +45,21 @@ def test_a_compressed_array_is_taken(stack: Stack, tenant: str, encoding: str) -
         assert found.json()["entity_id"] == "19"
 
 
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "zstd"])
+@pytest.mark.parametrize("media_type", ["application/x-ndjson", "application/json; charset=UTF-8"])
+def test_a_byte_order_mark_is_skipped(
+    stack: Stack, tenant: str, encoding: str, media_type: str
+) -> None:
+    event = json.dumps(an_event()).encode()
+    body = b"\xef\xbb\xbf" + (event if "ndjson" in media_type else b"[" + event + b"]")
+    packed = {"identity": body, "gzip": gzip.compress(body), "zstd": zstandard.compress(body)}
+    headers = {"Content-Type": media_type, "Content-Encoding": encoding}
+    with stack.client(tenant) as client:
+        assert client.post(PATH, content=packed[encoding], headers=headers).status_code == 201
+        single = client.post("/api/v1/events", content=b"\xef\xbb\xbf" + event)
+        assert single.status_code == 201, single.text
+
+
 def test_some_accepted_is_207_and_each_refused_item_says_why(stack: Stack, tenant: str) -> None:
     body = ndjson(an_event(), an_event(event_type="RUMOUR"), an_event()) + b'{"entity_id":\n'
     with stack.client(tenant) as client:
@@ -101,6 +116,10 @@ def test_a_batch_repeated_under_its_key_reaches_a_fifo_queue_once(
         (b"{}", {}, 405),
         (b"[{", {}, 400),
         (b"", {"Content-Type": "text/csv"}, 415),
+        (ndjson(an_event()), {"Content-Type": "application/x-ndjson; charset=utf-16"}, 415),
+        (b"[" * 1_000, {}, 400),
+        (b'[{"entity_id":' + b"[" * 1_000, {}, 400),
+        (gzip.compress(ndjson(an_event())) + b"tail", NDJSON | {"Content-Encoding": "gzip"}, 400),
         (b"rubbish", NDJSON | {"Content-Encoding": "gzip"}, 400),
         (gzip.compress(bytes(20_000_000)), NDJSON | {"Content-Encoding": "gzip"}, 413),
         (b"{}\n" * 10_001, NDJSON, 413),

@@ -1,6 +1,7 @@
 """Who is let in: the budget of the process, the rate of a tenant."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
@@ -98,7 +99,7 @@ def test_the_budget_is_whole_again_whatever_was_refused(requests: list[list[int]
     held: list[Held] = []
     for sizes in requests:
         try:
-            with Held(budget, sum(sizes[:1])) as share:
+            with Held(budget) as share:
                 total = 0
                 for size in sizes:
                     share.grow_to(total := total + size)
@@ -108,6 +109,26 @@ def test_the_budget_is_whole_again_whatever_was_refused(requests: list[list[int]
             assert refused.status == 503
     assert not held
     assert budget.used == 0
+
+
+def test_a_body_is_held_as_it_arrives_and_given_back_whatever_ends_it() -> None:
+    async def parts(*sizes: int) -> AsyncIterator[bytes]:
+        for size in sizes:
+            seen.append(budget.used)
+            yield bytes(size)
+
+    async def read(*sizes: int) -> int:
+        return sum([len(part) async for part in budget.arriving(parts(*sizes), 10)])
+
+    budget, seen = Budget(100), list[int]()
+    assert asyncio.run(read(20, 30)) == 50
+    assert seen == [10, 30]
+    assert budget.used == 0
+    budget.take(50)
+    with pytest.raises(Problem) as refused:
+        asyncio.run(read(20, 30))
+    assert refused.value.status == 503
+    assert budget.used == 50
 
 
 def test_what_is_in_hand_is_bounded_and_one_request_always_has_a_chance() -> None:

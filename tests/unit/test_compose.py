@@ -15,6 +15,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 ENDS_BY_ITSELF = {"setup"}
+CLUSTER = "EVENTS_TABLES__CLUSTER"
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -70,6 +71,26 @@ def test_every_image_is_pinned_and_every_mounted_file_exists(service: str) -> No
     for volume in SERVICES[service].get("volumes", []):
         source = volume.split(":")[0]
         assert (ROOT / source).is_file() if source.startswith(".") else source in COMPOSE["volumes"]
+
+
+def test_the_cluster_adds_replicas_to_services_that_are_there() -> None:
+    """compose.cluster.yaml, which Compose lays over compose.yaml."""
+    over = yaml.safe_load((ROOT / "compose.cluster.yaml").read_text())["services"]
+    known = {row[0] for row in rows()}
+    for name, service in over.items():
+        assert name in SERVICES or re.search(r":\d", service["image"])
+        given = service.get("environment", {})
+        assert {each for each in given if each.startswith("EVENTS_")} <= known
+        for wait in service.get("depends_on", {}):
+            assert "healthcheck" in over[wait]
+        for volume in service.get("volumes", []):
+            assert (ROOT / volume.split(":")[0]).is_file()
+    told = {name for name in over if over[name].get("environment", {}).get(CLUSTER) == "main"}
+    [readers] = [row[2] for row in rows() if row[0] == CLUSTER]
+    assert told == set(readers.split(", "))
+    config = (ROOT / "docs" / "clickhouse-replicas.xml").read_text()
+    hosts = set(re.findall(r"<host>([\w-]+)</host>", config))
+    assert hosts == {"keeper", *(name for name in over if name.startswith("clickhouse"))}
 
 
 def test_the_image_runs_as_a_user_without_rights_and_checks_what_it_installs() -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 import zstandard
@@ -72,6 +73,45 @@ def test_rubbish_is_refused(encoding: bytes) -> None:
     with pytest.raises(Problem) as caught:
         decoded(b"rubbish, not compressed", encoding, LIMIT)
     assert caught.value.status == 400
+
+
+@encodings
+@pytest.mark.parametrize("tail", [b"x", bytes(20), b"rubbish" * 50])
+@pytest.mark.parametrize("part_bytes", [1, 65_536])
+def test_what_follows_a_body_is_called_by_its_name(
+    encoding: bytes, tail: bytes, part_bytes: int
+) -> None:
+    with pytest.raises(Problem) as caught:
+        decoded(COMPRESS[encoding](b"{}") + tail, encoding, LIMIT, part_bytes)
+    assert caught.value.status == 400
+    assert "1 something else follows" in caught.value.detail
+
+
+@encodings
+def test_members_and_frames_that_hold_nothing_are_counted(encoding: bytes) -> None:
+    empty = COMPRESS[encoding](b"")
+    assert decoded(empty * 10_000, encoding, LIMIT) == b""
+    with pytest.raises(Problem) as caught:
+        decoded(empty * 10_001, encoding, LIMIT)
+    assert caught.value.status == 413
+    assert (caught.value.extra["size"], caught.value.extra["limit"]) == (10_001, 10_000)
+
+
+@encodings
+def test_a_part_is_decoded_in_steps(encoding: bytes) -> None:
+    """Else nobody else has a turn in between."""
+    empty = COMPRESS[encoding](b"")
+    part = empty * (200_000 // len(empty))
+    steps = decoder(encoding, LIMIT).feed(part)
+    with pytest.raises(Problem) if len(part) > 10_000 * len(empty) else nullcontext():
+        assert sum(1 for _ in steps) >= len(part) // 4096
+
+
+def test_a_zstd_frame_to_be_skipped_is_skipped() -> None:
+    skipped = b"\x5a\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"abc"
+    body = zstandard.compress(b"a") + skipped + zstandard.compress(b"b")
+    assert decoded(body, b"zstd", LIMIT) == b"ab"
+    assert decoded(skipped + body, b"zstd", LIMIT, 1) == b"ab"
 
 
 def test_an_encoding_that_is_not_taken_is_named() -> None:

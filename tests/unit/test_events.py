@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.codec import represent
-from contracts.parse import parse_event
+from contracts.parse import parse_event, read_json
 from contracts.problems import Problem
 from contracts.wire import decode_event
 from tests.builders import SEED_SAMPLE, a_payload, an_event, events, represented
@@ -75,10 +75,17 @@ BROKEN_JSON = {
     "two documents": b"{} {}",
     "a comment": b"{} // note",
     "not UTF-8": b'{"entity_id": "\xff"}',
-    "a byte order mark": b"\xef\xbb\xbf{}",
+    "two byte order marks": b"\xef\xbb\xbf" * 2 + b"{}",
+    "nothing but a byte order mark": b"\xef\xbb\xbf",
+    "a million byte order marks": b"\xef\xbb\xbf" * 1_000_000,
     "a lone surrogate": b'{"entity_id": "\\ud800"}',
     "NaN": b'{"entity_id": NaN}',
     "nested 100,000 deep": b"[" * 100_000,
+    "nested 1,000 deep in a field": b'{"entity_id":' + b"[" * 1000,
+    "nested 1,000 deep in a field that is none": b'{"colour":' + b"[" * 1000,
+    "crowded and cut off": b'{"colour": [' + b'"",' * 100_000,
+    "crowded and nested": b'{"colour": [' + b"[]," * 2_000 + b"[" * 2_000,
+    "crowded and not UTF-8": b'{"colour": ["\xff"' + b",[]" * 2_000 + b"]}",
     "a repeated key inside": b'{"event_payload": {"operation": "READ", "operation": "READ"}}',
 }
 
@@ -149,6 +156,92 @@ def test_a_limit_that_was_passed_is_named_with_the_size() -> None:
         parse_event(json.dumps(an_event(entity_id="x" * 600)).encode())
     error = refused.value.errors[0]
     assert (error["limit"], error["size"]) == (512, 600)
+
+
+def attributes(count: int, value: object = "") -> bytes:
+    """An event with so many key attributes."""
+    found = {f"k{number}": value for number in range(count)}
+    return json.dumps(an_event(event_payload=a_payload(key_attributes=found))).encode()
+
+
+@pytest.mark.parametrize("count", [101, 250, 5_000, 80_000])
+def test_too_many_attributes_are_refused_with_their_number_and_the_limit(count: int) -> None:
+    with pytest.raises(Problem) as refused:
+        parse_event(attributes(count))
+    assert refused.value.status == 405
+    (error,) = refused.value.errors
+    assert error["pointer"] == "/event_payload/key_attributes"
+    assert (error["size"], error["limit"]) == (count, 100)
+
+
+CROWDED = {
+    "attributes of a wrong type": (attributes(1_000, 1), "/event_payload/key_attributes"),
+    "a wrong type in a crowd": (attributes(5_000, 1), "/event_payload/key_attributes"),
+    "unknown fields": (
+        json.dumps(an_event(**{f"a/{number}": 1 for number in range(1_000)})).encode(),
+        "/a~10",
+    ),
+    "unknown fields of the payload": (
+        json.dumps(an_event(event_payload={f"k{number}": 1 for number in range(1_000)})).encode(),
+        "/event_payload/k0",
+    ),
+    "a field left out": (
+        b'{"entity_id": "1", "event_payload": {"operation": "READ"}, "event_type": "FAULT",'
+        b'"entity_name": "' + b'\\"' * 500 + b'"}',
+        "/event_source",
+    ),
+    "an unknown value": (
+        json.dumps(an_event(event_type="RUMOUR", colour="," * 10_000)).encode(),
+        "/event_type",
+    ),
+    "100,000 strings": (
+        json.dumps(an_event(entity_name=["a"] * 100_000)).encode(),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "pointer"), CROWDED.values(), ids=CROWDED.keys())
+def test_a_crowded_body_is_refused_by_its_first_fault(body: bytes, pointer: str) -> None:
+    with pytest.raises(Problem) as refused:
+        parse_event(body)
+    assert refused.value.status == 405
+    assert refused.value.headers["Allow"] == "POST"
+    assert [error["pointer"] for error in refused.value.errors] == [pointer]
+
+
+@pytest.mark.parametrize("text", [body for body, _ in BREAKS_CONTRACT.values()])
+def test_the_first_fault_is_one_of_those_that_are_named_and_holds_no_value(text: object) -> None:
+    body = json.dumps(text).encode()
+    with pytest.raises(Problem) as all_faults:
+        parse_event(body)
+    with pytest.raises(Problem) as first:
+        parse_event(body, is_explained=False)
+    assert first.value.status == 405
+    (error,) = first.value.errors or all_faults.value.errors
+    named = {each["pointer"] for each in all_faults.value.errors}
+    assert any(each.startswith(error["pointer"]) for each in named)
+    assert "RUMOUR" not in error["detail"]
+    assert "BULK_CREATE" not in error["detail"]
+
+
+def test_an_event_at_every_limit_is_no_crowd() -> None:
+    fields = {str(number) + "n" * 250: '"' * 3000 for number in range(100)}
+    event = an_event(entity_name="[{," * 170, event_payload=a_payload(key_attributes=fields))
+    assert parse_event(json.dumps(event).encode()).event_payload.key_attributes == fields
+
+
+@pytest.mark.parametrize("repeated", [1, 15_999])
+def test_of_many_keys_the_repeated_one_is_found(repeated: int) -> None:
+    pairs = ",".join(f'"k{number}":1' for number in [*range(16_000), repeated])
+    with pytest.raises(Problem) as refused:
+        read_json(f"{{{pairs}}}".encode())
+    assert f"'k{repeated}'" in refused.value.detail
+
+
+def test_a_byte_order_mark_is_skipped() -> None:
+    body = json.dumps(an_event()).encode()
+    assert parse_event(b"\xef\xbb\xbf" + body) == parse_event(body)
 
 
 def test_a_field_that_is_missing_has_no_size() -> None:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from contracts.access import Verifier
 from contracts.connections import Access, KafkaConnection
-from contracts.keys import SigningKeys
 from contracts.problems import Problem
 from contracts.table import read_events
 from contracts.topics import EVENTS
@@ -22,6 +21,7 @@ from query.lookup import Lookup
 from query.store import EventStore
 from service.clickhouse import ClickHouseFailed
 from service.eventlog import EventLog
+from service.keys import SigningKeys
 from service.lane import LaneLimits
 from tests.builders import an_event, represented
 

@@ -1,10 +1,17 @@
-"""Our record batches and aiokafka's are the same bytes."""
+"""Our record batches and aiokafka's are the same bytes; compressed ones have the same content."""
 
+import os
+from typing import Any
+
+import pytest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.compression import Compression, codec
 from contracts.recordbatch import (
+    EncodedBatch,
     Record,
     encode_batch,
     encode_header,
@@ -64,3 +71,40 @@ def test_a_record_takes_no_more_than_it_says(
     assert sum(map(len, encode_batch(ours, 1, 0, 0))) <= head_bytes + sum(
         each.size_bytes for each in ours
     )
+
+
+def read(batch: EncodedBatch) -> tuple[int, list[Any]]:
+    """The number of the codec, and the records that aiokafka reads; it checks the CRC before."""
+    found = MemoryRecords(b"".join(batch)).next_batch()
+    assert found is not None
+    assert found.validate_crc()
+    return found.compression_type, list(found)
+
+
+@pytest.mark.parametrize(("compression", "number"), [("lz4", 3), ("zstd", 4)])
+@given(records=RECORDS)
+def test_a_compressed_batch_holds_what_a_plain_one_holds(
+    compression: Compression, number: int, records: list[Parts]
+) -> None:
+    ours = encoded(records)
+    plain, packed = (
+        encode_batch(ours, 7, 0, 3, with_codec) for with_codec in (None, codec(compression, 0))
+    )
+    assert len(packed[1]) <= len(plain[1])
+    smaller = len(packed[1]) < len(plain[1])
+    kind, found = read(packed)
+    assert kind == (number if smaller else 0)
+    assert [(r.key, r.value, r.headers, r.timestamp, r.offset) for r in found] == [
+        (r.key, r.value, r.headers, r.timestamp, r.offset) for r in read(plain)[1]
+    ]
+
+
+@pytest.mark.parametrize(("compression", "number"), [("none", 0), ("lz4", 3), ("zstd", 4)])
+def test_a_batch_is_compressed_where_that_gains(compression: Compression, number: int) -> None:
+    alike = [new_record(b"key", b"value " * 50, b"\0", 0)] * 20
+    size = len(encode_batch(alike, 7, 0, 0)[1])
+    at_least, above = codec(compression, size), codec(compression, size + 1)
+    assert read(encode_batch(alike, 7, 0, 0, at_least))[0] == number
+    assert read(encode_batch(alike, 7, 0, 0, above))[0] == 0
+    noise = [new_record(b"key", os.urandom(1000), b"\0", 0)]
+    assert encode_batch(noise, 7, 0, 0, at_least) == encode_batch(noise, 7, 0, 0)

@@ -1,0 +1,130 @@
+"""What a cluster is sent, as far as an engine without Keeper can judge it: syntax and settings."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from contracts.connections import ClickHouseConnection
+from contracts.replicas import LIVING
+from contracts.schema import TableSettings, migrations
+from contracts.table import select_events
+from processors.clickhouse import PENDING, ClickHouseRows
+from processors.erasures import Erasures
+from processors.migrate import Migrate
+from processors.swap import Tables
+from service.clickhouse import ClickHouse
+from tests.adapters.test_rows import a_row, block, fresh_table
+from tests.recorder import Recorder, on_cluster
+from tests.stack import Stack
+from tests.unit.test_replicas import ERASURE, KEEPER
+from tests.unit.test_swap import Replicas, rebuild
+
+CONNECTION = ClickHouseConnection()
+IN_KEEPER = """version: 1
+part_name: 202609_7_7_0
+required_number_of_replicas: 2
+actual_number_of_replicas: 1
+replicas:
+a
+"""
+
+
+@pytest.fixture
+def ask(stack: Stack) -> Callable[[str, dict[str, Any]], bytes]:
+    """Asks the engine with these parameters."""
+
+    def once(sql: str, parameters: dict[str, Any]) -> bytes:
+        async def run() -> bytes:
+            clickhouse = ClickHouse(ClickHouseConnection(url=stack.status["clickhouse"]))
+            try:
+                return await clickhouse.select(sql, parameters)
+            finally:
+                await clickhouse.close()
+
+        return asyncio.run(run())
+
+    return once
+
+
+async def _migrate(server: Recorder) -> None:
+    steps = Migrate(server, "events", TableSettings(cluster="main", retention_days=9))
+    for migration in migrations():
+        await steps.apply(migration)
+    await steps.retain()
+
+
+async def _erase(server: Recorder) -> None:
+    server.answers["count()"] = b"[1]\n"
+    await Erasures(server, CONNECTION).erase([ERASURE])
+    await Erasures(server, CONNECTION).lingering(1)
+
+
+async def _settle(server: Recorder) -> None:
+    await ClickHouseRows(server, CONNECTION).settle([3])
+
+
+async def _look_everywhere(server: Recorder) -> None:
+    await server.select(select_events("events", [("acme", uuid.uuid4())], server.replicas))
+
+
+async def _rebuild(server: Recorder) -> None:
+    await rebuild(Tables(server, CONNECTION))
+    await Tables(server, CONNECTION).inserting()
+
+
+@pytest.mark.parametrize(
+    ("server", "doing"),
+    [
+        (on_cluster(), _migrate),
+        (on_cluster(), _erase),
+        (on_cluster(KEEPER), _settle),
+        (on_cluster(), _look_everywhere),
+        (Replicas(), _rebuild),
+    ],
+)
+def test_the_engine_parses_every_statement_for_a_cluster(
+    ask: Any, server: Recorder, doing: Callable[[Recorder], Awaitable[None]]
+) -> None:
+    asyncio.run(_done(doing(server)))
+    assert server.sent
+    for sent in server.sent:
+        assert ask("SELECT formatQuery({sql:String})", {"sql": sent.sql})
+
+
+async def _done(doing: Awaitable[None]) -> None:
+    await doing
+
+
+def test_the_engine_knows_every_setting_and_takes_its_value(stack: Stack) -> None:
+    """A read and an insert of a table that is not replicated: there they change nothing."""
+
+    async def check() -> None:
+        async with fresh_table(stack.status["clickhouse"]) as (_, connection):
+            clickhouse = ClickHouse(connection, "main")
+            try:
+                rows = ClickHouseRows(clickhouse, connection)
+                await rows.insert(block(a_row(0, 5)))
+                assert await rows.high_water([0]) == {0: 5}
+                settings = clickhouse.replicas.write | LIVING
+                names = ", ".join(f"getSetting('{name}')" for name in settings)
+                answer = await clickhouse.select(
+                    f"SELECT {names} FORMAT JSONCompactEachRow", settings=settings
+                )
+                shown = [
+                    str(int(each) if each in (True, False) else each) for each in json.loads(answer)
+                ]
+                assert shown == [str(value) for value in settings.values()]
+            finally:
+                await clickhouse.close()
+
+    asyncio.run(check())
+
+
+def test_the_part_that_waits_is_read_from_what_keeper_holds(ask: Any) -> None:
+    expression = PENDING.strip().split("SELECT ")[1].split(" FROM")[0].split("\nFROM")[0]
+    found = ask(f"WITH {{value:String}} AS value SELECT {expression}", {"value": IN_KEEPER})
+    assert found == b"202609_7_7_0\n"

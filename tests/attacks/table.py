@@ -1,0 +1,105 @@
+"""One line of a table of attacks, and how it is run against an edge; see the package's docstring."""
+
+import contextlib
+import json
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bench import load
+from tests.attacks.neighbour import neighbour, unharmed
+from tests.builders import an_event
+from tests.stack import Stack
+
+TIMEOUT_S = 60.0
+PATH = "/api/v1/events"
+
+
+@dataclass(frozen=True)
+class Door:
+    """The edge that is attacked, and the stack behind it, whose issuer signs the tokens."""
+
+    stack: Stack
+    port: int
+    pid: int
+
+    def headers(self, tenant: str = "attacker") -> dict[str, str]:
+        """What a request of `tenant` carries."""
+        return self.stack.headers(tenant)
+
+    def post(
+        self,
+        body: bytes | None = None,
+        path: str = PATH,
+        tenant: str = "attacker",
+        headers: dict[str, str] | None = None,
+    ) -> bytes:
+        """A POST as bytes: of an event, unless another `body`, with more `headers` or others."""
+        body = json.dumps(an_event()).encode() if body is None else body
+        return load.request("POST", path, self.headers(tenant) | (headers or {}), body)
+
+
+@dataclass
+class Attacker:
+    """One connection to the door."""
+
+    door: Door
+    socket: socket.socket
+    answer: bytes = field(default=b"", init=False)
+
+    def send(self, data: bytes) -> None:
+        """Send all of `data`, unless the door is closed before its end, as it may."""
+        with contextlib.suppress(ConnectionError):
+            self.socket.sendall(data)
+
+    def read(self) -> bytes:
+        """All that comes until there is a whole answer or the connection is closed."""
+        with contextlib.suppress(ConnectionResetError):
+            while not _whole(self.answer) and (data := self.socket.recv(65536)):
+                self.answer += data
+        return self.answer
+
+
+@dataclass(frozen=True)
+class Case:
+    """One attack: what is sent and the status of its answer, None when there must be none.
+
+    `send`: bytes, or a function of an `Attacker` that sends what it likes; what is not read of the
+    answer by then is read after it. With `costs` a neighbour posts beside it, who must not feel it.
+    """
+
+    name: str
+    send: bytes | Callable[[Attacker], object]
+    status: int | None
+    costs: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def attack(case: Case, door: Door) -> int | None:
+    """Send the case once; the status of the answer."""
+    with socket.create_connection(("127.0.0.1", door.port), TIMEOUT_S) as connection:
+        attacker = Attacker(door, connection)
+        if isinstance(case.send, bytes):
+            attacker.send(case.send)
+        else:
+            case.send(attacker)
+        answer = attacker.read()
+    return int(answer[9:12]) if answer else None
+
+
+def run(case: Case, door: Door) -> None:
+    """The case's answer is the one expected, and for `costs` a neighbour did not feel it."""
+    assert attack(case, door) == case.status
+    if case.costs:
+        with neighbour(door.port, door.post(tenant="neighbour")) as other:
+            unharmed(other, lambda: attack(case, door))
+
+
+def _whole(answer: bytes) -> bool:
+    head, separator, body = answer.partition(b"\r\n\r\n")
+    if not separator:
+        return False
+    length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+    return len(body) >= int(length or 0)

@@ -1,0 +1,139 @@
+"""Attacks with the body of a POST: little that becomes much, or takes long to be understood."""
+
+import gzip
+import json
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+import zstandard
+
+from tests.attacks.neighbour import neighbour, unharmed
+from tests.attacks.table import PATH, Attacker, Case, Door, attack, run
+from tests.builders import a_payload, an_event
+
+BATCH = f"{PATH}:batch"
+SUBSCRIPTIONS = "/api/v1/subscriptions"
+LIMIT = 16 * 1024 * 1024
+NDJSON = {"Content-Type": "application/x-ndjson"}
+ZSTD, GZIP = {"Content-Encoding": "zstd"}, {"Content-Encoding": "gzip"}
+EVENT = json.dumps(an_event()).encode()
+
+
+def post(body: bytes, path: str = PATH, **headers: str) -> Callable[[Attacker], object]:
+    """Send it with the attacker's token."""
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return lambda attacker: attacker.send(attacker.door.post(body, path, headers=named))
+
+
+def batch(body: bytes, headers: dict[str, str] | None = None) -> Callable[[Attacker], object]:
+    """As NDJSON, unless other `headers` say otherwise."""
+    return lambda attacker: attacker.send(
+        attacker.door.post(body, BATCH, headers=NDJSON | (headers or {}))
+    )
+
+
+def array(body: bytes, headers: dict[str, str] | None = None) -> Callable[[Attacker], object]:
+    """As a JSON array."""
+    return batch(body, {"Content-Type": "application/json"} | (headers or {}))
+
+
+def subscription(body: bytes) -> Callable[[Attacker], object]:
+    """To be created."""
+    return post(body, SUBSCRIPTIONS)
+
+
+def attributes(members: bytes) -> bytes:
+    """An event whose attributes are these."""
+    event = an_event(event_payload=a_payload(key_attributes={"-": ""}))
+    return json.dumps(event).encode().replace(b'{"-": ""}', b"{" + members + b"}")
+
+
+def members(count: int, value: str = '""') -> bytes:
+    return ",".join(f'"{number}":{value}' for number in range(count)).encode()
+
+
+BLANK = b"\n" * (LIMIT - 100)
+BOMB = zstandard.ZstdCompressor(level=1).compress(b"\n" * 1_000_000_000)
+MANY_FAULTS = b"{" + members(200, "1") + b"}\n"
+
+CASES = (
+    Case("16 MB of line ends", batch(BLANK), 405, costs=True),
+    Case("531 bytes of line ends", batch(zstandard.compress(BLANK), ZSTD), 405, costs=True),
+    Case("a GB of line ends", batch(BOMB, ZSTD), 413, costs=True),
+    Case("lines of a blank", batch(zstandard.compress(b" \n" * 8_000_000), ZSTD), 405, costs=True),
+    Case("one blank line", batch(zstandard.compress(b" " * 16_000_000), ZSTD), 405, costs=True),
+    Case("blanks in an array", array(b"[" + b" " * 16_000_000 + b"]"), 405, costs=True),
+    Case("blanks behind an event", array(b"[{}" + b" " * 16_000_000 + b"]"), 413, costs=True),
+    Case("braces and blanks", array(b"[" + b"}" * 9 + b" " * 16_000_000), 400, costs=True),
+    Case("8 million numbers", array(b"[" + b"0," * 8_000_000 + b"0]"), 413, costs=True),
+    Case("empty places", array(b"[" + b"," * 16_000_000 + b"]"), 400, costs=True),
+    Case("one event of 16 MB", array(b'["' + b"a" * 16_000_000 + b'"]'), 413, costs=True),
+    Case("borders in a text", array(b'["' + b"}," * 8_000_000 + b'"]'), 413, costs=True),
+    Case("5 million lists in one", array(b"[[" + b"[]," * 5_000_000 + b"0]]"), 413, costs=True),
+    Case("empty gzip members", batch(gzip.compress(b"") * 800_000, GZIP), 413, costs=True),
+    Case("empty zstd frames", batch(zstandard.compress(b"") * 1_800_000, ZSTD), 413, costs=True),
+    Case("10,000 events of many faults", batch(MANY_FAULTS * 7_000), 405, costs=True),
+    Case("100,000 attributes", post(attributes(members(90_000))), 405, costs=True),
+    Case("attributes that are numbers", post(attributes(members(98_000, "1"))), 405, costs=True),
+    Case(
+        "a repeated attribute",
+        post(attributes(members(16_000) + b',"9":""')),
+        405,
+        costs=True,
+    ),
+    Case("one attribute repeated", post(attributes(b'"a":"",' * 99_999 + b'"a":""')), 405, True),
+    Case("unknown fields", post(b"{" + members(90_000, "1") + b"}"), 405, costs=True),
+    Case("lists in a field", post(b'{"a":[' + b"[]," * 300_000 + b"[]]}"), 405, costs=True),
+    Case(
+        "a subscription of unknown fields",
+        post(b"{" + members(6_000, "1") + b"}", SUBSCRIPTIONS),
+        405,
+        costs=True,
+    ),
+    Case(
+        "a subscription to many events",
+        post(b'{"filter":{"entity_id":[' + b"1," * 30_000 + b"1]}}", SUBSCRIPTIONS),
+        405,
+        costs=True,
+    ),
+    Case("UTF-16", batch(EVENT, {"Content-Type": "application/json; charset=utf-16"}), 415),
+    Case("a byte order mark", post(b"\xef\xbb\xbf" + EVENT), 201),
+    Case("a mark before lines", batch(b"\xef\xbb\xbf" + EVENT), 201),
+    Case("a mark before an array", array(b"\xef\xbb\xbf[" + EVENT + b"]"), 201),
+    Case("a packed mark", batch(gzip.compress(b"\xef\xbb\xbf" + EVENT), GZIP), 201),
+    Case("gzip and more", batch(gzip.compress(EVENT) + b"more", GZIP), 400),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_an_attack(case: Case, door: Door) -> None:
+    run(case, door)
+
+
+@pytest.mark.parametrize("depth", [100, 1_000, 10_000])
+@pytest.mark.parametrize(
+    "start", [b"[", b'{"a":', b"[{},", b'[{"a":', b'{"event_payload":{"key_attributes":{"a":']
+)
+@pytest.mark.parametrize("send", [post, batch, array, subscription])
+def test_what_is_nested_too_deeply_is_a_bad_request(
+    send: Callable[[bytes], Callable[[Attacker], object]], start: bytes, depth: int, door: Door
+) -> None:
+    nested = start + (b"[" if start.startswith(b"[") else b'{"a":') * depth
+    assert attack(Case("nested", send(nested), 400), door) in (400, 405)
+
+
+def test_bodies_that_do_not_come_hold_no_memory_and_nobody_up(door: Door) -> None:
+    """300 MB are declared, 300 bytes sent; the limit is 256 MiB of requests in hand."""
+    request = door.post(b" " * 1_000_000)
+    start = request[: len(request) - 999_999]
+    with ExitStack() as stack, neighbour(door.port, door.post(tenant="neighbour")) as other:
+
+        def open_one() -> None:
+            connection = socket.create_connection(("127.0.0.1", door.port), timeout=10)
+            stack.enter_context(connection).sendall(start)
+
+        for _ in range(300):
+            open_one()
+        unharmed(other, open_one)

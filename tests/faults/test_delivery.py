@@ -1,0 +1,134 @@
+"""A queue that fails holds up its subscription alone; what waits for it arrives, also after a restart."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from contracts.topics import DELIVERIES_DEAD, ROUTE_GROUP, SUBSCRIPTIONS
+from tests.faults.group import group
+from tests.faults.scenario import DONE_S, POLL_S, TENANT, Play, Scenario
+from tests.faults.whole import Whole, whole
+from tests.processes import served
+from tests.queues import FakeSqs, arn
+
+APPENDED = 120
+AWAY, WELL = "away", "well"
+
+
+async def subscribe(story: Scenario, **queues: str) -> None:
+    """Subscriptions to everything, their ids by queue; they replace all that there were."""
+    async with AIOKafkaProducer(bootstrap_servers=story.servers.ports.url("kafka")) as producer:
+        for queue, subscription_id in queues.items():
+            body = {
+                "name": queue,
+                "filter": {},
+                "destination": {"type": "sqs", "arn": arn(queue)},
+                "enabled": True,
+                "id": subscription_id,
+            }
+            key = f"{TENANT}:{subscription_id}".encode()
+            await producer.send_and_wait(SUBSCRIPTIONS, json.dumps(body).encode(), key)
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Return when it holds."""
+    async with asyncio.timeout(DONE_S):
+        while not await asyncio.to_thread(condition):
+            await asyncio.sleep(POLL_S)
+
+
+async def at_the_end(story: Scenario) -> None:
+    """Have the router begin at the log's end."""
+    async with group(story.servers.ports.url("kafka"), ROUTE_GROUP) as members:
+        await members.evict()
+        await members.commit(await members.ends())
+
+
+def says_parked(process: Whole) -> bool:
+    return process.ready() == (503, ["deliveries"]) and process.metric(
+        "events_deliveries_parked"
+    ) == [1.0]
+
+
+def test_one_queue_that_fails_holds_up_nobody_else_and_gets_everything_when_it_is_back(
+    play: Play,
+) -> None:
+    async def story(story: Scenario) -> None:
+        sqs = FakeSqs(away={AWAY})
+        await at_the_end(story)
+        ids = {AWAY: str(uuid.uuid4()), WELL: str(uuid.uuid4())}
+        await subscribe(story, **ids)
+        with served(sqs.app) as url:
+            with whole(story, "route", EVENTS_SQS__ENDPOINT_URL=url) as process:
+                await story.append(APPENDED)
+                await until(lambda: len(sqs.ids(WELL)) == APPENDED)
+                await until(lambda: says_parked(process))
+                await story.append(APPENDED)
+                await until(lambda: len(sqs.ids(WELL)) == 2 * APPENDED)
+                async with group(story.servers.ports.url("kafka"), ROUTE_GROUP) as members:
+                    async with asyncio.timeout(DONE_S):
+                        while await members.lag():
+                            await asyncio.sleep(POLL_S)
+            assert sqs.ids(AWAY) == []
+            async with group(story.servers.ports.url("kafka"), ROUTE_GROUP) as members:
+                await members.evict()
+            with whole(story, "route", EVENTS_SQS__ENDPOINT_URL=url) as process:
+                await until(lambda: says_parked(process))  # it knows from the log
+                sqs.away.clear()
+                await until(lambda: len(sqs.ids(AWAY)) == 2 * APPENDED)
+                await until(lambda: process.ready() == (200, []))
+                assert process.metric("events_deliveries_parked") == [0.0]
+                await story.append(1)
+                await until(lambda: len(sqs.ids(AWAY)) == 2 * APPENDED + 1)
+                assert process.errors() == []
+        assert set(sqs.ids(AWAY)) == set(sqs.ids(WELL)) == set(story.accepted.values())
+        order = {event_id: at for at, event_id in story.accepted.items()}
+        for partition in story.group.partitions:
+            came = [order[each] for each in sqs.ids(AWAY) if order[each][0] == partition.partition]
+            assert came == sorted(came)
+        await disable(story, ids)
+
+    play(story)
+
+
+def test_a_message_that_no_queue_takes_is_parked_and_the_others_of_its_batch_are_sent(
+    play: Play,
+) -> None:
+    async def story(story: Scenario) -> None:
+        await at_the_end(story)
+        ids = {"single": str(uuid.uuid4()), "choosy": str(uuid.uuid4())}
+        await subscribe(story, **ids)
+        sqs = FakeSqs(single={"single"})
+        kafka = story.servers.ports.url("kafka")
+        dead = TopicPartition(DELIVERIES_DEAD, 0)
+        async with group(kafka, ROUTE_GROUP) as members:
+            before = (await members._consumer.end_offsets([dead]))[dead]
+            await story.append(20)
+            refused = story.accepted[min(story.accepted)]
+            sqs.refused.add(refused)
+            others = set(story.accepted.values()) - {refused}
+            with (
+                served(sqs.app) as url,
+                whole(story, "route", EVENTS_SQS__ENDPOINT_URL=url) as process,
+            ):
+                await until(lambda: set(sqs.ids("single")) == set(sqs.ids("choosy")) == others)
+                async with asyncio.timeout(DONE_S):
+                    while await members.lag():
+                        await asyncio.sleep(POLL_S)
+                assert process.ready() == (200, [])
+            after = (await members._consumer.end_offsets([dead]))[dead]
+        assert after - before == len(ids)  # once for each subscription
+        await disable(story, ids)
+
+    play(story)
+
+
+async def disable(story: Scenario, ids: dict[str, str]) -> None:
+    """Take the subscriptions away: other tests route without them."""
+    async with AIOKafkaProducer(bootstrap_servers=story.servers.ports.url("kafka")) as producer:
+        for each in ids.values():
+            await producer.send_and_wait(SUBSCRIPTIONS, None, f"{TENANT}:{each}".encode())

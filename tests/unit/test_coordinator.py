@@ -1,0 +1,93 @@
+"""Errors that aiokafka's group coordinator leaves unheard or unsaid."""
+
+import asyncio
+import functools
+import gc
+import logging
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import (
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+)
+from aiokafka.protocol.commit import OffsetFetchResponse_v3
+
+from processors.coordinator import hear_group_errors
+
+PARTITION = TopicPartition("events", 0)
+
+
+class Coordinator:
+    """What the methods under test need of a coordinator whose broker answers `code` for the group."""
+
+    def __init__(self, code: int) -> None:
+        hear_group_errors()
+        self.group_id = "events.route"
+        self.coordinator_id: int | None = 1
+        self._client = self
+        self._code = code
+        self._heartbeat_task: asyncio.Task[None] | None = None
+        self._commit_refresh_task: asyncio.Task[None] | None = None
+        self._coordination_task: asyncio.Task[None] | None = None
+        self.generation = -1  # of no group
+        for name in (
+            *("_send_req", "_stop_heartbeat_task", "_stop_commit_offsets_refresh_task"),
+            "_maybe_leave_group",
+        ):
+            setattr(self, name, functools.partial(getattr(GroupCoordinator, name), self))
+
+    async def send(self, node: int, request: Any, **options: Any) -> Any:
+        topics = [("events", [(0, 7, "", 0)])] if not self._code else []
+        return OffsetFetchResponse_v3(0, topics, self._code)
+
+    def reset_generation(self) -> None:
+        pass
+
+    def coordinator_dead(self) -> None:
+        self.coordinator_id = None
+
+    async def offsets(self) -> dict[TopicPartition, Any]:
+        return dict(await GroupCoordinator._do_fetch_commit_offsets(self, [PARTITION]))
+
+
+@pytest.mark.parametrize(
+    ("error", "stays"), [(GroupLoadInProgressError, 1), (NotCoordinatorForGroupError, None)]
+)
+def test_an_error_of_the_whole_group_is_not_taken_for_no_offset(
+    error: type[KafkaError], stays: int | None
+) -> None:
+    coordinator = Coordinator(error.errno)
+    with pytest.raises(error):
+        asyncio.run(coordinator.offsets())
+    assert error.retriable
+    assert coordinator.coordinator_id == stays
+
+
+def test_an_answer_without_error_is_told() -> None:
+    assert asyncio.run(Coordinator(0).offsets())[PARTITION].offset == 7
+
+
+def test_why_the_tasks_of_a_coordinator_ended_is_said_once_and_by_us(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fails() -> None:
+        raise KafkaError("unexpected")
+
+    async def check() -> None:
+        coordinator: Any = Coordinator(0)
+        coordinator._closing = asyncio.get_running_loop().create_future()
+        for name in ("_heartbeat_task", "_commit_refresh_task", "_coordination_task"):
+            setattr(coordinator, name, asyncio.create_task(fails()))
+            await asyncio.wait({getattr(coordinator, name)})
+        await GroupCoordinator.close(coordinator)
+        del coordinator
+        gc.collect()
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(check())
+    assert [record.name for record in caplog.records] == ["processors.coordinator"] * 3
+    assert all("unexpected" in record.getMessage() for record in caplog.records)

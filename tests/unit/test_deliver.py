@@ -1,0 +1,179 @@
+"""What one subscription holds stops nobody else: messages that raise, regions that are none, codes."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from contracts.connections import SqsConnection
+from contracts.deliveries import Delivery
+from contracts.recordbatch import Record
+from contracts.subscriptions import Filter, SqsDestination, Subscription, Subscriptions
+from contracts.topics import DELIVERIES_DEAD
+from processors import deliver as delivering
+from processors.deliver import Deliver
+from processors.outcomes import Outcome
+from processors.parked import Place
+from processors.route import plan_of
+from processors.sqs import PERMANENT, UNSENDABLE, SqsQueues, code_of
+from tests.builders import an_event, represented
+from tests.fakes import FakeRecord
+from tests.queues import arn
+
+KEY = ("acme", "one")
+ID = "01a20d33-994f-74a1-8936-e15ecec113da"
+BROKEN, AWAY = 3, 6
+
+
+class Queues:
+    """Take single messages; a batch raises what its `BROKEN` raises, `AWAY` fails while it is away."""
+
+    def __init__(self, raised: Exception, away: bool = False) -> None:
+        self.sent: list[int] = []
+        self.away = away
+        self._raised = raised
+
+    async def send(
+        self, destination: SqsDestination, deliveries: Sequence[Delivery]
+    ) -> list[Outcome]:
+        if any(each.position[1] == BROKEN for each in deliveries):
+            raise self._raised
+        [single] = deliveries
+        if self.away and single.position[1] == AWAY:
+            return [Outcome(single, "failed", "503")]
+        self.sent.append(single.position[1])
+        return [Outcome(single, "sent", "")]
+
+
+class Dead:
+    """Stands for the log: takes what is parked."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def append(self, topic: str, record: Record) -> "asyncio.Future[int]":
+        assert topic == DELIVERIES_DEAD
+        self.records.append(record)
+        taken: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        taken.set_result(0)
+        return taken
+
+
+def a_subscription(queue_arn: str = arn("q"), **fields: Any) -> Subscription:
+    destination = SqsDestination.model_construct(type="sqs", arn=queue_arn)
+    defaults: dict[str, Any] = {"id": "one", "name": "n", "filter": Filter(), "enabled": True}
+    return Subscription.model_construct(**defaults | fields | {"destination": destination})
+
+
+def deliveries(count: int) -> list[Delivery]:
+    return [Delivery("{}", {"event_id": str(n)}, "g", (0, n)) for n in range(count)]
+
+
+def deliver(queues: Any, dead: Dead, settled: set[tuple[int, int]]) -> list[int]:
+    """The offsets that are left."""
+    log: Any = dead
+    made = Deliver(queues, log)(KEY, a_subscription(), deliveries(10), settled)
+    return [each.position[1] for each in asyncio.run(made)]
+
+
+def test_a_message_that_raises_is_parked_with_its_cause_and_the_others_are_sent() -> None:
+    queues, dead = Queues(ValueError("no such character")), Dead()
+    assert deliver(queues, dead, set()) == []
+    assert queues.sent == [each for each in range(10) if each != BROKEN]
+    [record] = dead.records
+    assert b"no such character" in record.content
+    assert arn("q").encode() in record.content
+
+
+def test_what_is_left_begins_with_the_first_that_failed_and_nothing_is_sent_before_it() -> None:
+    queues, dead = Queues(ValueError("broken"), away=True), Dead()
+    settled: set[tuple[int, int]] = set()
+    assert deliver(queues, dead, settled) == [6, 7, 8, 9]
+    queues.away = False
+    assert deliver(queues, dead, settled) == []
+    assert queues.sent == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert len(dead.records) == 1
+
+
+def test_a_queue_that_is_slow_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        async def send(
+            self, destination: SqsDestination, batch: Sequence[Delivery]
+        ) -> list[Outcome]:
+            return [Outcome(each, "sent", "") for each in batch]
+
+    monkeypatch.setattr(delivering, "PATIENCE_S", -1.0)
+    nothing: Any = None
+    left = Deliver(Slow(), nothing)(KEY, a_subscription(), deliveries(25), set())
+    assert [each.position[1] for each in asyncio.run(left)] == list(range(10, 25))
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("can't start new thread"), OSError("no descriptors")]
+)
+def test_what_this_machine_lacks_refuses_no_message(error: Exception) -> None:
+    dead = Dead()
+    assert deliver(Queues(error), dead, set()) == list(range(10))
+    assert dead.records == []
+
+
+def test_a_filter_that_raises_takes_its_own_delivery_alone_out() -> None:
+    class Broken:
+        def accepts(self, event: object) -> bool:
+            raise KeyError("filter")
+
+    table = Subscriptions()
+    table._by_tenant["acme"] = {
+        "one": a_subscription(filter=Broken()),
+        "two": a_subscription(id="two"),
+    }
+    record = FakeRecord(represented(an_event(), ID))
+    plan = plan_of(table, [record])
+    assert [len(plan["acme", name].deliveries) for name in ("one", "two")] == [0, 1]
+    [unmade] = plan["acme", "one"].unmade
+    assert (unmade.state, unmade.delivery.position) == ("refused", (0, 0))
+    assert "filter" in unmade.reason
+    assert not plan["acme", "two"].unmade
+
+
+def test_who_is_behind_in_a_partition_is_left_out_there_alone() -> None:
+    table = Subscriptions()
+    table._by_tenant["acme"] = {"one": a_subscription()}
+    records = [FakeRecord(represented(an_event(), ID), partition, 5) for partition in (0, 1)]
+    planned = plan_of(table, records, {Place("acme", "one", 1)})["acme", "one"]
+    assert [each.position for each in planned.deliveries] == [(0, 5)]
+
+
+@pytest.mark.parametrize("region", ["eu-west-\u0661", "eu-" + "x" * 64 + "-1", "a..b-1"])
+def test_a_region_that_is_none_is_refused_and_not_tried_for_ever(region: str) -> None:
+    queues = SqsQueues(SqsConnection(connect_timeout_s=1, read_timeout_s=1), 1)
+    subscription = a_subscription(f"arn:aws:sqs:{region}:000000000000:q")
+    dead: Any = Dead()
+    left = Deliver(queues, dead)(KEY, subscription, deliveries(1), set())
+    assert asyncio.run(left) == []
+    assert len(dead.records) == 1
+    queues.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "known"),
+    [
+        ("AWS.SimpleQueueService.NonExistentQueue", PERMANENT),
+        ("QueueDoesNotExist", PERMANENT),
+        ("AWS.SimpleQueueService.BatchRequestTooLong", UNSENDABLE),
+        ("InvalidMessageContents", UNSENDABLE),
+        ("AccessDenied", PERMANENT),
+    ],
+)
+def test_a_code_is_known_under_both_of_its_names(code: str, known: frozenset[str]) -> None:
+    assert code_of(ClientError({"Error": {"Code": code}}, "SendMessageBatch")) in known
+
+
+@pytest.mark.parametrize(
+    "code", ["KmsAccessDeniedForNow", "NotQueueDoesNotExist", "KmsThrottled", ""]
+)
+def test_a_code_that_only_holds_a_known_one_is_tried_again(code: str) -> None:
+    found = code_of(ClientError({"Error": {"Code": code}}, "SendMessageBatch"))
+    assert found not in PERMANENT | UNSENDABLE

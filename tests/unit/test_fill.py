@@ -1,0 +1,22 @@
+"""A rebuild while partitions are added."""
+
+import asyncio
+from typing import Any
+
+from contracts.connections import ClickHouseConnection
+from processors.fill import Fill
+
+
+class Empty:
+    """Stands for a log of empty partitions."""
+
+    async def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
+        return {0: (0, 5), 1: (0, 0)}
+
+
+def test_a_partition_that_came_after_the_rebuild_began_is_filled_from_its_first_offset() -> None:
+    log: Any = Empty()
+    nothing: Any = None
+    fill = Fill(log, nothing, ClickHouseConnection(), into="into", source="source", done={0: 5})
+    asyncio.run(fill.up_to({0: 5, 1: 0}, lambda doing, done, total: None))
+    assert fill.done == {0: 5, 1: 0}

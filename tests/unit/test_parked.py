@@ -1,0 +1,74 @@
+"""Who is behind: kept on Kafka before anything goes on, and never forgotten by an old answer."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from contracts.recordbatch import Record
+from processors.parked import Parked, Place, read_place
+from processors.step import Transient
+from service.lane import Unaccepted
+from tests.fakes import FakeRecord
+from tests.records import consumed
+
+PLACE = Place("acme", "01a20d33-994f-74a1-8936-e15ecec113da", 3)
+
+
+class Topic:
+    """Stands for `deliveries.retry`; refuses while `away`."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.states: list[tuple[Place, int | None]] = []
+
+    async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
+        if self.away:
+            return [Unaccepted("away") for _ in records]
+        read = [consumed(record) for record in records]
+        self.states += [read_place(each.key, each.value) for each in read]
+        return [None for _ in records]
+
+
+def parked(topic: Topic) -> Parked:
+    log: Any = topic
+    made = Parked(log)
+    made.assigned({3})
+    made.learn({PLACE: 7, PLACE._replace(partition=4): 1}, {3: 9, 4: 9})
+    return made
+
+
+def test_only_our_partitions_are_learned() -> None:
+    made = parked(Topic())
+    assert (made.behind, made.routed, made.subscriptions) == ({PLACE: 7}, {3: 9}, 1)
+
+
+def test_a_change_stays_unsaved_until_kafka_has_it() -> None:
+    topic = Topic()
+    made = parked(topic)
+    topic.away = True
+    made.move(PLACE, 8)
+    with pytest.raises(Transient):
+        asyncio.run(made.save())
+    topic.away = False
+    made.forget(PLACE)
+    asyncio.run(made.save())
+    asyncio.run(made.save())
+    assert topic.states == [(PLACE, None)]
+
+
+def test_what_others_may_have_now_is_neither_known_nor_written() -> None:
+    topic = Topic()
+    made = parked(topic)
+    made.move(PLACE, 8)
+    made.assigned({3})
+    assert not asyncio.run(made.is_known(0.01))
+    asyncio.run(made.save())
+    assert (topic.states, made.behind, made.routed) == ([], {}, {})
+
+
+def test_what_is_in_hand_counts_as_routed() -> None:
+    made = parked(Topic())
+    made.take([FakeRecord(b"", 3, offset) for offset in (9, 10, 11)])
+    assert made.routed == {3: 12}
