@@ -19,9 +19,9 @@ setup: $(INSTALLED) ## Install into .venv: pinned packages, a JVM, the broker's 
 test: setup ## Run all tests against real local servers
 	@$(BIN)/pytest
 
-test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickHouse a minute away
-	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} \
-		$(BIN)/pytest tests/faults -s
+test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickHouse a minute away; brokers of a cluster
+	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} EVENTS_FAULTS_CLUSTER=long \
+		$(BIN)/pytest tests/faults tests/cluster -s
 
 check: setup ## Format, lint and types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

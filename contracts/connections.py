@@ -13,6 +13,11 @@ from contracts.compression import Compression
 METADATA_AGE_MS = 5_000
 """Age at which a consumer asks for a topic's partitions again; aiokafka's own is five minutes."""
 
+ACK_TIMEOUT_S = 20.0
+"""Longer than a cluster takes to do without a broker that died or hangs: 9 s of its session by Kafka's
+default (broker.session.timeout.ms), 3 s before when it was the active controller too, the election and a
+repeat. Until then acks=all waits on every partition of which that broker is an in-sync replica."""
+
 
 class Http(BaseModel, frozen=True):
     """Where a service listens."""
@@ -46,13 +51,20 @@ class KafkaConnection(BaseModel, frozen=True):
     sasl_username: str = Field("", description="Used with SASL_*.")
     sasl_password: SecretStr = Field(SecretStr(""), description="Used with SASL_*.")
     ca_file: str | None = Field(None, description="CA bundle for SSL; the system's when left out.")
-    request_timeout_s: float = Field(10, gt=0, description="Deadline of one request to a broker.")
+    request_timeout_s: float = Field(
+        10, gt=0, description="Deadline of one request to a broker; its replicas have half of it."
+    )
     compression: Compression = Field(
         "zstd", description="Of record batches, as they are appended; every kind is read."
     )
     compression_bytes_min: int = Field(
         16 * 1024, ge=0, description="Smaller batches stay as they are; 1024 for the smallest log."
     )
+
+    @property
+    def replicas_ms(self) -> int:
+        """How long a leader may wait for its replicas: it has to answer before the request's deadline."""
+        return round(self.request_timeout_s * 500)
 
     def client_args(self) -> dict[str, Any]:
         """The keyword arguments that every aiokafka client takes."""

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from contracts.access import Verifier
 from contracts.parse import parse_event
-from contracts.problems import Problem, unavailable
+from contracts.problems import Problem
 from contracts.recordbatch import Record
 from contracts.topics import EVENTS
 from ingest.admission import Admission, Held
-from ingest.events import encoded, new_id
+from ingest.events import encoded, new_id, not_confirmed
 from ingest.split import PIECE_BYTES, Elements, Lines, Splitter
 from ingest.turns import Turns
 from service.encodings import Decoder, decoder
@@ -157,7 +157,7 @@ class PostBatch:
 
 
 def _confirmed(event_id: str, failure: Exception | None) -> str | Problem:
-    return event_id if failure is None else unavailable(f"Not confirmed: {failure}.", id=event_id)
+    return event_id if failure is None else not_confirmed(failure, event_id)
 
 
 async def _pieces(

@@ -12,7 +12,7 @@ from contracts.access import Verifier
 from contracts.codec import EventJson, represent
 from contracts.ids import derived_id
 from contracts.parse import parse_event
-from contracts.problems import unavailable
+from contracts.problems import Problem, unavailable
 from contracts.recordbatch import Record
 from contracts.topics import EVENTS
 from contracts.wire import encode
@@ -75,14 +75,8 @@ class PostEvent:
                 record,
             )  # the next request reuses their memory, still in the cache
             await appended  # its lane keeps the deadline
-        except Unaccepted as error:
-            raise unavailable(f"Nothing was stored: {error}. Try again.") from None
-        except Unacknowledged as error:
-            raise unavailable(
-                f"Whether the event was stored is unknown: {error}. GET its id to find out;"
-                " a retry with the same Idempotency-Key counts once.",
-                id=event_id,
-            ) from None
+        except (Unaccepted, Unacknowledged) as error:
+            raise not_confirmed(error, event_id) from None
         finally:
             budget.give(size)
         location = b"/api/v1/events/" + event_id.encode()
@@ -95,6 +89,17 @@ def new_id(tenant: str, idempotency_key: bytes | None, item: int = 0) -> tuple[s
         return derived_id(tenant, idempotency_key, item), time.time_ns() // 1_000_000
     made = uuid7()
     return str(made), made.timestamp
+
+
+def not_confirmed(error: Exception, event_id: str) -> Problem:
+    """503 for an append that failed: with the id when the event may be stored nevertheless."""
+    if isinstance(error, Unaccepted):
+        return unavailable(f"Nothing was stored: {error}. Try again.")
+    return unavailable(
+        f"Whether the event was stored is unknown: {error}. GET its id to find out;"
+        " a retry with the same Idempotency-Key counts once.",
+        id=event_id,
+    )
 
 
 def encoded(

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from contracts.connections import Access, Http, KafkaConnection
+from contracts.connections import ACK_TIMEOUT_S, Access, Http, KafkaConnection
 from contracts.events import EVENT_BYTES_MAX
 from ingest.admission import Rate
 from service.settings import Settings
@@ -36,7 +36,10 @@ class IngestSettings(Settings):
         description="Other rates by tenant, as JSON; a member left out has its default.",
     )
     ack_timeout_s: float = Field(
-        5, gt=0, description="How long a POST waits for Kafka before it answers 503."
+        ACK_TIMEOUT_S,
+        gt=0,
+        description="How long a POST waits for Kafka before it answers 503; longer than a dead broker's"
+        " session (`broker.session.timeout.ms`, 9 s) and the election after it.",
     )
     waiting_bytes_max: int = Field(
         32 * 1024 * 1024, gt=0, description="Bytes that may wait for one Kafka partition."

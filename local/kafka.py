@@ -31,7 +31,8 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
-# one node: its own dead session is all that it waits for after a crash
+# one node: its own dead session is all that it waits for after a crash; and nothing fails for it,
+# since an append waits longer (ACK_TIMEOUT_S)
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 controlled.shutdown.enable=false

@@ -2,7 +2,13 @@
 
 from pydantic import Field
 
-from contracts.connections import ClickHouseConnection, KafkaConnection, Probes, SqsConnection
+from contracts.connections import (
+    ACK_TIMEOUT_S,
+    ClickHouseConnection,
+    KafkaConnection,
+    Probes,
+    SqsConnection,
+)
 from contracts.schema import ClusterSettings, TableSettings
 from contracts.topics import TopicSettings
 from service.settings import Settings
@@ -13,7 +19,9 @@ class _Settings(Settings):
 
     kafka: KafkaConnection = KafkaConnection()
     ack_timeout_s: float = Field(
-        5, gt=0, description="How long a write to Kafka may take before it counts as failed."
+        ACK_TIMEOUT_S,
+        gt=0,
+        description="How long a write to Kafka may take before it counts as failed.",
     )
     backoff_max_s: float = Field(
         30, gt=0, description="Longest pause between two tries while a server is away."

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from contracts.connections import Access, ClickHouseConnection, Http, KafkaConnection
+from contracts.connections import ACK_TIMEOUT_S, Access, ClickHouseConnection, Http, KafkaConnection
 from contracts.schema import ClusterSettings
 from service.settings import Settings
 
@@ -16,7 +16,9 @@ class QuerySettings(Settings):
     access: Access = Access()
     kafka: KafkaConnection = KafkaConnection()
     ack_timeout_s: float = Field(
-        5, gt=0, description="How long an erasure waits for Kafka before it is answered 503."
+        ACK_TIMEOUT_S,
+        gt=0,
+        description="How long an erasure waits for Kafka before it is answered 503.",
     )
     recent_s: float = Field(
         60,

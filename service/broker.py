@@ -7,7 +7,7 @@ takes a task, a timer and several wakings for each request, ten times what the r
 import asyncio
 import struct
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from aiokafka.conn import AIOKafkaConnection
@@ -34,9 +34,11 @@ class BrokerConnection(asyncio.Protocol):
 
         Raises `KafkaError`, `OSError` or `TimeoutError`.
         """
+        timeout_s = arguments["request_timeout_ms"] / 1000
         opened = AIOKafkaConnection(host, port, client_id=CLIENT, **arguments)
-        _, writer = await opened.connect()
-        connection = cls(opened, writer.transport, arguments["request_timeout_ms"] / 1000)
+        async with asyncio.timeout(timeout_s):  # for all that it asks of the broker together
+            _, writer = await opened.connect()
+        connection = cls(opened, writer.transport, timeout_s)
         lowest, highest = opened._versions[API_KEY]
         if not lowest <= VERSION <= highest:
             connection.close()
@@ -56,7 +58,7 @@ class BrokerConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._deadline = Deadline(timeout_s, self._time_out)
         self._correlation_id = 0
-        self._unanswered: deque[tuple[int, asyncio.Future[Acks]]] = deque()
+        self._unanswered: deque[tuple[int, asyncio.Future[Acks], Batches]] = deque()
         self._unread = b""
         self.closed: asyncio.Future[None] = self._loop.create_future()
 
@@ -64,6 +66,18 @@ class BrokerConnection(asyncio.Protocol):
     def usable(self) -> bool:
         """Whether a request can be sent."""
         return not self._transport.is_closing()
+
+    @property
+    def silent_s(self) -> float:
+        """How long the broker has owed an answer and given none."""
+        return self._deadline.running_s
+
+    def unanswered(self) -> Iterator[tuple[str, int]]:
+        """Topic and partition of each batch without an answer."""
+        for _, _, batches in self._unanswered:
+            for topic, partitions in batches.items():
+                for partition, _ in partitions:
+                    yield topic, partition
 
     def produce(self, batches: Batches, timeout_ms: int) -> asyncio.Future[Acks]:
         """Send `batches` at once; the broker has `timeout_ms` for its replicas.
@@ -74,7 +88,7 @@ class BrokerConnection(asyncio.Protocol):
         answer: asyncio.Future[Acks] = self._loop.create_future()
         if not self._unanswered:
             self._deadline.start()
-        self._unanswered.append((self._correlation_id, answer))
+        self._unanswered.append((self._correlation_id, answer, batches))
         self._transport.write(
             encode_produce(self._correlation_id, self._client, batches, timeout_ms)
         )
@@ -103,7 +117,7 @@ class BrokerConnection(asyncio.Protocol):
     def _answered(self, correlation_id: int, acks: Acks) -> None:
         if not self._unanswered or self._unanswered[0][0] != correlation_id:
             raise CorrelationIdError(f"an answer to the request {correlation_id} was not expected")
-        _, future = self._unanswered.popleft()
+        _, future, _ = self._unanswered.popleft()
         if self._unanswered:
             self._deadline.start()
         else:
@@ -122,8 +136,9 @@ class BrokerConnection(asyncio.Protocol):
     def close(self, reason: KafkaError | None = None) -> None:
         """Disconnect; requests without an answer fail for `reason`. `closed` is done at the end."""
         self._opened.close()
+        self._transport.abort()  # a broker that hangs would never take what is still to be written
         self._deadline.stop()
         while self._unanswered:
-            _, future = self._unanswered.popleft()
+            _, future, _ = self._unanswered.popleft()
             if not future.done():
                 future.set_exception(reason or KafkaConnectionError("the connection was closed"))

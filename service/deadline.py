@@ -29,6 +29,11 @@ class Deadline:
         """Do not call."""
         self._due_s = math.inf
 
+    @property
+    def running_s(self) -> float:
+        """Time since `start`; 0 when stopped."""
+        return max(0.0, self._after_s - self._due_s + self._loop.time())
+
     def _look(self) -> None:
         self._timer = None
         if self._loop.time() >= self._due_s:

@@ -6,14 +6,16 @@ there is none, `append` refuses at once and `ready` is false.
 
 import asyncio
 import contextlib
+import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from aiokafka.errors import KafkaError
 
 from contracts.connections import KafkaConnection
 from contracts.recordbatch import Record
 from service.lane import Lane, LaneLimits, Unaccepted, Unacknowledged
+from service.outages import Outages
 from service.producer import Producer
 
 log = logging.getLogger(__name__)
@@ -32,14 +34,24 @@ class EventLog:
         self._topics = topics
         self._limits = limits
         self._lanes: dict[str, list[Lane]] = {}
+        self._producer: Producer | None = None
+        self._known: list[tuple[str, int]] = []
+        self._outages = Outages(log)
         self._task: asyncio.Task[None] | None = None
 
     @property
     def ready(self) -> bool:
-        """Whether an append has a chance now: connected, and no lane stalled."""
-        return bool(self._lanes) and not any(
-            lane.stalled for lanes in self._lanes.values() for lane in lanes
-        )
+        """A broker answers, and most partitions take records: a few are no reason to go away."""
+        lanes = list(self._all_lanes())
+        reachable = self._producer is not None and self._producer.reachable
+        return reachable and 2 * sum(lane.stalled for lane in lanes) < len(lanes)
+
+    @property
+    def stalled_partitions(self) -> list[tuple[str, int]]:
+        """Topic and number of the partitions that take no records; while disconnected all that were known."""
+        if not self._lanes:
+            return self._known
+        return [tuple(lane.partition) for lane in self._all_lanes() if lane.stalled]
 
     def append(self, topic: str, record: Record) -> asyncio.Future[int]:
         """A future of the record's offset once it is durable; see `Lane.append` for what is raised."""
@@ -83,20 +95,23 @@ class EventLog:
     async def _keep_connected(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(3 * self._connection.request_timeout_s):
+                async with asyncio.timeout(self._connection.request_timeout_s):
                     producer = await Producer.connect(self._connection, self._topics, self._limits)
                 await self._serve(producer)
             except* (KafkaError, TimeoutError, OSError) as errors:
-                log.warning("no connection to Kafka, trying again: %s", errors.exceptions)
+                for error in errors.exceptions:
+                    self._outages.failed(["connection to Kafka"], error)
             await asyncio.sleep(RECONNECT_S)
 
     async def _serve(self, producer: Producer) -> None:
-        self._lanes = producer.lanes
+        self._producer, self._lanes = producer, producer.lanes
         log.info("connected to Kafka")
+        self._outages.over(["connection to Kafka"])
         try:
             await producer.run()
         finally:
-            self._lanes = {}
+            self._known = [tuple(lane.partition) for lane in self._all_lanes()]
+            self._producer, self._lanes = None, {}
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_S):
                     await producer.close()
@@ -105,8 +120,11 @@ class EventLog:
         """Wait until Kafka has what was appended, for at most `DRAIN_S`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
-                while not all(lane.idle for lanes in self._lanes.values() for lane in lanes):
+                while not all(lane.idle for lane in self._all_lanes()):
                     await asyncio.sleep(self._limits.linger_s)
+
+    def _all_lanes(self) -> Iterator[Lane]:
+        return itertools.chain.from_iterable(self._lanes.values())
 
 
 def _appended(lane: Lane, records: Sequence[Record]) -> asyncio.Future[int]:

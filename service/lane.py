@@ -28,7 +28,7 @@ class Unacknowledged(Exception):
 
 
 class Unaccepted(Exception):
-    """The record was not handed to Kafka: no connection, stalled, or too much waits already."""
+    """The record was not handed to Kafka and never will be: stalled, or too much waits already."""
 
 
 class LaneLimits(NamedTuple):
@@ -79,7 +79,11 @@ class Lane:
         self._waiting_bytes = 0
         self._askers: deque[tuple[int, asyncio.Future[int]]] = deque()  # by number of the record
         self._appended = self._cut = 0  # records, ever
+        self._begun = False  # of what the first asker has appended something was cut, but not all
         self._sequence = 0
+
+    def __str__(self) -> str:
+        return f"{self.partition.topic}-{self.partition.partition}"
 
     @property
     def idle(self) -> bool:
@@ -99,7 +103,7 @@ class Lane:
     def append(self, records: Sequence[Record], size_bytes: int) -> asyncio.Future[int]:
         """A future of the last record's offset once all in-sync replicas have all of `records`.
 
-        `size_bytes` is the sum of theirs. Raises `Unaccepted` at once; the future raises
+        `size_bytes` is the sum of theirs. Raises `Unaccepted` at once; the future raises that or
         `Unacknowledged`, at the latest after `ack_s`.
         """
         if self.stalled:
@@ -125,6 +129,7 @@ class Lane:
             while self._askers and self._askers[0][0] <= self._cut:
                 number, future = self._askers.popleft()
                 futures.append((number - first - 1, future))
+            self._begun = bool(self._askers) and (not futures or futures[-1][0] < len(records) - 1)
             data = encode_batch(records, producer_id, epoch, self._sequence, self._codec)
             self._sequence = (self._sequence + len(records)) & SEQUENCE_MASK
             self._deadline.start()
@@ -163,12 +168,15 @@ class Lane:
         return 0 if batch is None else len(batch.futures)
 
     def fail(self, reason: str) -> None:
-        """Nobody knows or will know what became of the batch; what waits was never sent."""
-        error = Unacknowledged(reason)
+        """Nobody knows or will know what became of the batch; what waits is never sent."""
+        unknown = [] if self.batch is None else [future for _, future in self.batch.futures]
+        unsent = [future for _, future in self._askers]
+        if self._begun:
+            unknown.append(unsent.pop(0))
+        _fail(unknown, Unacknowledged(reason))
+        _fail(unsent, Unaccepted(reason))
         self._deadline.stop()
-        if self.batch is not None:
-            _fail((future for _, future in self.batch.futures), error)
-        _fail((future for _, future in self._askers), error)
+        self._begun = False
         self._askers.clear()
         self._waiting.clear()
         self._waiting_bytes = 0

@@ -1,22 +1,22 @@
 """An idempotent producer: one Produce request per broker whenever the linger ends.
 
 It carries the batches of all lanes that the broker leads. A partition that could not be written is
-tried again with the same bytes; an error after which sequence numbers are no longer certain ends
-the producer, and its owner makes a new one (aiokafka's own may stay broken: issue 1017). Who leads
-what is aiokafka's client to know.
+tried again with the same bytes, whoever leads it by then; an error after which sequence numbers are
+no longer certain ends the producer, and its owner makes a new one (aiokafka's own may stay broken:
+issue 1017). A broker that is silent holds up the lanes that it leads, until another leads them.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 from aiokafka import TopicPartition
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     DuplicateSequenceNumber,
     KafkaError,
+    LeaderNotAvailableError,
     NoError,
     UnknownTopicOrPartitionError,
     for_code,
@@ -26,15 +26,19 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 from contracts.compression import Codec, codec
 from contracts.connections import KafkaConnection
 from contracts.recordbatch import EncodedBatch
-from service.broker import BrokerConnection
+from service.cluster import NO_LEADER, Cluster
 from service.lane import Lane, LaneLimits
 from service.linger import Linger
+from service.links import Links
+from service.outages import Outages
 from service.produce import Ack, Acks
 
 log = logging.getLogger(__name__)
 
-METADATA_MAX_AGE_S = 60
 RETRY_S = 0.1
+STALLED_RETRY_S = 1.0
+"""When nobody waits any longer: a batch has up to 512 KiB."""
+LOOK_S = 0.5
 TURN_BYTES_MAX = 1024 * 1024  # to compress them holds the loop for about 1 ms
 NO_ANSWER = Ack(-1, -1)  # UNKNOWN_SERVER_ERROR
 
@@ -43,22 +47,18 @@ class Producer:
     """Sends what its lanes hold; made by `connect`, closed by its owner."""
 
     def __init__(
-        self,
-        client: AIOKafkaClient,
-        arguments: dict[str, Any],
-        limits: LaneLimits,
-        codec: Codec | None = None,
+        self, cluster: Cluster, limits: LaneLimits, replicas_ms: int, codec: Codec | None
     ) -> None:
-        self._client = client
-        self._arguments = arguments
+        self._cluster = cluster
         self._limits = limits
+        self._replicas_ms = replicas_ms
         self._codec = codec  # one for all lanes: they share a thread
         self._loop = asyncio.get_running_loop()
         self._producer_id, self._epoch = -1, -1
         self._due: list[Lane] = []
         self._linger = Linger(limits.linger_s, self._send_due)
-        self._connections: dict[int, BrokerConnection] = {}
-        self._opening: dict[int, tuple[asyncio.Task[BrokerConnection], list[Lane]]] = {}
+        self._links = Links(cluster, self._add, self._failed)
+        self._outages = Outages(log)
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self.lanes: dict[str, list[Lane]] = {}
 
@@ -66,32 +66,40 @@ class Producer:
     async def connect(
         cls, connection: KafkaConnection, topics: Sequence[str], limits: LaneLimits
     ) -> Self:
-        """A producer with a lane per partition of `topics`. Raises `KafkaError` or `OSError`."""
-        arguments = connection.client_args()
-        client = AIOKafkaClient(metadata_max_age_ms=METADATA_MAX_AGE_S * 1000, **arguments)
-        del arguments["bootstrap_servers"]
-        producer = cls(
-            client,
-            arguments,
-            limits,
-            codec(connection.compression, connection.compression_bytes_min),
-        )
+        """A producer with a lane per partition of `topics`.
+
+        Raises `KafkaError`, `OSError` or `TimeoutError`.
+        """
+        cluster = Cluster(connection, topics)
+        shared = codec(connection.compression, connection.compression_bytes_min)
+        producer = cls(cluster, limits, connection.replicas_ms, shared)
         try:
-            await producer._start(topics)
+            await producer._start()
         except BaseException:  # a cancelled start must not leave its connections either
-            await client.close()
+            await cluster.close()
             raise
         return producer
 
-    async def _start(self, topics: Sequence[str]) -> None:
-        client = self._client
-        await client.bootstrap()
-        await client.set_topics(topics)
-        for topic in topics:
-            partitions = client.cluster.partitions_for_topic(topic)
-            if not partitions:
+    async def _start(self) -> None:
+        cluster = self._cluster
+        await cluster.refresh()
+        for topic in cluster.topics:
+            if not cluster.partitions(topic):
                 raise UnknownTopicOrPartitionError(f"the topic {topic} is not there")
-            self.lanes[topic] = [
+        self._grow()
+        made = await cluster.ask(InitProducerIdRequest(None, -1))
+        if made.error_code:
+            raise for_code(made.error_code)("no producer id")
+        self._producer_id, self._epoch = made.producer_id, made.producer_epoch
+
+    def _grow(self) -> None:
+        """A lane for each partition that is new; from then on keys go where the larger number says."""
+        for topic in self._cluster.topics:
+            lanes = self.lanes.setdefault(topic, [])
+            known, now = len(lanes), self._cluster.partitions(topic)
+            if known and now > known:
+                log.info("%s has %d partitions now, before %d", topic, now, known)
+            lanes += [
                 Lane(
                     TopicPartition(topic, number),
                     self._limits,
@@ -99,16 +107,34 @@ class Producer:
                     self._linger,
                     self._codec,
                 )
-                for number in sorted(partitions)
+                for number in range(known, now)
             ]
-        made = await client.send(client.get_random_node(), InitProducerIdRequest(None, -1))
-        if made.error_code:
-            raise for_code(made.error_code)("no producer id")
-        self._producer_id, self._epoch = made.producer_id, made.producer_epoch
+
+    @property
+    def reachable(self) -> bool:
+        """Whether any broker answers."""
+        return self._cluster.answers
 
     async def run(self) -> None:
         """Return never. Raises `KafkaError` when the producer has to end."""
-        await self._ended
+        keeping = asyncio.create_task(self._cluster.keep(self._learned), name="cluster")
+        ends: set[asyncio.Future[None]] = {self._ended, keeping}
+        try:
+            while not (ended := [each for each in ends if each.done()]):
+                self._look()
+                await asyncio.wait(ends, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+            ended[0].result()
+        finally:
+            keeping.cancel()
+
+    def _look(self) -> None:
+        """Ask who leads what while a broker keeps its lanes waiting."""
+        if self._links.slow:
+            self._cluster.outdated()
+
+    def _learned(self) -> None:
+        self._grow()
+        self._links.learned()
 
     async def close(self) -> None:
         """Disconnect; what is not acknowledged fails."""
@@ -116,16 +142,8 @@ class Producer:
         for lanes in self.lanes.values():
             for lane in lanes:
                 lane.fail("the producer was closed")
-        opening = [task for task, _ in self._opening.values()]
-        for task in opening:
-            task.cancel()
-        for connection in self._connections.values():
-            connection.close()
-        closing: list[asyncio.Future[Any]] = [*opening]
-        closing += (connection.closed for connection in self._connections.values())
-        if closing:
-            await asyncio.wait(closing)
-        await self._client.close()
+        await self._links.close()
+        await self._cluster.close()
 
     def _add(self, *lanes: Lane) -> None:
         """Send what `lanes` hold, after the linger."""
@@ -137,7 +155,7 @@ class Producer:
         if self._ended.done():
             return
         led: dict[int | None, list[Lane]] = {}
-        leader_of = self._client.cluster.leader_for_partition
+        leader_of = self._cluster.leaders.get
         for lane in due:
             led.setdefault(leader_of(lane.partition), []).append(lane)
         for node, lanes in led.items():
@@ -167,19 +185,19 @@ class Producer:
             batch = lane.cut(self._producer_id, self._epoch)  # its deadline runs from here
             topic, number = lane.partition
             batches.setdefault(topic, []).append((number, batch.data))
-        if node is None or node == -1:
-            self._retry(lanes, "there is no leader")
+        if node is None or node == NO_LEADER:
+            self._retry(lanes, LeaderNotAvailableError())
             return
-        connection = self._connections.get(node)
+        connection = self._links.connections.get(node)
         if connection is None or not connection.usable:
             self._open(node, lanes)
             return
-        answer = connection.produce(batches, round(self._limits.ack_s * 1000))
-        answer.add_done_callback(partial(self._answered, lanes))
+        answer = connection.produce(batches, self._replicas_ms)
+        answer.add_done_callback(partial(self._answered, node, lanes))
 
-    def _answered(self, lanes: list[Lane], answer: asyncio.Future[Acks]) -> None:
+    def _answered(self, node: int, lanes: list[Lane], answer: asyncio.Future[Acks]) -> None:
         if (error := answer.exception()) is not None:
-            self._failed(lanes, error)
+            self._failed(lanes, error, node)
             return
         acks, answered = answer.result(), 0
         for lane in lanes:
@@ -188,50 +206,33 @@ class Producer:
             if error_class in (NoError, DuplicateSequenceNumber):
                 answered += lane.settle(ack.offset)
             else:
-                self._failed([lane], error_class(f"{lane.partition}"))
+                self._failed([lane], error_class(f"{lane.partition}"), node)
+        if self._outages:
+            self._outages.over(str(lane) for lane in lanes if lane.batch is None)
         self._linger.waits(self._waiting, answered)
 
     def _open(self, node: int, lanes: list[Lane]) -> None:
         """Have `lanes` sent when there is a connection to `node`."""
-        if node in self._opening:
-            self._opening[node][1].extend(lanes)
-            return
-        broker = self._client.cluster.broker_metadata(node)
-        if broker is None:
-            self._retry(lanes, f"the leader {node} is no known broker")
-            return
-        opening = BrokerConnection.open(broker.host, broker.port, self._arguments)
-        task = asyncio.create_task(opening, name=f"connect to broker {node}")
-        self._opening[node] = task, lanes
-        task.add_done_callback(partial(self._opened, node))
-
-    def _opened(self, node: int, task: asyncio.Task[BrokerConnection]) -> None:
-        _, lanes = self._opening.pop(node)
-        if task.cancelled():
-            return
-        if (error := task.exception()) is not None:
-            self._failed(lanes, error)
-        elif self._ended.done():
-            task.result().close()
+        address = self._cluster.brokers.get(node)
+        if address is None:
+            self._retry(lanes, LeaderNotAvailableError(f"the leader {node} is no known broker"))
         else:
-            self._connections[node] = task.result()
-            self._add(*lanes)
+            self._links.open(node, address, lanes)
 
-    def _failed(self, lanes: list[Lane], error: BaseException) -> None:
+    def _failed(self, lanes: list[Lane], error: BaseException, node: int) -> None:
         """Try again what may succeed then; any other error ends the producer."""
         if self._ended.done():
             return
         if isinstance(error, OSError | TimeoutError) or (
             isinstance(error, KafkaError) and error.retriable
         ):
-            self._retry(lanes, repr(error))
+            self._retry(lanes, error, f"broker {node}")
         else:
             self._ended.set_exception(error)
 
-    def _retry(self, lanes: Iterable[Lane], reason: str) -> None:
+    def _retry(self, lanes: Sequence[Lane], error: BaseException, by: str = "") -> None:
         """Have the lanes' batches sent again, to whoever leads their partitions by then."""
-        for lane in lanes:
-            topic, number = lane.partition
-            log.warning("%s-%d: %s; trying again", topic, number, reason)
-        self._client.force_metadata_update()
-        self._loop.call_later(RETRY_S, self._add, *lanes)
+        self._outages.failed(map(str, lanes), error, by)
+        self._cluster.outdated()
+        pause_s = STALLED_RETRY_S if all(lane.stalled for lane in lanes) else RETRY_S
+        self._loop.call_later(pause_s, self._add, *lanes)

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import datetime
-import ipaddress
 import random
 import ssl
 import uuid
@@ -19,9 +17,6 @@ from aiokafka.errors import (
     KafkaConnectionError,
     RequestTimedOutError,
 )
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from contracts.connections import KafkaConnection
 from contracts.recordbatch import encode_batch, new_record
@@ -31,6 +26,7 @@ from service.eventlog import EventLog
 from service.lane import LaneLimits, Unacknowledged
 from service.produce import Ack, Batches
 from service.producer import Producer
+from tests.certificate import a_certificate
 from tests.stack import Stack
 
 pytestmark = pytest.mark.anyio
@@ -146,27 +142,6 @@ async def test_requests_are_answered_in_order_even_in_pieces(
         answers = [connection.produce(batches(topic), TIMEOUT_MS) for _ in range(5)]
         found = await asyncio.wait_for(asyncio.gather(*answers), WITHIN_S)
     assert found == [{(topic, 0): Ack(0, 3 * number)} for number in range(5)]
-
-
-def a_certificate(folder: Path) -> Path:
-    """Certificate and key for loopback in one file."""
-    key, now = generate_private_key(SECP256R1()), datetime.datetime.now(datetime.UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "broker")])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - datetime.timedelta(days=1))
-    builder = builder.not_valid_after(now + datetime.timedelta(days=1))
-    address = x509.IPAddress(ipaddress.ip_address(HOST))
-    builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
-    path = folder / "broker.pem"
-    path.write_bytes(
-        builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return path
 
 
 async def test_over_tls(kafka: KafkaConnection, topic: str, tmp_path: Path) -> None:

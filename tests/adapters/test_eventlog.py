@@ -1,6 +1,7 @@
 """Appending to the real broker: in order, once, whatever becomes of the answers."""
 
 import asyncio
+import itertools
 import random
 import time
 import uuid
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
 from aiokafka.structs import ConsumerRecord
 
@@ -55,12 +56,18 @@ def a_record(number: int, size: int = 10) -> Record:
     return new_record(b"%d" % number, b"%0*d" % (size, number), headers, 1_700_000_000)
 
 
-async def read_all(kafka: KafkaConnection, topic: str) -> list[ConsumerRecord]:
+def partition_of(record: Record) -> int:
+    return record.key_hash % PARTITIONS
+
+
+async def read_all(
+    kafka: KafkaConnection, topic: str, count: int = PARTITIONS
+) -> list[ConsumerRecord]:
     """Every record of the topic."""
     consumer = AIOKafkaConsumer(**kafka.client_args())
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        partitions = [TopicPartition(topic, number) for number in range(count)]
         consumer.assign(partitions)
         await consumer.seek_to_beginning()
         ends = await consumer.end_offsets(partitions)
@@ -168,14 +175,43 @@ async def test_without_acknowledgement_a_lane_refuses_and_comes_back(
     first = log.append(topic, a_record(1))
     with pytest.raises(Unacknowledged, match=r"0\.3 s"):
         await first
-    assert not log.ready
+    assert log.ready, "one partition of three is no reason to go away"
+    assert log.stalled_partitions == [(topic, partition_of(a_record(1)))]
     with pytest.raises(Unaccepted, match="does not acknowledge"):
         log.append(topic, a_record(1))
+    second = next(
+        r for r in map(a_record, itertools.count()) if partition_of(r) != partition_of(a_record(1))
+    )
+    with pytest.raises(Unacknowledged):
+        await log.append(topic, second)
+    assert not log.ready
+    assert len(log.stalled_partitions) == 2
     answers.set()
     await until(lambda: log.ready)
     await log.append(topic, a_record(2))
     await log.stop()
-    assert len(await read_all(kafka, topic)) == 2
+    assert len(await read_all(kafka, topic)) == 3  # two of them unconfirmed
+
+
+async def test_a_partition_that_is_added_is_used_without_another_producer(
+    kafka: KafkaConnection, topic: str
+) -> None:
+    log = EventLog(kafka, (topic,), LIMITS)
+    await log.start()
+    await until(lambda: log.ready)
+    await append_all(log, topic, [a_record(number) for number in range(50)])
+    admin = AIOKafkaAdminClient(**kafka.client_args())
+    await admin.start()
+    await admin.create_partitions({topic: NewPartitions(2 * PARTITIONS)})
+    await admin.close()
+    await until(lambda: len(log._lanes[topic]) == 2 * PARTITIONS)
+    await append_all(log, topic, [a_record(number) for number in range(50, 100)])
+    await log.stop()
+    found = await read_all(kafka, topic, 2 * PARTITIONS)
+    assert sorted(int(record.value) for record in found) == list(range(100))
+    for record in found:
+        count = PARTITIONS if int(record.value) < 50 else 2 * PARTITIONS
+        assert record.partition == a_record(int(record.value)).key_hash % count
 
 
 async def test_what_waits_is_bounded(kafka: KafkaConnection, topic: str) -> None:

@@ -8,6 +8,8 @@ from tests.builders import an_event
 from tests.e2e.test_main_job import create_queue, receive, subscribe
 from tests.stack import Stack, eventually
 
+MANY = [an_event(entity_id=f"entity-{number}") for number in range(60)]  # in every partition
+
 
 def ready(stack: Stack) -> tuple[int, list[str]]:
     answer = httpx.get(f"{stack.api}/readyz", timeout=60)
@@ -25,7 +27,14 @@ def test_without_kafka_a_post_is_refused_in_time_and_readiness_says_why(
             assert answer.status_code == 503
             assert answer.headers["Retry-After"]
             assert answer.json()["id"]  # its fate is unknown: the client can ask
-            assert took_s < 8
+            assert took_s < 30
+            unknown, refused = (client.post("/api/v1/events:batch", json=MANY) for _ in range(2))
+            for batch, named in ((unknown, True), (refused, False)):
+                assert batch.status_code == 503
+                problems = [item["problem"] for item in batch.json()["items"]]
+                assert named == any("id" in problem for problem in problems)
+                for problem in problems:
+                    assert ("id" in problem) != problem["detail"].startswith("Nothing was stored")
             assert ready(stack) == (503, ["kafka"])
         eventually(lambda: ready(stack), until=lambda now: now == (200, []))
         accepted = client.post("/api/v1/events", json=an_event())

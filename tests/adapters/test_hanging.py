@@ -1,0 +1,91 @@
+"""Brokers that accept connections and say nothing: they hold up nobody but themselves."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError
+
+from contracts.connections import KafkaConnection
+from contracts.topics import EVENTS, SUBSCRIPTIONS
+from service.cluster import Address, Cluster
+from service.lane import Lane, LaneLimits
+from service.linger import Linger
+from service.links import Links
+from service.producer import Producer
+from tests.stack import Stack
+
+pytestmark = pytest.mark.anyio
+HOST = "127.0.0.1"
+WITHIN_S = 20
+LONG_S = 600.0
+LIMITS = LaneLimits(1 << 20, LONG_S)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@contextlib.asynccontextmanager
+async def hanging() -> AsyncIterator[Address]:
+    """A listener whose connections wait for ever."""
+    with_nobody: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: with_nobody.append(writer), HOST, 0)
+    async with server:
+        yield HOST, server.sockets[0].getsockname()[1]
+        for writer in with_nobody:
+            writer.transport.abort()
+
+
+async def test_whoever_answers_is_asked(stack: Stack) -> None:
+    async with hanging() as (host, port):
+        servers = f"{host}:{port},{stack.status['kafka']}"
+        kafka = KafkaConnection(bootstrap_servers=servers, request_timeout_s=LONG_S)
+        async with asyncio.timeout(WITHIN_S):
+            for _ in range(3):  # the order of those that are not known is random
+                producer = await Producer.connect(kafka, (EVENTS, SUBSCRIPTIONS), LIMITS)
+                assert producer.lanes[EVENTS]
+                await producer.close()
+
+
+async def test_without_any_answer_the_deadline_holds_for_all_together() -> None:
+    async with hanging() as first, hanging() as second:
+        servers = ",".join(f"{host}:{port}" for host, port in (first, second))
+        cluster = Cluster(
+            KafkaConnection(bootstrap_servers=servers, request_timeout_s=1), (EVENTS,)
+        )
+        async with asyncio.timeout(WITHIN_S):
+            with pytest.raises((TimeoutError, KafkaConnectionError)):
+                await cluster.refresh()
+        await cluster.close()
+
+
+async def test_lanes_do_not_wait_for_a_connection_to_who_led_them_once(stack: Stack) -> None:
+    given_back: list[Lane] = []
+    kafka = KafkaConnection(bootstrap_servers=stack.status["kafka"], request_timeout_s=LONG_S)
+    cluster = Cluster(kafka, (EVENTS,))
+    links = Links(cluster, lambda *lanes: given_back.extend(lanes), lambda *what: pytest.fail("no"))
+    moved, stays, last = (
+        Lane(TopicPartition(EVENTS, number), LIMITS, lambda lane: None, Linger(LONG_S, pytest.fail))
+        for number in range(3)
+    )
+    async with hanging() as address, hanging() as other, asyncio.timeout(WITHIN_S):
+        cluster.brokers = {1: address, 2: other}
+        links.open(1, address, [moved, stays])
+        links.open(1, address, [last])
+        cluster.leaders = {moved.partition: 2, stays.partition: 1, last.partition: 1}
+        assert links.slow
+        links.learned()
+        assert given_back == [moved]
+        cluster.leaders |= {last.partition: -1}
+        links.learned()
+        assert given_back == [moved, last]
+        cluster.brokers = {1: other, 2: other}  # it has moved
+        links.learned()
+        while links.slow:
+            await asyncio.sleep(0)
+        assert given_back == [moved, last, stays]
+        await links.close()

@@ -1,0 +1,63 @@
+"""What is told to whoever waits in a lane when Kafka does not acknowledge in time."""
+
+import asyncio
+
+import pytest
+from aiokafka import TopicPartition
+
+from contracts.recordbatch import Record, new_record
+from service.lane import BATCH_BYTES_MAX, Lane, LaneLimits, Unaccepted, Unacknowledged
+from service.linger import Linger
+
+LARGE = new_record(b"k", bytes(BATCH_BYTES_MAX * 2 // 3), b"\0", 1_790_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("appends", "errors"),
+    [
+        ([1, 1, 1], [Unacknowledged, Unaccepted, Unaccepted]),
+        ([3, 1], [Unacknowledged, Unaccepted]),  # the batch holds one of the first three
+        ([1], [Unacknowledged]),
+    ],
+)
+def test_what_was_not_sent_is_told_from_what_is_unknown(
+    appends: list[int], errors: list[type[Exception]]
+) -> None:
+    assert asyncio.run(failures(appends)) == errors
+
+
+async def failures(appends: list[int]) -> list[type[BaseException]]:
+    """What each append of so many large records fails with, of which one fits into a batch."""
+    lane = Lane(
+        TopicPartition("t", 0),
+        LaneLimits(1 << 24, 0.01),
+        lambda lane: None,
+        Linger(60, lambda: None),
+    )
+    futures = [append(lane, [LARGE] * count) for count in appends]
+    lane.cut(1, 0)
+    async with asyncio.timeout(20):
+        failed = await asyncio.gather(*futures, return_exceptions=True)
+    return [type(each) for each in failed if isinstance(each, BaseException)]
+
+
+def append(lane: Lane, records: list[Record]) -> asyncio.Future[int]:
+    return lane.append(records, sum(record.size_bytes for record in records))
+
+
+def test_what_is_cut_later_is_told_likewise() -> None:
+    async def story() -> list[type[BaseException]]:
+        lane = Lane(
+            TopicPartition("t", 0),
+            LaneLimits(1 << 24, 0.01),
+            lambda lane: None,
+            Linger(60, lambda: None),
+        )
+        futures = [append(lane, [LARGE] * 2), append(lane, [LARGE])]
+        lane.cut(1, 0)
+        lane.settle(0)
+        lane.cut(1, 0)
+        failed = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 20)
+        return [type(each) for each in failed if isinstance(each, BaseException)]
+
+    assert asyncio.run(story()) == [Unacknowledged, Unaccepted]
