@@ -76,11 +76,12 @@ class PostEvent:
             )  # the next request reuses their memory, still in the cache
             await appended  # its lane keeps the deadline
         except Unaccepted as error:
-            raise unavailable(f"Nothing was stored: {error}. Try again.") from None
+            raise unavailable(f"Nothing was stored: {error}. Try again.", reason="kafka") from None
         except Unacknowledged as error:
             raise unavailable(
                 f"Whether the event was stored is unknown: {error}. GET its id to find out;"
                 " a retry with the same Idempotency-Key counts once.",
+                reason="unconfirmed",
                 id=event_id,
             ) from None
         finally:

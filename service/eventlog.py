@@ -41,6 +41,12 @@ class EventLog:
             lane.stalled for lanes in self._lanes.values() for lane in lanes
         )
 
+    @property
+    def stalled_partitions(self) -> list[tuple[str, int]]:
+        """Topic and number of those that take no records at the moment."""
+        lanes = [lane for lanes in self._lanes.values() for lane in lanes]
+        return [tuple(lane.partition) for lane in lanes if lane.stalled]
+
     def append(self, topic: str, record: Record) -> asyncio.Future[int]:
         """A future of the record's offset once it is durable; see `Lane.append` for what is raised."""
         lanes = self._lanes.get(topic)
