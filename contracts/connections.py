@@ -27,6 +27,31 @@ class Http(BaseModel, frozen=True):
     workers: int = Field(
         1, ge=1, le=256, description="Processes that share the port; limits are per process."
     )
+    connections_max: int = Field(
+        10_000,
+        ge=1,
+        description="Connections of one process, less where descriptors are few; past it 503.",
+    )
+    silence_s: float = Field(
+        30,
+        gt=0,
+        description="How long a request's head may take, a body may pause, an answer may stay unread.",
+    )
+    body_bytes_per_s: float = Field(
+        1000, gt=0, description="Lowest rate of a body, after `silence_s`; below it 408."
+    )
+    keep_alive_s: float = Field(
+        75,
+        gt=0,
+        description="How long a connection may wait for its next request: longer than a balancer's 60.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address of a process's metrics.")
+    metrics_port: int = Field(
+        8808,
+        ge=0,
+        le=65535,
+        description="Their port, of each worker the next that is free; 0 takes any.",
+    )
 
 
 class Probes(BaseModel, frozen=True):

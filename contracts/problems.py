@@ -16,11 +16,16 @@ TITLES: Mapping[int, tuple[str, str]] = {
     403: ("forbidden", "Forbidden"),
     404: ("not-found", "Not found"),
     405: ("invalid-input", "Invalid input"),
+    408: ("timeout", "Request timeout"),
     413: ("too-large", "Content too large"),
     415: ("unsupported-media-type", "Unsupported media type"),
+    417: ("expectation-failed", "Expectation failed"),
     429: ("too-many-requests", "Too many requests"),
+    431: ("head-too-large", "Request header fields too large"),
     500: ("internal-error", "Internal error"),
+    501: ("not-implemented", "Not implemented"),
     503: ("unavailable", "Service unavailable"),
+    505: ("version-not-supported", "HTTP version not supported"),
 }
 
 
@@ -30,7 +35,7 @@ class Problem(Exception):
     `status` is the HTTP status, `detail` one sentence for a person, `errors` one entry per
     offending field (`pointer`, `detail`, and `limit` and `size` where there is a limit),
     `headers` what the status asks for (`Allow`, `Retry-After`, `WWW-Authenticate`), `extra` further
-    members of the document.
+    members of the document. `reason` is what the metrics count it as; the type unless given.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class Problem(Exception):
         errors: Iterable[Mapping[str, Any]] = (),
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, Any] | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -48,6 +54,7 @@ class Problem(Exception):
         self.errors = [dict(error) for error in errors]
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
+        self.reason = reason or TITLES[status][0]
 
     def document(self) -> dict[str, Any]:
         """The problem as a JSON object, members in the order of RFC 9457 section 3.1."""
@@ -67,6 +74,9 @@ class Problem(Exception):
         return json.dumps(self.document(), ensure_ascii=False).encode()
 
 
-def unavailable(detail: str, *, retry_after_s: int = 1, **extra: Any) -> Problem:
+def unavailable(
+    detail: str, *, retry_after_s: int = 1, reason: str | None = None, **extra: Any
+) -> Problem:
     """503 with `Retry-After`: a server behind us failed or is full; the same request may be retried."""
-    return Problem(503, detail, headers={"Retry-After": str(retry_after_s)}, extra=extra)
+    headers = {"Retry-After": str(retry_after_s)}
+    return Problem(503, detail, headers=headers, extra=extra, reason=reason)

@@ -44,7 +44,8 @@ class Budget:
         if self.used + size_bytes > self._bytes_max and self.used:
             raise unavailable(
                 f"{self.used:,} bytes of requests are in hand; the limit is {self._bytes_max:,}."
-                " Try again."
+                " Try again.",
+                reason="memory",
             )
 
     def take(self, size_bytes: int) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp
 
 from contracts.access import Verifier
@@ -11,15 +12,17 @@ from ingest import batch, events
 from ingest.admission import Admission, Budget, Rates
 from ingest.batch import BatchLimits, PostBatch
 from ingest.events import PostEvent
+from ingest.measures import InHand
 from ingest.settings import IngestSettings
 from ingest.subscriptions import SubscriptionResource
-from service.app import asgi_app
+from service.app import Front, asgi_app
 from service.eventlog import EventLog
 from service.follow import SubscriptionsFollower
 from service.http import Resources
 from service.keys import SigningKeys
 from service.lane import LaneLimits
 from service.logs import configure
+from service.measures import Log
 
 
 class Edge:
@@ -33,6 +36,7 @@ class Edge:
         self._admission = Admission(
             Rates(settings.tenant_rate, settings.tenant_rates), Budget(settings.in_flight_bytes_max)
         )
+        self._in_flight_bytes_max = settings.in_flight_bytes_max
         self._event_bytes_max = settings.event_bytes_max
         self._batch_limits = BatchLimits(
             settings.batch_items_max, settings.batch_bytes_max, settings.event_bytes_max
@@ -48,6 +52,10 @@ class Edge:
             batch.PATH: {"POST": post_batch},
             **subscriptions.resources(),
         }
+
+    def collectors(self) -> list[Collector]:
+        """What it measures beside its requests."""
+        return [InHand(self._admission.budget, self._in_flight_bytes_max), Log(self.log)]
 
     async def waiting_for(self) -> list[str]:
         """What keeps the edge from being ready."""
@@ -69,7 +77,8 @@ class Edge:
 def create_app(settings: IngestSettings) -> ASGIApp:
     """The ASGI application."""
     edge = Edge(settings)
-    return asgi_app(edge.resources(), edge.waiting_for, edge.running)
+    front = Front(settings.http, edge.collectors())
+    return asgi_app(edge.resources(), edge.waiting_for, edge.running, front)
 
 
 def from_environment() -> ASGIApp:

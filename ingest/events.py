@@ -68,12 +68,8 @@ class PostEvent:
             event.id = event_id
             representation, record = encoded(tenant, event, received_ms, self._event_bytes_max)
             appended = self._log.append(EVENTS, record)
-            del (
-                headers,
-                body,
-                event,
-                record,
-            )  # the next request reuses their memory, still in the cache
+            # the next request reuses their memory, still in the cache
+            del headers, body, event, record
             await appended  # its lane keeps the deadline
         except (Unaccepted, Unacknowledged) as error:
             raise not_confirmed(error, event_id) from None
@@ -94,10 +90,11 @@ def new_id(tenant: str, idempotency_key: bytes | None, item: int = 0) -> tuple[s
 def not_confirmed(error: Exception, event_id: str) -> Problem:
     """503 for an append that failed: with the id when the event may be stored nevertheless."""
     if isinstance(error, Unaccepted):
-        return unavailable(f"Nothing was stored: {error}. Try again.")
+        return unavailable(f"Nothing was stored: {error}. Try again.", reason="kafka")
     return unavailable(
         f"Whether the event was stored is unknown: {error}. GET its id to find out;"
         " a retry with the same Idempotency-Key counts once.",
+        reason="unconfirmed",
         id=event_id,
     )
 

@@ -9,7 +9,7 @@ from ingest.app import Edge
 from ingest.settings import IngestSettings
 from query.app import Reader
 from query.settings import QuerySettings
-from service.app import asgi_app, serve
+from service.app import Front, asgi_app, serve
 from service.http import Resources
 from service.logs import configure
 from service.settings import explain, load_or_exit
@@ -30,7 +30,7 @@ def create_app(ingest: IngestSettings, query: QuerySettings) -> ASGIApp:
         async with edge.running(), reader.running():
             yield
 
-    return asgi_app(resources, waiting_for, running)
+    return asgi_app(resources, waiting_for, running, Front(ingest.http, edge.collectors()))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ class Ports:
     def by_name(self) -> dict[str, int]:
         """Port by process name."""
         servers = ("api", "clickhouse", "sqs", "issuer", "kafka", "kafka controller")
-        names = (*servers, *PROCESSORS)
+        names = (*servers, *PROCESSORS, "metrics")  # the last is the api's
         return {name: self.base + offset for offset, name in enumerate(names)}
 
     def url(self, name: str) -> str:
@@ -34,6 +34,12 @@ class Ports:
         """Address by name, as `events status` shows them."""
         names = ("api", "clickhouse", "kafka", "sqs", "issuer", *PROCESSORS)
         return {name: self.url(name) for name in names}
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        """Where a process of ours shows its metrics, by its name."""
+        addresses = {name: self.url(name) for name in PROCESSORS} | {"api": self.url("metrics")}
+        return {name: f"{url}/metrics" for name, url in addresses.items()}
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,8 @@ def services(ports: Ports) -> list[Process]:
         port = {"EVENTS_PROBES__PORT": str(ports.by_name[name])}
         return Process(name, "processors", [name], ready, port)
 
-    api = Process("api", "local.api", ready=ports.url("api") + "/readyz")
+    measured = {"EVENTS_HTTP__METRICS_PORT": str(ports.by_name["metrics"])}
+    api = Process("api", "local.api", ready=ports.url("api") + "/readyz", settings=measured)
     return [api, *map(processor, PROCESSORS)]
 
 
@@ -103,6 +110,7 @@ def joined(ports: Ports) -> dict[str, str]:
     """The variables that join the processes: addresses, and credentials that stay here."""
     return {
         "EVENTS_HTTP__PORT": str(ports.by_name["api"]),
+        "EVENTS_HTTP__METRICS_PORT": "0",
         "EVENTS_KAFKA__BOOTSTRAP_SERVERS": ports.url("kafka"),
         "EVENTS_PROBES__PORT": "0",  # any: the stack's own processors have theirs, see `services`
         "EVENTS_CLICKHOUSE__URL": ports.url("clickhouse"),

@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from local.stack import Ports
+
 
 @dataclass
 class ProcessState:
@@ -67,10 +69,13 @@ class State:
 
     def public(self) -> dict[str, Any]:
         """What `events status --json` prints."""
-        processes = {
+        processes: dict[str, dict[str, int | str]] = {
             name: {"pid": process.pid, "state": process.state if process.alive() else "dead"}
             for name, process in self.processes.items()
         }
+        for name, url in Ports(self.port_base).metrics.items():
+            if name in processes:
+                processes[name]["metrics"] = url
         return {
             **self.endpoints,
             "phase": self.phase,

@@ -8,12 +8,6 @@ import contextlib
 import math
 from collections.abc import AsyncIterator, Iterator
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    ProcessCollector,
-    generate_latest,
-)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -23,7 +17,8 @@ from processors.parked import Parked
 from processors.retention import Retention
 from processors.settings import ConsumerSettings
 from service.app import asgi_app, serving
-from service.http import Receive, Resources, Scope, Send, respond
+from service.http import Resources
+from service.measures import metrics_of
 
 STOP_TIMEOUT_S = 15.0
 
@@ -78,18 +73,12 @@ async def probed(
 ) -> AsyncIterator[None]:
     """Watch the log and answer probes for as long as the context is open."""
     retention = Retention(settings.kafka, group, lambda: _assigned(consume))
-    registry = CollectorRegistry()
-    registry.register(Measures(consume, retention, parked))
-    ProcessCollector(registry=registry)
 
     async def waiting_for() -> list[str]:
         return missing(consume, retention, settings.loss_threshold_s, parked)
 
-    async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
-        kind = ((b"content-type", CONTENT_TYPE_LATEST.encode()),)
-        await respond(send, 200, kind, generate_latest(registry))
-
-    resources: Resources = {"/metrics": {"GET": metrics}}
+    measures = Measures(consume, retention, parked)
+    resources: Resources = {"/metrics": {"GET": metrics_of((measures,))}}
     app = asgi_app(resources, waiting_for, contextlib.nullcontext)
     watching = asyncio.create_task(_watch(retention, consume), name="retention")
     try:

@@ -18,13 +18,14 @@ from query.scan import Limits
 from query.search import SearchEvents
 from query.settings import QuerySettings
 from query.store import EventStore
-from service.app import asgi_app
+from service.app import Front, asgi_app
 from service.clickhouse import ClickHouse
 from service.eventlog import EventLog
 from service.http import Resources
 from service.keys import SigningKeys
 from service.lane import LaneLimits
 from service.logs import configure
+from service.measures import Log
 
 WAITING_BYTES_MAX = 1024 * 1024
 """Of tombstones for one Kafka partition: thousands."""
@@ -88,7 +89,8 @@ class Reader:
 def create_app(settings: QuerySettings) -> ASGIApp:
     """The ASGI application."""
     reader = Reader(settings)
-    return asgi_app(reader.resources(), reader.waiting_for, reader.running)
+    front = Front(settings.http, [Log(reader.log)])
+    return asgi_app(reader.resources(), reader.waiting_for, reader.running, front)
 
 
 def from_environment() -> ASGIApp:

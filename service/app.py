@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvicorn
+from prometheus_client.registry import Collector
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from contracts.connections import Http
+from service.door import Door
 from service.http import (
     Receive,
     Resource,
@@ -23,15 +25,16 @@ from service.http import (
     respond,
     respond_ready,
 )
+from service.measures import metrics_of
 from service.memory import settle
-from service.transport import WholeAnswers
+from service.protocol import GuardedHttp
 
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 5.0
 
 ALIKE: dict[str, Any] = {
-    "http": WholeAnswers,
+    "http": GuardedHttp,
     "interface": "asgi3",
     "ws": "none",
     "log_config": None,
@@ -42,15 +45,27 @@ ALIKE: dict[str, Any] = {
 """What is the same for every server of ours."""
 
 
+WaitingFor = Callable[[], Awaitable[list[str]]]
+
+
+class Front(NamedTuple):
+    """How a service meets its clients: limits of connections, and what it measures beside requests."""
+
+    http: Http
+    collectors: Sequence[Collector]
+
+
 def asgi_app(
     resources: Resources,
-    waiting_for: Callable[[], Awaitable[list[str]]],
+    waiting_for: WaitingFor,
     running: Callable[[], AbstractAsyncContextManager[None]],
+    front: Front | None = None,
 ) -> ASGIApp:
     """The ASGI application of a service.
 
     Serves `resources`, `/healthz` (200 while the process answers) and `/readyz` (503 naming what
     `waiting_for` returns); `running` is open from before the first request until after the last.
+    With a `front` its metrics are on a port of their own.
     """
 
     async def healthz(scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,10 +78,15 @@ def asgi_app(
     routes = [Route(path, Resource(handlers)) for path, handlers in (resources | health).items()]
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: object) -> AsyncIterator[None]:
+    async def lifespan(app: object) -> AsyncIterator[dict[str, Door]]:
         async with running():
             settle()  # a worker is a process of its own
-            yield
+            if front is None:
+                yield {}
+                return
+            door = Door(front.http)
+            async with _measured(front, door, waiting_for):
+                yield {"door": door}
 
     router = Router(routes, default=not_found, redirect_slashes=False, lifespan=lifespan)
     exact = {route.path: route.app for route in routes if "{" not in route.path}
@@ -93,9 +113,33 @@ def serve(app: ASGIApp | str, http: Http) -> None:
         port=http.port,
         loop="uvloop",
         **ALIKE,
-        timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
     )
+
+
+@contextlib.asynccontextmanager
+async def _measured(front: Front, door: Door, waiting_for: WaitingFor) -> AsyncIterator[None]:
+    """`/metrics` of this process for as long as the context is open. Raises `OSError` without a port.
+
+    Of several workers each takes the first port that no other has, also one that replaces another.
+    """
+    metrics: Resources = {
+        "/metrics": {"GET": metrics_of((door.requests, *front.collectors))},
+    }
+    app = asgi_app(metrics, waiting_for, contextlib.nullcontext)
+    host, first = front.http.metrics_host, front.http.metrics_port
+    ports = range(first, first + front.http.workers) if first else (0,)
+    async with contextlib.AsyncExitStack() as stack:
+        for port in ports:
+            try:
+                await stack.enter_async_context(serving(app, host, port))
+            except OSError:
+                if port == ports[-1]:
+                    raise
+            else:
+                break
+        log.info("metrics are on port %d of %s", port, host)
+        yield
 
 
 @contextlib.asynccontextmanager

@@ -120,8 +120,7 @@ async def read_body(receive: Receive, limit_bytes: int, arriving: Arriving | Non
     """The whole request body, at most `limit_bytes`; what follows its first part goes through `arriving`.
 
     Raises `Problem` 413 as soon as the received size passes the limit, and 400 when the client goes
-    away before its body is complete. The server's keep-alive settings bound how long a slow client
-    may take.
+    away before its body is complete. The server ends the connection of a client that sends too slowly.
     """
     message = await receive()
     body: bytes = message.get("body", b"")
@@ -139,7 +138,9 @@ async def read_body(receive: Receive, limit_bytes: int, arriving: Arriving | Non
 
 
 def _gone() -> Problem:
-    return Problem(400, "The connection was closed before the body was complete.")
+    return Problem(
+        400, "The connection was closed before the body was complete.", reason="disconnected"
+    )
 
 
 def too_large(size_bytes: int, limit_bytes: int) -> Problem:
@@ -157,11 +158,16 @@ Resources = dict[str, dict[str, Handler]]
 
 
 class Resource:
-    """An ASGI application for one path: the method's handler, or the problem that it raised."""
+    """An ASGI application for one path: the method's handler, or the problem that it raised.
+
+    HEAD is answered as GET is, without the body, which the server leaves out (RFC 9110 section 9.3.2).
+    """
 
     def __init__(self, handlers: dict[str, Handler]) -> None:
         self._handlers = handlers
-        self._allow = ", ".join(sorted(handlers))
+        if "GET" in handlers:
+            self._handlers = {"HEAD": handlers["GET"], **handlers}
+        self._allow = ", ".join(sorted(self._handlers))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -179,16 +185,23 @@ class Resource:
         except Problem as problem:
             if problem.status == 405:
                 problem.headers["Allow"] = self._allow
-            await respond_problem(send, problem)
+            await refuse(scope, send, problem)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
-            await respond_problem(send, Problem(500, "The request could not be handled."))
+            await refuse(scope, send, Problem(500, "The request could not be handled."))
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI application for every other path."""
     if scope["type"] == "http":
-        await respond_problem(send, Problem(404, "There is no such resource."))
+        await refuse(scope, send, Problem(404, "There is no such resource."))
+
+
+async def refuse(scope: Scope, send: Send, problem: Problem) -> None:
+    """Answer with `problem`, counted by its reason where the server counts."""
+    if (door := scope.get("state", {}).get("door")) is not None:
+        door.requests.refused[problem.reason] += 1
+    await respond_problem(send, problem)
 
 
 async def respond_ready(send: Send, waiting_for: list[str]) -> None:

@@ -4,32 +4,35 @@ A third of a small request's CPU is writing its answer, and its client wakes twi
 """
 
 import asyncio
-from typing import Any, cast
-
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from typing import Any
 
 JOINED_BYTES_MAX = 64 * 1024
 """A longer body is not worth copying."""
 HEAD = b"HTTP/1.1 "
 
 
-class _Whole:
+class Whole:
     """A transport on which a head waits for what is written next in this turn of the loop."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._head = b""
+        self.status = b""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
+        """See `asyncio`. The first line's status is kept."""
         if self._head:
+            if data.startswith(HEAD):  # after a 100 Continue
+                self.status = data[9:12]
             data = self._joined(data)
         elif data.startswith(HEAD):
+            self.status = data[9:12]
             self._head = data
-            self._loop.call_soon(self._flush)  # what follows may be long in coming, or nothing
+            self._loop.call_soon(self.flush)  # what follows may be long in coming, or nothing
             return
         self._transport.write(data)
 
@@ -37,23 +40,16 @@ class _Whole:
         if len(data) <= JOINED_BYTES_MAX:
             head, self._head = self._head, b""
             return head + data
-        self._flush()
+        self.flush()
         return data
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write the head that waits, if one does."""
         head, self._head = self._head, b""
         if head and not self._transport.is_closing():
             self._transport.write(head)
 
     def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-
-class WholeAnswers(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 on httptools, an answer's head and first part written as one."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio`."""
-        whole = _Whole(cast("asyncio.Transport", transport), self.loop)
-        super().connection_made(cast("asyncio.Transport", whole))
+        self.flush()
+        self._transport.close()

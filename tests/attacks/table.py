@@ -3,16 +3,23 @@
 import contextlib
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bench import load
+from local.stack import Ports, environment
 from tests.attacks.neighbour import neighbour, unharmed
 from tests.builders import an_event
+from tests.processes import free_port, running_module
 from tests.stack import Stack
 
 TIMEOUT_S = 60.0
 PATH = "/api/v1/events"
+GENEROUS = {
+    "EVENTS_TENANT_RATE__EVENTS_PER_S": "1000000000",
+    "EVENTS_TENANT_RATE__BYTES_PER_S": "1000000000000",
+}
+"""A tenant's rate is no protection of others against what costs more than it pays for."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,7 @@ class Door:
 
     stack: Stack
     port: int
+    metrics_port: int
     pid: int
 
     def headers(self, tenant: str = "attacker") -> dict[str, str]:
@@ -37,6 +45,23 @@ class Door:
         """A POST as bytes: of an event, unless another `body`, with more `headers` or others."""
         body = json.dumps(an_event()).encode() if body is None else body
         return load.request("POST", path, self.headers(tenant) | (headers or {}), body)
+
+
+@contextlib.contextmanager
+def door_with(
+    stack: Stack,
+    settings: Mapping[str, str] | None = None,
+    module: str = "ingest",
+    argument: str | None = None,
+) -> Iterator[Door]:
+    """An edge before the servers of `stack`, with the `settings` that it comes with but for these."""
+    port = free_port(2)
+    ports = {"EVENTS_HTTP__PORT": str(port), "EVENTS_HTTP__METRICS_PORT": str(port + 1)}
+    variables = environment(Ports(stack.port_base)) | GENEROUS | ports | dict(settings or {})
+    ready = f"http://127.0.0.1:{port}/readyz"
+    arguments = [argument] if argument else []
+    with running_module(module, *arguments, ready=ready, environment=variables) as process:
+        yield Door(stack, port, port + 1, process.pid)
 
 
 @dataclass

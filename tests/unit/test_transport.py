@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.app import serving
 from service.http import Receive, Scope, Send, respond
-from service.transport import JOINED_BYTES_MAX, _Whole
+from service.transport import JOINED_BYTES_MAX, Whole
 from tests.processes import free_port
 
 HOST = "127.0.0.1"
@@ -38,7 +38,7 @@ class Recording(asyncio.Transport):
 def test_head_and_body_are_one_write() -> None:
     async def answer() -> list[bytes]:
         transport = Recording()
-        whole = _Whole(transport, asyncio.get_running_loop())
+        whole = Whole(transport, asyncio.get_running_loop())
         whole.write(HEAD)
         assert not transport.writes
         whole.write(b"body")
@@ -57,7 +57,7 @@ def test_the_bytes_are_the_same_and_in_order(pieces: list[bytes | None]) -> None
 
     async def answer() -> None:
         transport = Recording()
-        whole = _Whole(transport, asyncio.get_running_loop())
+        whole = Whole(transport, asyncio.get_running_loop())
         sent = b""
         for piece in pieces:
             if piece is None:
