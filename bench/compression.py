@@ -36,7 +36,7 @@ EVENTS = 1000
 def records(events: Iterable[EventJson]) -> Iterator[Record]:
     """As the edge makes them."""
     for event in events:
-        event.id, received_ms = new_id("bench", None)
+        event.id, received_ms = new_id("bench", event.entity_id, None)
         yield encode("bench", event, received_ms, represent(event))
 
 

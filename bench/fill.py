@@ -31,7 +31,7 @@ def retail_events(count: int) -> Iterator[EventJson]:
 def just_made(tenant: str, count: int) -> Iterator[tuple[EventJson, int]]:
     """`count` events received now, each with its time of receipt in ms since 1970."""
     for event in retail_events(count):
-        event.id, received_ms = new_id(tenant, None)
+        event.id, received_ms = new_id(tenant, event.entity_id, None)
         yield event, received_ms
 
 

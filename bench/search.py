@@ -50,7 +50,7 @@ def of_seven_days(count: int) -> Iterator[tuple[EventJson, int]]:
         received_ms = now_ms - 7 * DAY_MS * (count - number) // count
         event.id = str(uuid.UUID(int=received_ms << 80 | 7 << 76 | 2 << 62 | number))
         if number % 5 == 0:
-            event.id = derived_id(TENANT, b"key-%d" % number)
+            event.id = derived_id(TENANT, b"key-%d" % number, 0, event.entity_id)
         if number % (count // 4) == count // 8:
             event = msgspec.structs.replace(event, entity_id="rare")
         yield event, received_ms

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,9 +34,10 @@ def audit(
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,
 ) -> None:
-    """Prove that every record of the log is in ClickHouse once, on events.rejected, or was erased.
+    """Prove that ClickHouse says what the log says: each event at its place once, rejected, or erased.
 
-    Exit code 0: proven; 1: something is missing, double, or there although it was erased, and named;
+    Both sides are read and compared by digests over position, tenant, id and every field. Exit code
+    0: proven; 1: something is missing, altered, double or there although it was erased, and named;
     2: it could not be done. The servers are those of EVENTS_KAFKA__... and EVENTS_CLICKHOUSE__...,
     else those of the local stack.
 
@@ -46,14 +48,14 @@ def audit(
     from cli.offsets_bar import OffsetsBar
     from cli.servers import servers
     from processors.audit import Unprovable
-    from processors.step import Transient
+    from processors.step import Halt, Transient
     from service.settings import BadSettings
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
     try:
         with OffsetsBar() as bar:
             account = asyncio.run(_audit(servers(home, port_base), to_end, bar))
-    except (BadSettings, Unprovable, Transient) as error:
+    except (BadSettings, Unprovable, Halt, Transient) as error:
         complain(f"Not proven. {error}")
         raise typer.Exit(NOT_DONE) from None
     except KeyboardInterrupt:
@@ -64,21 +66,21 @@ def audit(
 
 
 async def _audit(where: "Servers", to_end: bool, bar: "Progress") -> "Account":
-    from processors.audit import audit as compare
+    from processors.audit import Audit
     from processors.erasures import Erasures
+    from processors.logs import number_of
     from processors.offsets import Offsets
     from processors.replay import Log
     from service.clickhouse import ClickHouse
 
-    log = Log(where.kafka)
     clickhouse = ClickHouse(where.clickhouse, where.cluster)
     try:
-        await log.start()
-        table = Offsets(clickhouse, where.clickhouse.database)
-        erasures = Erasures(clickhouse, where.clickhouse)
-        return await compare(log, table, erasures, to_end=to_end, progress=bar)
+        async with Log.connected(where.kafka) as log:
+            number = await number_of(await log.topic_id(), log, clickhouse, where.clickhouse)
+            table = Offsets(clickhouse, where.clickhouse.database, number)
+            compare = Audit(log, table, Erasures(clickhouse, where.clickhouse))
+            return await compare(to_end=to_end, progress=bar)
     finally:
-        await log.stop()
         await clickhouse.close()
 
 
@@ -87,26 +89,39 @@ def show(account: "Account", as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(_document(account)))
         return
-    for name in ("missing", "doubled", "lingering"):
-        positions = getattr(account, name)[:LINES_MAX]
-        for partition, offset, detail in positions:
-            typer.echo(f"{name}  partition {partition} offset {offset}: {detail}")
-        if account.counts[name] > len(positions):
-            typer.echo(f"{name}  {account.counts[name] - len(positions):,} more")
+    for kind, positions in account.wrong.items():
+        for partition, offset, detail in positions[:LINES_MAX]:
+            typer.echo(f"{kind}  partition {partition} offset {offset}: {detail}")
+        if account.counts[kind] > LINES_MAX:
+            typer.echo(f"{kind}  {account.counts[kind] - LINES_MAX:,} more")
     reached = "the log's end" if account.to_end else "what the materializer has committed"
     sums = ", ".join(f"{count:,} {name}" for name, count in account.counts.items() if count)
     verdict = "Proven" if account.proven else "NOT as it should be"
     typer.echo(f"{verdict}: {account.offsets:,} offsets up to {reached}: {sums or 'none'}.")
+    typer.echo(f"Log {account.topic_id}, at {_utc(account.at_s)}:")
+    for each in account.ranges:
+        digest = account.digests.get(each.partition, 0)
+        typer.echo(f"  partition {each.partition}: {each.first}-{each.end}, digest {digest:016x}")
+    for number, rows in account.others.items():
+        typer.echo(f"  and {rows:,} rows of log {number}, which Kafka does not have any more")
+
+
+def _utc(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds")
 
 
 def _document(account: "Account") -> dict[str, object]:
     return {
         "proven": account.proven,
+        "topic_id": str(account.topic_id),
+        "at": _utc(account.at_s),
         "up_to": "end" if account.to_end else "committed",
         "offsets": account.offsets,
         "counts": account.counts,
-        "missing": [position._asdict() for position in account.missing],
-        "doubled": [position._asdict() for position in account.doubled],
-        "lingering": [position._asdict() for position in account.lingering],
-        "ranges": [each._asdict() for each in account.ranges],
+        **{kind: [each._asdict() for each in found] for kind, found in account.wrong.items()},
+        "ranges": [
+            each._asdict() | {"digest": f"{account.digests.get(each.partition, 0):016x}"}
+            for each in account.ranges
+        ],
+        "other_logs": account.others,
     }

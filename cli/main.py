@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli import audit, erase, migrate, post, read, rebuild, settings, stack
+from cli import accept_log, audit, erase, migrate, post, read, rebuild, settings, stack
 from cli.answers import fail
 from local import disk
 
@@ -44,7 +44,7 @@ STACK = (
     settings.settings,
 )
 EVENTS = (post.post, read.get, read.find, erase.erase, read.sql, read.tail, read.token)
-VIEW = (audit.audit, rebuild.rebuild)
+VIEW = (audit.audit, rebuild.rebuild, accept_log.accept_log)
 
 for command in (*STACK, *EVENTS, *VIEW):
     app.command()(command)

@@ -12,7 +12,7 @@ from cli.options import HOME, PORT_BASE, HomeOption, PortBaseOption
 
 if TYPE_CHECKING:
     from cli.servers import Servers
-    from processors.audit import Account
+    from processors.rebuild import Outcome
     from processors.replay import Progress
 
 
@@ -27,17 +27,17 @@ def rebuild(
 ) -> None:
     """Replay the log into a fresh table and swap it in, while posting and reading go on.
 
-    Events that the log does not keep any more are taken over from the old table. It ends with an
-    audit and drops the old table only when that proves the new one. Ended before that, by whatever,
-    it goes on when it is run again.
+    Events that the log does not keep any more are taken over from the old table. The new one is
+    proven against the log and compared with the old one before it is swapped in. Ended before the end,
+    by whatever, it goes on when it is run again.
 
-    Exit code 0: rebuilt and proven; 1: something is missing or double, the old table is kept; 2: it
+    Exit code 0: rebuilt and proven; 1: it would not be as it should be, the old table is kept; 2: it
     could not be done yet. The servers are found as `events audit` finds them.
     """
     from cli.offsets_bar import OffsetsBar
     from cli.servers import servers
     from processors.audit import Unprovable
-    from processors.step import Transient
+    from processors.step import Halt, Transient
     from processors.swap import Refused
     from service.settings import BadSettings
 
@@ -47,8 +47,8 @@ def rebuild(
         if not yes:
             typer.confirm(f"Replace the table of events in {where.clickhouse.url}?", abort=True)
         with OffsetsBar() as bar:
-            account, kept = asyncio.run(_rebuild(where, keep_old, bar))
-    except (BadSettings, Unprovable, Refused) as error:
+            account, swapped, kept = asyncio.run(_rebuild(where, keep_old, bar))
+    except (BadSettings, Unprovable, Refused, Halt) as error:
         complain(f"Not rebuilt. {error}")
         raise typer.Exit(NOT_DONE) from None
     except Transient as error:
@@ -58,6 +58,12 @@ def rebuild(
         complain("Not rebuilt yet. Run it again: it goes on where it stopped.")
         raise typer.Exit(INTERRUPTED) from None
     show(account, as_json)
+    if not swapped:
+        complain(
+            f"Nothing was swapped: the table in use stays. The fresh one is kept as {kept}; look at it,"
+            " or drop it to begin anew."
+        )
+        raise typer.Exit(WRONG)
     if kept:
         typer.echo(f"The old table is kept: {kept}.", err=True)
     if not account.proven:
@@ -67,17 +73,17 @@ def rebuild(
         raise typer.Exit(WRONG)
 
 
-async def _rebuild(where: "Servers", keep_old: bool, bar: "Progress") -> "tuple[Account, str]":
+async def _rebuild(where: "Servers", keep_old: bool, bar: "Progress") -> "Outcome":
+    from processors.logs import number_of
     from processors.rebuild import Rebuild
     from processors.replay import Log
     from service.clickhouse import ClickHouse
 
-    log = Log(where.kafka)
     clickhouse = ClickHouse(where.clickhouse, where.cluster)
     try:
-        await log.start()
-        again = Rebuild(log, clickhouse, where.clickhouse)
-        return await again(keep_old=keep_old, progress=bar)
+        async with Log.connected(where.kafka) as log:
+            number = await number_of(await log.topic_id(), log, clickhouse, where.clickhouse)
+            again = Rebuild(log, number, clickhouse, where.clickhouse)
+            return await again(keep_old=keep_old, progress=bar)
     finally:
-        await log.stop()
         await clickhouse.close()

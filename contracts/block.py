@@ -15,7 +15,7 @@ from typing import cast
 import msgspec
 
 from contracts.codec import EventJson, decode_base64
-from contracts.ids import DERIVED, VERSION_AT
+from contracts.ids import is_derived
 from contracts.leb128 import leb128
 
 INSERT_FORMAT = "Native"
@@ -24,6 +24,7 @@ PIECE_BYTES = 512 * 1024
 
 _COLUMNS = (
     # name, type, and how many streams of bytes it is made of
+    ("kafka_log", "UInt32", 1),
     ("kafka_partition", "UInt32", 1),
     ("kafka_offset", "UInt64", 1),
     ("received_at", "DateTime64(3, 'UTC')", 1),
@@ -47,10 +48,14 @@ class NotBase64(Exception):
     """A payload or fault that is not canonical base64; the message names the member."""
 
 
+Name = tuple[str, str]
+"""Tenant and id: which event it is."""
+
+
 class Row(msgspec.Struct, gc=False):
     """One row: its record's position in the log and time in ms since 1970, the event in it.
 
-    `name` is tenant and id when an Idempotency-Key gave the id.
+    `derived` says that an Idempotency-Key gave the id.
     """
 
     partition: int
@@ -60,11 +65,11 @@ class Row(msgspec.Struct, gc=False):
     event: EventJson
     payload: bytes | None
     fault: bytes | None
-    name: tuple[str, str] | None
+    derived: bool
 
     @property
-    def identity(self) -> tuple[str, str]:
-        """Tenant and id, whoever gave it."""
+    def name(self) -> Name:
+        """Which event it is."""
         return self.tenant, cast("str", self.event.id)
 
 
@@ -80,9 +85,8 @@ def row(tenant: str, partition: int, offset: int, received_ms: int, event: Event
         fault = decode_base64(cast("str", encoded))
         if fault is None:
             raise NotBase64("event_payload/base64_encoded_fault_json: is not canonical base64")
-    event_id = cast("str", event.id)
-    name = (tenant, event_id) if event_id[VERSION_AT] == DERIVED else None
-    return Row(partition, offset, received_ms, tenant, event, content, fault, name)
+    derived = is_derived(cast("str", event.id))
+    return Row(partition, offset, received_ms, tenant, event, content, fault, derived)
 
 
 class Block:
@@ -110,6 +114,7 @@ class Block:
         self.tenants += (tenants := [row.tenant for row in rows])
         self.ids += (ids := [cast("str", event.id) for event in events])
         streams = (
+            b"",  # the number of the log, known at the end
             struct.pack(f"<{count}I", *partitions),
             struct.pack(f"<{count}Q", *offsets),
             struct.pack(f"<{count}q", *received_ms),
@@ -142,8 +147,12 @@ class Block:
         texts = [each.values() for each in attributes]
         yield _texts(list(itertools.chain.from_iterable(texts)))
 
-    def pieces(self) -> Iterator[bytes]:
-        """The bytes of the block, which has at least one row, in pieces of about `PIECE_BYTES`."""
+    def pieces(self, log: int) -> Iterator[bytes]:
+        """The bytes of the block, which has at least one row, in pieces of about `PIECE_BYTES`.
+
+        `log` is the number of the log that has the records.
+        """
+        self._streams[0] = [struct.pack("<I", log) * len(self.offsets)]
         parts = [leb128(len(_COLUMNS)), leb128(len(self.offsets))]
         size = 0
         streams = iter(self._streams)

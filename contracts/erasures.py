@@ -1,7 +1,8 @@
 """Erasures: tombstones of events, and which rows of the table of events each of them takes away.
 
-A tombstone follows its event in the log. It erases what the log holds of that event before it; an
-event that is posted under the same Idempotency-Key more than ten minutes later is a new one and stays.
+A tombstone is final: what was erased stays erased under its id, whatever is posted under it later and
+wherever it lies. Tombstones of the first release were not: an event posted under the same
+Idempotency-Key more than ten minutes later was a new one, and such events stay.
 """
 
 from collections.abc import Iterable
@@ -10,6 +11,8 @@ from typing import NamedTuple
 ERASURES_TABLE = "erasures"
 ERASURES_MAX = 500
 """Erasures of one statement: with the longest names, three quarters of ClickHouse's max_query_size."""
+WINDOW_MS = 10 * 60 * 1000
+"""How long after it a tombstone of the first release covered repeats."""
 
 
 class Erasure(NamedTuple):
@@ -20,6 +23,7 @@ class Erasure(NamedTuple):
     partition: int
     offset: int
     erased_ms: int
+    final: bool
 
     @property
     def name(self) -> tuple[str, str]:
@@ -27,14 +31,12 @@ class Erasure(NamedTuple):
         return self.tenant, self.event_id
 
     def covers(self, partition: int, offset: int, received_ms: int) -> bool:
-        """Whether it erases a record of its event that lies there; `COVERED` is the same in SQL.
-
-        In its own partition the order of the log decides. A copy may lie in another one (a key used
-        for two entities, partitions that were added since): there the time decides.
-        """
-        if partition == self.partition:
-            return offset < self.offset
-        return received_ms <= self.erased_ms
+        """Whether it erases a record of its event that lies there; `COVERED` is the same in SQL."""
+        return (
+            self.final
+            or (partition == self.partition and offset < self.offset)
+            or received_ms <= self.erased_ms + WINDOW_MS
+        )
 
 
 def by_name(erasures: Iterable[Erasure]) -> dict[tuple[str, str], list[Erasure]]:
@@ -45,7 +47,10 @@ def by_name(erasures: Iterable[Erasure]) -> dict[tuple[str, str], list[Erasure]]
     return found
 
 
-COVERED = "if(kafka_partition = {partition}, kafka_offset < {offset}, received_at <= {erased_at})"
+COVERED = f"""(final OR received_at <= erased_at + toIntervalMillisecond({WINDOW_MS})
+    OR (stored.kafka_partition = erasure.kafka_partition
+        AND stored.kafka_offset < erasure.kafka_offset))"""
+"""On a row of events, `stored`, that is joined with its `erasure`."""
 
 
 def covered(erasures: Iterable[Erasure]) -> str:
@@ -53,11 +58,15 @@ def covered(erasures: Iterable[Erasure]) -> str:
 
     Tenants and ids must have been checked: they are written into the SQL.
     """
-    keys, rules = [], []
+    keys, kept = [], []
     for each in erasures:
         keys.append(f"('{each.tenant}', '{each.event_id}')")
-        erased_at = f"fromUnixTimestamp64Milli({each.erased_ms}, 'UTC')"
-        rule = COVERED.format(partition=each.partition, offset=each.offset, erased_at=erased_at)
-        rules.append(f"tenant = '{each.tenant}' AND id = '{each.event_id}' AND {rule}")
+        if not each.final:
+            kept.append(
+                f"(tenant = '{each.tenant}' AND id = '{each.event_id}'"
+                f" AND received_at > fromUnixTimestamp64Milli({each.erased_ms + WINDOW_MS}, 'UTC')"
+                f" AND NOT (kafka_partition = {each.partition} AND kafka_offset < {each.offset}))"
+            )
     # the keys first: they alone are found in the index
-    return f"(tenant, id) IN ({', '.join(keys)}) AND ({' OR '.join(rules)})"
+    condition = f"(tenant, id) IN ({', '.join(keys)})"
+    return f"{condition} AND NOT ({' OR '.join(kept)})" if kept else condition

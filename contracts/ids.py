@@ -1,6 +1,7 @@
 """Event ids: time-ordered when made, derived when the client names its request.
 
-Identity is always (tenant, id).
+Identity is always (tenant, id). A derived id has the entity in it, and a record's key too: so all
+records of one derived id are in one partition of the log, in its order.
 """
 
 import hashlib
@@ -12,6 +13,8 @@ from contracts.problems import Problem
 IDEMPOTENCY_KEY_BYTES_MAX = 255
 VERSION_AT, DERIVED = 14, "8"
 """Where a UUID's text has its version, and that of an id that an Idempotency-Key gave."""
+IS_DERIVED = f"bitAnd(bitShiftRight(toUInt128(id), 76), 15) = {DERIVED}"
+"""`is_derived` of the column `id` in ClickHouse."""
 
 
 def read_id(text: str, of: str) -> uuid.UUID:
@@ -28,12 +31,12 @@ def read_id(text: str, of: str) -> uuid.UUID:
     return uuid.UUID(text)
 
 
-def derived_id(tenant: str, idempotency_key: bytes, item: int = 0) -> str:
-    """The id of the `item`-th event of the request that `tenant` named `idempotency_key`.
+def derived_id(tenant: str, idempotency_key: bytes, item: int, entity_id: str) -> str:
+    """The id of the `item`-th event, about `entity_id`, of the request that `tenant` named.
 
     A UUID version 8 (RFC 9562 section 5.8) from SHA-256, so that a repeated request gives the same
-    ids on any edge without shared state (draft-ietf-httpapi-idempotency-key-header).
-    Raises `Problem` 400 for an empty or overlong key.
+    ids on any edge without shared state (draft-ietf-httpapi-idempotency-key-header). The same key
+    for another entity is another event. Raises `Problem` 400 for an empty or overlong key.
     """
     if not 0 < len(idempotency_key) <= IDEMPOTENCY_KEY_BYTES_MAX:
         raise Problem(
@@ -41,12 +44,16 @@ def derived_id(tenant: str, idempotency_key: bytes, item: int = 0) -> str:
             f"Idempotency-Key has {len(idempotency_key):,} bytes;"
             f" it takes 1 to {IDEMPOTENCY_KEY_BYTES_MAX}.",
         )
-    digest = bytearray(
-        hashlib.sha256(b"%b\0%d\0%b" % (tenant.encode(), item, idempotency_key)).digest()[:16]
-    )
+    named = b"%b\0%d\0%d\0%b" % (tenant.encode(), item, len(idempotency_key), idempotency_key)
+    digest = bytearray(hashlib.sha256(b"%b\0%b" % (named, entity_id.encode())).digest()[:16])
     digest[6] = 0x80 | digest[6] & 0x0F
     digest[8] = 0x80 | digest[8] & 0x3F
     return str(uuid.UUID(bytes=bytes(digest)))
+
+
+def is_derived(event_id: str) -> bool:
+    """Whether an Idempotency-Key gave this id, so that more than one record may have it."""
+    return event_id[VERSION_AT] == DERIVED
 
 
 def made_at_ms(event_id: uuid.UUID) -> int | None:

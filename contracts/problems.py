@@ -20,6 +20,7 @@ TITLES: Mapping[int, tuple[str, str]] = {
     413: ("too-large", "Content too large"),
     415: ("unsupported-media-type", "Unsupported media type"),
     417: ("expectation-failed", "Expectation failed"),
+    422: ("key-used", "Idempotency-Key used for another event"),
     429: ("too-many-requests", "Too many requests"),
     431: ("head-too-large", "Request header fields too large"),
     500: ("internal-error", "Internal error"),

@@ -25,12 +25,22 @@ def retention_ttl(tables: TableSettings) -> str | None:
 
 TTL_NOW = """
 SELECT extract(engine_full, ' TTL (.*?)(?: SETTINGS |$)') FROM system.tables
-WHERE database = '{database}' AND name = 'events' FORMAT TSVRaw
+WHERE database = '{database}' AND name = '{table}' FORMAT TSVRaw
 """
-"""The events table's TTL as ClickHouse writes it; an empty line for none."""
+"""A table's TTL as ClickHouse writes it; an empty line for none."""
+EXPIRES_NOW = """
+SELECT default_expression FROM system.columns
+WHERE database = '{database}' AND table = 'events' AND name = 'expires_at' FORMAT TSVRaw
+"""
 
 
 def modify_ttl(ttl: str | None, database: str, cluster: str) -> str:
     """The statement that gives the events table this TTL, or takes its TTL away."""
     change = "REMOVE TTL" if ttl is None else f"MODIFY TTL {ttl}"
     return f"ALTER TABLE {database}.events{Replicas(cluster).on_cluster} {change}"
+
+
+def modify_expires_at(ttl: str | None, database: str, cluster: str) -> str:
+    """The statement after which `expires_at` says of each row what this TTL is about to do."""
+    column = f"expires_at Nullable(DateTime64(3, 'UTC')) ALIAS {ttl or 'NULL'}"
+    return f"ALTER TABLE {database}.events{Replicas(cluster).on_cluster} MODIFY COLUMN {column}"

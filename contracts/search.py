@@ -1,8 +1,8 @@
 """SQL of searches in the table of events: positions of matching rows, newest first.
 
 Rows are found in two steps. The first reads only the columns that the criteria name and gives
-positions, the second is the lookup by id, so that a search shows what GET shows. It also tells a
-repeat of an event from its first receipt: the repeat may lie in another page or month.
+positions, the second is the lookup by id, so that a search shows what GET shows: of two rows of an
+event, which may lie in two pages or months, the one that stays.
 Every value is bound as a parameter of ClickHouse's HTTP interface, never written into the SQL.
 """
 
@@ -81,9 +81,9 @@ def read_positions(lines: bytes) -> list[Position]:
 
 
 def read_found(lines: bytes) -> dict[Position, bytes]:
-    """The answer to `select_events` as representations by the position of their first receipt."""
+    """The answer to `select_events` as representations by the position of the row that stays."""
     return {
-        Position(each.received_ms, uuid.UUID(each.id)): represent(each.event())
+        Position(int(each.received_ms), uuid.UUID(each.id)): represent(each.event())
         for each in read_stored(lines)
     }
 

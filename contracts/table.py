@@ -13,11 +13,14 @@ from time import gmtime
 import msgspec
 
 from contracts.codec import EventJson, PayloadJson, represent
+from contracts.erasures import ERASURES_TABLE
 from contracts.events import EventSource, EventType, Operation
 from contracts.replicas import Replicas
 
 EVENTS_TABLE = "events"
 DAY_S = 24 * 60 * 60
+FOR_EVER_MS = 2**63
+"""When a row expires that is kept for ever."""
 ONE_SERVER = Replicas()
 
 INSERT_SETTINGS: dict[str, str | int] = {
@@ -28,15 +31,19 @@ INSERT_SETTINGS: dict[str, str | int] = {
 
 SELECT_EVENT = """
 SELECT tenant, id, entity_id, entity_name, event_source, event_type, operation, payload_entity_id,
-    key_attributes, base64Encode(payload) AS payload, base64Encode(fault) AS fault, precedence
+    key_attributes, base64Encode(payload) AS payload, base64Encode(fault) AS fault, precedence,
+    toUnixTimestamp64Milli(received_at) AS received_ms
 FROM {table}
-WHERE (tenant, id) IN ({keys}){gather}
+WHERE (tenant, id) IN ({keys})
+    AND (tenant, id) NOT IN ( -- their rows may be there for a while
+        SELECT tenant, id FROM {erasures} WHERE (tenant, id) IN ({keys}) AND final)
+{gather}
 SETTINGS max_threads = 1 -- few rows: threads cost more than they save
 FORMAT JSONEachRow
 """
 
 
-GATHER = "\nORDER BY precedence"
+GATHER = "ORDER BY precedence"
 """Brings the rows, each read in a block of its own, into one; a single row does without the planning."""
 
 
@@ -61,7 +68,10 @@ def select_events(
     table = replicas.each(f"{database}.{EVENTS_TABLE}")
     listed = [f"('{tenant}', '{event_id}')" for tenant, event_id in keys]
     gather = GATHER if len(listed) > 1 else ""
-    return SELECT_EVENT.format(table=table, keys=", ".join(listed), gather=gather)
+    erasures = f"{database}.{ERASURES_TABLE}"
+    return SELECT_EVENT.format(
+        table=table, erasures=erasures, keys=", ".join(listed), gather=gather
+    )
 
 
 class StoredEvent(msgspec.Struct):
@@ -79,11 +89,7 @@ class StoredEvent(msgspec.Struct):
     payload: str | None
     fault: str | None
     precedence: int | str  # ClickHouse may quote integers of 64 bits
-
-    @property
-    def received_ms(self) -> int:
-        """When the event was received, in ms since 1970."""
-        return -int(self.precedence)
+    received_ms: int | str  # since 1970
 
     def event(self) -> EventJson:
         """The event without its tenant."""
@@ -111,7 +117,7 @@ def read_stored(lines: bytes) -> Collection[StoredEvent]:
     stays: dict[tuple[str, str], StoredEvent] = {}
     for stored in map(_stored.decode, lines.splitlines()):
         other = stays.setdefault((stored.tenant, stored.id), stored)
-        if stored.received_ms < other.received_ms:
+        if int(stored.precedence) > int(other.precedence):
             stays[stored.tenant, stored.id] = stored
     return stays.values()
 

@@ -2,14 +2,16 @@
 
 Value = the representation, byte for byte what GET answers. Metadata = CloudEvents 1.0 in binary
 mode (cloudevents/spec, kafka-protocol-binding 3.2). Key = tenant and entity, so that the events of
-one entity keep their order. A record without a value is a tombstone: it erases the event that its
-headers name, which lies before it.
+one entity keep their order. A record without a value is a tombstone, an event of its own: it erases
+the event that its extension attribute `erasedid` names, for good.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from time import gmtime, strftime
-from typing import cast
+from typing import NamedTuple, cast
+from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET
@@ -20,6 +22,11 @@ from contracts.tenants import is_tenant
 
 ERASED = b"events.v1.ERASED"
 """`ce_type` of a tombstone."""
+NONCHARACTERS = "".join(
+    chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17)
+)
+UNFIT = re.compile(f"[\\x00-\\x1f\\x7f-\\x9f\\ufdd0-\\ufdef{NONCHARACTERS}]")
+"""What no CloudEvents string may hold (CloudEvents 1.0.2, Type System: String)."""
 
 
 class Undecodable(Exception):
@@ -29,6 +36,7 @@ class Undecodable(Exception):
 def encode(tenant: str, event: EventJson, received_ms: int, value: bytes) -> Record:
     """The record of an accepted event; `value` is its representation, `received_ms` since 1970."""
     entity_id = event.entity_id.encode()
+    subject = entity_id if event.entity_id.isprintable() else _subject(event.entity_id)
     headers = b"".join(
         (
             _fixed_headers(tenant, event.event_source, event.event_type),
@@ -37,18 +45,27 @@ def encode(tenant: str, event: EventJson, received_ms: int, value: bytes) -> Rec
             _TIME,
             _time(received_ms),
             _SUBJECT,
-            varint(len(entity_id)),
-            entity_id,
+            varint(len(subject)),
+            subject,
         )
     )
     return new_record(_key(tenant, entity_id), value, headers, received_ms)
 
 
-def encode_erasure(tenant: str, event: EventJson, erased_ms: int) -> Record:
-    """The tombstone of `event`, under its key, so that it follows it; `erased_ms` since 1970."""
+def _subject(entity_id: str) -> bytes:
+    """`entity_id` with what a CloudEvents string may not hold percent-encoded (RFC 3986 2.1)."""
+    return UNFIT.sub(lambda unfit: quote(unfit[0]), entity_id).encode()
+
+
+def encode_erasure(tenant: str, event: EventJson, tombstone_id: str, erased_ms: int) -> Record:
+    """The tombstone of `event`, under its key, so that it follows it; `erased_ms` since 1970.
+
+    It has an id of its own: a consumer that knows the event's id must not take it for a repeat.
+    """
     headers = (
         ("ce_specversion", b"1.0"),
-        ("ce_id", cast("str", event.id).encode()),
+        ("ce_id", tombstone_id.encode()),
+        ("ce_erasedid", cast("str", event.id).encode()),
         ("ce_source", f"/{tenant}/{event.event_source}".encode()),
         ("ce_type", ERASED),
         ("ce_time", _time(erased_ms)),
@@ -108,16 +125,29 @@ def _tenant(value: bytes) -> str:
     return tenant
 
 
-def decode_erasure(headers: Sequence[tuple[str, bytes | None]]) -> tuple[str, str]:
-    """Tenant and id of the event that a record without a value erases. Raises `Undecodable`."""
-    tenant = decode_tenant(headers)
-    for name, value in headers:
-        if name == "ce_id" and value is not None:
-            event_id = value.decode("ascii", "replace")
-            if is_event_id(event_id):
-                return tenant, event_id
-            raise Undecodable("the record has no value, and its header ce_id is no event id")
-    raise Undecodable("the record has no value, and no header ce_id that names an event to erase")
+class Erased(NamedTuple):
+    """What a tombstone erases. `final`: whatever is posted under the id later stays away as well.
+
+    Tombstones of the first release are not; they have the erased event's id for their own.
+    """
+
+    tenant: str
+    event_id: str
+    final: bool
+
+
+def decode_erasure(headers: Sequence[tuple[str, bytes | None]]) -> Erased:
+    """What a record without a value erases. Raises `Undecodable`."""
+    tenant, found = decode_tenant(headers), dict(headers)
+    final = "ce_erasedid" in found
+    name = "ce_erasedid" if final else "ce_id"
+    value = found.get(name)
+    if value is None:
+        raise Undecodable("the record has no value, and no header ce_erasedid that names an event")
+    event_id = value.decode("ascii", "replace")
+    if not is_event_id(event_id):
+        raise Undecodable(f"the record has no value, and its header {name} is no event id")
+    return Erased(tenant, event_id, final)
 
 
 def decode_event(value: bytes | None) -> EventJson:

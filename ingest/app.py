@@ -12,6 +12,7 @@ from ingest import batch, events
 from ingest.admission import Admission, Budget, Rates
 from ingest.batch import BatchLimits, PostBatch
 from ingest.events import PostEvent
+from ingest.first_bodies import FirstBodies
 from ingest.measures import InHand
 from ingest.settings import IngestSettings
 from ingest.subscriptions import SubscriptionResource
@@ -37,16 +38,18 @@ class Edge:
             Rates(settings.tenant_rate, settings.tenant_rates), Budget(settings.in_flight_bytes_max)
         )
         self._in_flight_bytes_max = settings.in_flight_bytes_max
-        self._event_bytes_max = settings.event_bytes_max
         self._batch_limits = BatchLimits(
             settings.batch_items_max, settings.batch_bytes_max, settings.event_bytes_max
         )
 
     def resources(self) -> Resources:
         """Handlers by path and method; the busiest first."""
-        post_event = PostEvent(self.verifier, self._admission, self.log, self._event_bytes_max)
+        first_bodies, limits = FirstBodies(), self._batch_limits
+        post_event = PostEvent(
+            self.verifier, self._admission, self.log, first_bodies, limits.event_bytes
+        )
         subscriptions = SubscriptionResource(self.verifier, self.log, self.follower)
-        post_batch = PostBatch(self.verifier, self._admission, self.log, self._batch_limits)
+        post_batch = PostBatch(self.verifier, self._admission, self.log, first_bodies, limits)
         return {
             events.PATH: {"POST": post_event},
             batch.PATH: {"POST": post_batch},

@@ -16,6 +16,7 @@ from contracts.recordbatch import Record
 from contracts.topics import EVENTS
 from ingest.admission import Admission, Held
 from ingest.events import encoded, new_id, not_confirmed
+from ingest.first_bodies import FirstBodies
 from ingest.split import PIECE_BYTES, Elements, Lines, Splitter
 from ingest.turns import Turns
 from service.encodings import Decoder, decoder
@@ -58,11 +59,17 @@ class PostBatch:
     """Handler of POST /api/v1/events:batch."""
 
     def __init__(
-        self, verifier: Verifier, admission: Admission, log: EventLog, limits: BatchLimits
+        self,
+        verifier: Verifier,
+        admission: Admission,
+        log: EventLog,
+        first_bodies: FirstBodies,
+        limits: BatchLimits,
     ) -> None:
         self._verifier = verifier
         self._admission = admission
         self._log = log
+        self._first_bodies = first_bodies
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -127,14 +134,16 @@ class PostBatch:
                 f"The batch has {index + 1:,} events or more; the limit is {index:,}.",
                 extra={"size": index + 1, "limit": index},
             )
-        event_id, received_ms = new_id(tenant, key, index)
         limit = self._limits.event_bytes
         try:
             if len(text) > limit:
                 raise too_large(len(text), limit)
             event = parse_event(text, is_explained=index - len(items.records) < EXPLAINED_MAX)
+            event_id, received_ms = new_id(tenant, event.entity_id, key, index)
             event.id = event_id
-            _, record = encoded(tenant, event, received_ms, limit)
+            representation, record = encoded(tenant, event, received_ms, limit)
+            if key is not None:
+                self._first_bodies.check(event_id, representation)
         except Problem as problem:
             for error in problem.errors:
                 error["pointer"] = f"/{index}{error['pointer']}"
@@ -151,13 +160,16 @@ class PostBatch:
             return items.outcomes
         of_records = iter(failures)
         return [
-            outcome if isinstance(outcome, Problem) else _confirmed(outcome, next(of_records))
+            outcome if isinstance(outcome, Problem) else self._confirmed(outcome, next(of_records))
             for outcome in items.outcomes
         ]
 
-
-def _confirmed(event_id: str, failure: Exception | None) -> str | Problem:
-    return event_id if failure is None else not_confirmed(failure, event_id)
+    def _confirmed(self, event_id: str, failure: Exception | None) -> str | Problem:
+        if failure is None:
+            return event_id
+        if isinstance(failure, Unaccepted):
+            self._first_bodies.forget(event_id)
+        return not_confirmed(failure, event_id)
 
 
 async def _pieces(

@@ -17,6 +17,7 @@ from contracts.recordbatch import Record
 from contracts.topics import EVENTS
 from contracts.wire import encode
 from ingest.admission import Admission
+from ingest.first_bodies import FirstBodies
 from service.eventlog import EventLog
 from service.http import (
     Receive,
@@ -39,11 +40,17 @@ class PostEvent:
     """Handler of POST /api/v1/events."""
 
     def __init__(
-        self, verifier: Verifier, admission: Admission, log: EventLog, event_bytes_max: int
+        self,
+        verifier: Verifier,
+        admission: Admission,
+        log: EventLog,
+        first_bodies: FirstBodies,
+        event_bytes_max: int,
     ) -> None:
         self._verifier = verifier
         self._admission = admission
         self._log = log
+        self._first_bodies = first_bodies
         self._event_bytes_max = event_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,14 +71,19 @@ class PostEvent:
         budget.take(size)
         try:
             event = parse_event(body)
-            event_id, received_ms = new_id(tenant, headers.get(b"idempotency-key"))
+            key = headers.get(b"idempotency-key")
+            event_id, received_ms = new_id(tenant, event.entity_id, key)
             event.id = event_id
             representation, record = encoded(tenant, event, received_ms, self._event_bytes_max)
+            if key is not None:
+                self._first_bodies.check(event_id, representation)
             appended = self._log.append(EVENTS, record)
             # the next request reuses their memory, still in the cache
             del headers, body, event, record
             await appended  # its lane keeps the deadline
         except (Unaccepted, Unacknowledged) as error:
+            if isinstance(error, Unaccepted):
+                self._first_bodies.forget(event_id)
             raise not_confirmed(error, event_id) from None
         finally:
             budget.give(size)
@@ -79,10 +91,13 @@ class PostEvent:
         await respond(send, 201, (JSON_TYPE, (b"location", location)), representation)
 
 
-def new_id(tenant: str, idempotency_key: bytes | None, item: int = 0) -> tuple[str, int]:
+def new_id(
+    tenant: str, entity_id: str, idempotency_key: bytes | None, item: int = 0
+) -> tuple[str, int]:
     """An id for the request's `item`-th event, received now, and that time in ms since 1970."""
     if idempotency_key is not None:
-        return derived_id(tenant, idempotency_key, item), time.time_ns() // 1_000_000
+        event_id = derived_id(tenant, idempotency_key, item, entity_id)
+        return event_id, time.time_ns() // 1_000_000
     made = uuid7()
     return str(made), made.timestamp
 

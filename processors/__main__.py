@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import logging
 import sys
+import uuid
 from collections.abc import AsyncIterator
 
 import uvloop
@@ -12,6 +13,7 @@ import uvloop
 from contracts.topics import (
     DELIVERIES_DEAD,
     DELIVERIES_RETRY,
+    EVENTS,
     MATERIALIZE_GROUP,
     REJECTED,
     ROUTE_GROUP,
@@ -19,8 +21,11 @@ from contracts.topics import (
 from processors.clickhouse import ClickHouseRows
 from processors.consume import Consume
 from processors.deliver import Deliver
-from processors.loss import Guard, RecordsLost
+from processors.erasures import Erasures, paying
+from processors.logs import number_of
+from processors.loss import Guard
 from processors.materialize import Materialize
+from processors.one_log import OfOneLog
 from processors.parked import Parked
 from processors.probes import probed
 from processors.replay import Log
@@ -30,6 +35,7 @@ from processors.run import run
 from processors.settings import MaterializeSettings, RouteSettings, SetupSettings
 from processors.setup import setup
 from processors.sqs import SqsQueues
+from processors.step import Halt, Step
 from service.clickhouse import ClickHouse
 from service.eventlog import EventLog
 from service.follow import SubscriptionsFollower
@@ -37,6 +43,7 @@ from service.lane import LaneLimits
 from service.logs import configure
 from service.memory import settle
 from service.settings import Settings, load_or_exit, settings_text
+from service.topic_id import TopicId
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +56,22 @@ async def materialize(settings: MaterializeSettings) -> None:
     limits = LaneLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
     rejected = EventLog(settings.kafka, (REJECTED,), limits)
     clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
-    step = Materialize(ClickHouseRows(clickhouse, settings.clickhouse))
+    topic = TopicId(settings.kafka, EVENTS)
+
+    async def of_log(topic_id: uuid.UUID) -> Step:
+        async with Log.connected(settings.kafka) as log:
+            number = await number_of(topic_id, log, clickhouse, settings.clickhouse)
+        return Materialize(ClickHouseRows(clickhouse, settings.clickhouse, number))
+
+    step = OfOneLog(topic.now, of_log)
     guard = Guard(MATERIALIZE_GROUP, settings.accept_loss)
     consume = Consume(step, rejected, settings.backoff_max_s, guard)
     await rejected.start()
     try:
-        async with probed(consume, MATERIALIZE_GROUP, settings):
+        async with (
+            probed(consume, MATERIALIZE_GROUP, settings),
+            paying(Erasures(clickhouse, settings.clickhouse)),
+        ):
             await run(
                 consume,
                 settings.kafka,
@@ -65,6 +82,7 @@ async def materialize(settings: MaterializeSettings) -> None:
                 stuck_after_s=settings.stuck_after_s,
             )
     finally:
+        await topic.close()
         await rejected.stop()
         await clickhouse.close()
 
@@ -150,7 +168,7 @@ def main() -> None:
             uvloop.run(route(load_or_exit(RouteSettings)))
         else:
             uvloop.run(setup(load_or_exit(SetupSettings)))
-    except RecordsLost as error:  # no bug: what to do is all that there is to say
+    except Halt as error:  # no bug: what to do is all that there is to say
         log.error("%s", error)
         sys.exit(1)
 

@@ -4,24 +4,26 @@ In the order in which it is found out, for each record:
 
 - `empty`: Kafka has no record there (a marker, a record that was compacted away);
 - `erasure`: a tombstone; the erasure that it asks for is noted in the table of erasures;
-- `erased`: an event that a tombstone erases, or that repeated one soon after its erasure;
+- `erased`: an event that was erased, whether before or after this record of it;
 - `repeat`: the event, (tenant, id), is in the table from another record. An id that is derived from
-  an Idempotency-Key comes as often as the request was sent, and the table keeps the first;
+  an Idempotency-Key comes as often as the request was sent, and the table has the first;
 - `rejected`: it was parked on `events.rejected` from this position;
-- `expired`: the table's TTL has removed it, or would;
+- `expired`: the table's TTL has removed it, or would; or it repeats what the TTL has removed since;
 - `missing`: nothing of that: the event was lost.
 """
 
+import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Literal, NamedTuple
 
 from contracts.block import Row
 from contracts.erasures import Erasure, by_name
+from contracts.table import FOR_EVER_MS
 from contracts.topics import EVENTS, REJECTED
 from processors.erasures import Erasures
 from processors.offsets import KEYS_MAX, Offsets
 from processors.reading import read_erasures, read_rows, split
-from processors.repeats import WINDOW_MS
+from processors.repeats import is_covered
 from processors.replay import Log
 from processors.step import LogRecord
 
@@ -74,53 +76,75 @@ class Absent:
         events, tombstoned = split(records)
         rows, unreadable = read_rows(events)
         tombstones, nameless = read_erasures(tombstoned)
-        names = {row.offset: row.identity for row in rows}
-        lacking = {offset: f"event {name[1]} of {name[0]}" for offset, name in names.items()}
-        lacking |= {
-            each.offset: f"the erasure of event {each.event_id} of {each.tenant}"
-            for each in tombstones
+        found: dict[int, Explained] = {
+            offset: Explained(offset, reason)
+            for offset, reason in (await self._erased(rows, tombstones)).items()
         }
-        lacking |= {
-            record.offset: f"cannot be read and is not on {REJECTED}: {reason}"
-            for record, reason in unreadable + nameless
-        }
-        erased = await self._erased(rows, tombstones)
-        known = await self._table.known(list(names.values()))
         parked = await self._parked_of(records[0].partition) if records else set()
-        late = await self._expired(rows)
-        found = []
         for record in records:
-            offset = record.offset
-            if offset in erased:
-                found.append(Explained(offset, erased[offset]))
-            elif names.get(offset) in known:
-                found.append(Explained(offset, "repeat"))
-            elif offset in parked:
-                found.append(Explained(offset, "rejected"))
-            elif offset in late:
-                found.append(Explained(offset, "expired"))
-            else:
-                found.append(Explained(offset, "missing", lacking[offset]))
-        return found
+            if record.offset in parked:
+                found.setdefault(record.offset, Explained(record.offset, "rejected"))
+        known = await self._table.known([row.name for row in rows])
+        for row in rows:
+            if any(_before(place, row) for place in known.get(row.name, ())):
+                found.setdefault(row.offset, Explained(row.offset, "repeat"))
+        for offset in await self._expired([row for row in rows if row.offset not in found]):
+            found[offset] = Explained(offset, "expired")
+        for row in rows:
+            detail = f"event {row.name[1]} of {row.tenant}"
+            found.setdefault(row.offset, Explained(row.offset, "missing", detail))
+        for each in tombstones:
+            detail = f"the erasure of event {each.event_id} of {each.tenant}"
+            found.setdefault(each.offset, Explained(each.offset, "missing", detail))
+        for record, reason, _ in unreadable + nameless:
+            detail = f"cannot be read and is not on {REJECTED}: {reason}"
+            found.setdefault(record.offset, Explained(record.offset, "missing", detail))
+        return list(found.values())
 
     async def _erased(
         self, rows: Sequence[Row], tombstones: Sequence[Erasure]
     ) -> dict[int, Literal["erasure", "erased"]]:
         """Offsets of tombstones that were obeyed, and of events that are away for one."""
-        names = [row.identity for row in rows]
+        names = [row.name for row in rows]
         noted = await self._erasures.of([*names, *(each.name for each in tombstones)])
         named = by_name(noted)
         found: dict[int, Literal["erasure", "erased"]] = {
-            each.offset: "erasure" for each in tombstones if each in noted
+            each.offset: "erasure" for each in tombstones if each.name in named
         }
         for row, name in zip(rows, names, strict=True):
-            if any(_away(row, erasure) for erasure in named.get(name, ())):
+            if is_covered(row, named.get(name, ())):
                 found[row.offset] = "erased"
         return found
 
     async def _expired(self, rows: Sequence[Row]) -> set[int]:
-        times = [(row.tenant, row.received_ms) for row in rows]
-        return {rows[index].offset for index in await self._table.expired(times)}
+        """Those that the TTL has removed, and repeats of what it has removed since they came."""
+        now_ms = time.time() * 1000
+        ends = await self._table.expiries([(row.tenant, row.received_ms) for row in rows])
+        found = {row.offset for row, end in zip(rows, ends, strict=True) if end <= now_ms}
+        repeats = [row for row in rows if row.derived and row.offset not in found]
+        for first in await self._firsts(repeats):
+            [end_ms] = await self._table.expiries([(first.tenant, first.received_ms)])
+            if end_ms <= now_ms:
+                found |= {
+                    row.offset
+                    for row in repeats
+                    if row.name == first.name
+                    and first.offset < row.offset
+                    and row.received_ms < end_ms
+                }
+        return found
+
+    async def _firsts(self, repeats: Sequence[Row]) -> list[Row]:
+        """The records of their events that the log has before them: read anew, for it is rare."""
+        if not repeats or min(await self._table.expiries([(repeats[0].tenant, 0)])) == FOR_EVER_MS:
+            return []
+        names, partition = {row.name for row in repeats}, repeats[0].partition
+        kept_from = (await self._log.bounds(EVENTS))[partition][0]
+        end = max(row.offset for row in repeats)
+        firsts: list[Row] = []
+        async for records in self._log.read(EVENTS, partition, kept_from, end, KEYS_MAX):
+            firsts += [row for row in read_rows(split(records)[0])[0] if row.name in names]
+        return firsts
 
     async def _parked_of(self, partition: int) -> set[int]:
         """The offsets of this partition of `events` that are on `events.rejected`."""
@@ -130,20 +154,21 @@ class Absent:
 
     async def _read_parked(self) -> dict[int, set[int]]:
         parked: dict[int, set[int]] = {}
+        ours = str(await self._log.topic_id()).encode()
         for number, (first, end) in (await self._log.bounds(REJECTED)).items():
             async for batch in self._log.read(REJECTED, number, first, end, KEYS_MAX):
                 for record in batch:
                     origin = dict(record.headers)  # ours come last: a client's own do not count
-                    if origin.get("source_topic") == EVENTS.encode():
+                    of = origin.get("source_topic_id") or ours  # before logs had names: the first
+                    if origin.get("source_topic") == EVENTS.encode() and of == ours:
                         source = int(origin["source_partition"])
                         parked.setdefault(source, set()).add(int(origin["source_offset"]))
         return parked
 
 
-def _away(row: Row, erasure: Erasure) -> bool:
-    """Whether `erasure` is why its event's row is not stored; see `repeats.py` for the window."""
-    in_window = row.received_ms <= erasure.erased_ms + WINDOW_MS
-    return in_window or erasure.covers(row.partition, row.offset, row.received_ms)
+def _before(place: tuple[int, int] | None, row: Row) -> bool:
+    """Whether a row there counts, and not this one: it is in another log or partition, or earlier."""
+    return place is None or place[0] != row.partition or place[1] < row.offset
 
 
 def runs(offsets: Collection[int]) -> list[tuple[int, int]]:

@@ -1,26 +1,35 @@
-"""Proves from partitions and offsets that the table holds every record of the log once.
+"""Proves that the table says what the log says: the same events at the same places, each once.
 
-    per partition, per span of offsets: count -> as many as offsets? proven
-                                        else each offset -> rows twice? none? -> why (absent.py)
+    per partition, per span of offsets: count and digest of the log's events = those of the table's rows?
+        proven, but for offsets that are no events -> why (absent.py)
+        else each offset -> the same row? twice? another? none? -> why (absent.py)
     at the end: rows of events that were erased
 
-A span that holds as many rows as it has offsets, all different, is complete: nothing of it is read
-from Kafka. The committed offsets are asked for before the table is looked at, and the materializer
-commits after its insert, so what is on its way is never taken for missing. Between the swap and the
-end of a rebuild the view lacks what the rebuild is about to add: audit before or after it.
+Both sides compute the digest from what they hold: position, tenant, id and every field of the event
+(`contracts/digest.py`). The committed offsets are asked for before the table is looked at, and the
+materializer commits after its insert, so what is on its way is never taken for missing. Between the
+swap and the end of a rebuild the view lacks what the rebuild is about to add: audit before or after it.
 """
 
+import time
+import uuid
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from contracts.digest import MODULUS, row_hash
 from contracts.topics import EVENTS, MATERIALIZE_GROUP
 from processors.absent import Absent, Explained
 from processors.erasures import Erasures, Lingering
 from processors.offsets import Offsets, spans
+from processors.reading import read_rows, split
 from processors.replay import Log, Progress
 
 SHOWN_MAX = 100
 """Positions that are named; all are counted."""
+RECORDS_MAX = 5_000
+"""Records that are read at once."""
+WRONG = ("missing", "altered", "foreign", "doubled", "twice", "lingering", "vanished")
 
 
 class Unprovable(Exception):
@@ -35,6 +44,13 @@ class Range(NamedTuple):
     end: int
 
 
+class Said(NamedTuple):
+    """The hashes of the log's events of a range, by offset; it keeps none before `kept_from`."""
+
+    kept_from: int
+    hashes: dict[int, int]
+
+
 class Position(NamedTuple):
     """A record of the log and what is wrong with it."""
 
@@ -45,118 +61,195 @@ class Position(NamedTuple):
 
 @dataclass
 class Account:
-    """What became of every offset of `ranges`.
+    """What became of every offset of `ranges` of the topic with this id.
 
-    `doubled` offsets are in `stored` too, and `lingering` ones, whose events were erased; those are
-    of the whole table, and at most `SHOWN_MAX` are counted.
+    `digests` are of the rows that agree with their records, by partition. `doubled` offsets are in
+    `stored` too; `twice` (events with two rows from two records) and `lingering` (rows of erased
+    events) are of the whole table, and at most `SHOWN_MAX` are counted; `vanished` is what a rebuild would
+    not show any more. `others` are rows of other logs, by number: nothing was compared.
     """
 
+    topic_id: uuid.UUID
     to_end: bool
     ranges: list[Range]
+    at_s: float = field(default_factory=time.time)
+    digests: dict[int, int] = field(default_factory=dict)
+    others: dict[int, int] = field(default_factory=dict)
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
             (
-                *("stored", "repeat", "erased", "erasure", "rejected", "expired", "empty"),
-                *("missing", "doubled", "lingering"),
+                *("stored", "outlived", "repeat", "erased", "erasure"),
+                "rejected",
+                "expired",
+                "empty",
+                *WRONG,
             ),
             0,
         )
     )
-    missing: list[Position] = field(default_factory=list)
-    doubled: list[Position] = field(default_factory=list)
-    lingering: list[Position] = field(default_factory=list)
+    wrong: dict[str, list[Position]] = field(default_factory=lambda: {kind: [] for kind in WRONG})
 
     @property
     def proven(self) -> bool:
-        """Whether nothing is missing, nothing double and nothing there that was erased."""
-        return not any(self.counts[wrong] for wrong in ("missing", "doubled", "lingering"))
+        """Whether the table says what the log says, and shows nothing that was erased."""
+        return not any(self.counts[kind] for kind in WRONG)
 
     @property
     def offsets(self) -> int:
         """How many offsets were compared."""
         return sum(each.end - each.first for each in self.ranges)
 
+    def agree(self, partition: int, hashes: Collection[int]) -> None:
+        """Enter rows that say what their records say."""
+        self.counts["stored"] += len(hashes)
+        self.digests[partition] = (self.digests.get(partition, 0) + sum(hashes)) % MODULUS
+
+    def follow(self, before: "Account") -> None:
+        """Add what an account of the offsets before these says."""
+        self.ranges = [
+            Range(mine.partition, its.first, mine.end) if its else mine
+            for mine in self.ranges
+            for its in [next((e for e in before.ranges if e.partition == mine.partition), None)]
+        ]
+        for kind, count in before.counts.items():
+            self.counts[kind] += count
+        for partition, digest in before.digests.items():
+            self.digests[partition] = (self.digests.get(partition, 0) + digest) % MODULUS
+
+    def differ(self, kind: str, partition: int, offset: int, detail: str) -> None:
+        """Enter an offset whose row is not as it should be."""
+        self.counts[kind] += 1
+        if len(self.wrong[kind]) < SHOWN_MAX:
+            self.wrong[kind].append(Position(partition, offset, detail))
+
     def absent(self, partition: int, explained: list[Explained]) -> None:
         """Enter offsets that have no row."""
         for offset, reason, detail in explained:
-            self.counts[reason] += 1
             if reason == "missing":
-                self.missing.append(Position(partition, offset, detail))
-        del self.missing[SHOWN_MAX:]
-
-    def double(self, partition: int, rows: dict[int, int]) -> None:
-        """Enter offsets with more than one row."""
-        self.counts["doubled"] += len(rows)
-        self.doubled += [
-            Position(partition, offset, f"{count} rows") for offset, count in sorted(rows.items())
-        ]
-        del self.doubled[SHOWN_MAX:]
+                self.differ(reason, partition, offset, detail)
+            else:
+                self.counts[reason] += 1
 
     def linger(self, rows: list[Lingering]) -> None:
         """Enter rows whose events were erased."""
-        self.counts["lingering"] += len(rows)
-        self.lingering += [
-            Position(each.partition, each.offset, f"event {each.erasure.event_id} was erased")
-            for each in rows
+        for each in rows:
+            detail = f"event {each.erasure.event_id} was erased"
+            self.differ("lingering", each.partition, each.offset, detail)
+
+
+class Audit:
+    """Compares one log with one table. Methods raise `Transient` when a server fails."""
+
+    def __init__(self, log: Log, table: Offsets, erasures: Erasures) -> None:
+        """`table`: as far as its rows are of this log."""
+        self._log = log
+        self._table = table
+        self._erasures = erasures
+
+    async def __call__(
+        self,
+        *,
+        to_end: bool,
+        progress: Progress,
+        since: dict[int, int] | None = None,
+        until: dict[int, int] | None = None,
+    ) -> Account:
+        """Compare up to what is committed, or to the log's end; from `since`, up to `until` if given.
+
+        Raises `Unprovable`.
+        """
+        ranges = [
+            Range(
+                number,
+                first if since is None else since.get(number, first),
+                end if until is None else until.get(number, first),
+            )
+            for number, first, end in await self._scope(to_end)
+        ]
+        account = Account(await self._log.topic_id(), to_end, ranges)
+        absent, done = Absent(self._log, self._table, self._erasures), 0
+        for partition, first, end in account.ranges:
+            for low, high in spans(first, end):
+                await self._compare(absent, account, Range(partition, low, high))
+                done += high - low
+                progress("comparing", done, account.offsets)
+        ends = {each.partition: each.end for each in account.ranges}
+        there = await self._erasures.lingering(SHOWN_MAX)
+        account.linger([each for each in there if each.obeyed_before(ends)])
+        for name, partition, offset in await self._table.twice(SHOWN_MAX):
+            account.differ(
+                "twice", partition, offset, f"another row of event {name[1]} of {name[0]}"
+            )
+        account.others = await self._table.other_logs()
+        return account
+
+    async def _compare(self, absent: Absent, account: Account, part: Range) -> None:
+        """Enter one span."""
+        said, held = await self._said(part), await self._table.held(*part)
+        stored: set[int] = set()
+        if held == (len(said.hashes), sum(said.hashes.values()) % MODULUS):
+            account.agree(part.partition, said.hashes.values())
+            stored = set(said.hashes)
+        else:
+            for offset, found in (await self._table.hashes(*part)).items():
+                stored.add(offset)
+                if offset < said.kept_from:
+                    account.counts["outlived"] += 1
+                else:
+                    _judge(account, part.partition, offset, said.hashes.get(offset), found)
+        lacking = set(range(part.first, part.end)) - stored
+        async for explained in absent.explain(part.partition, lacking):
+            account.absent(part.partition, explained)
+
+    async def _said(self, part: Range) -> Said:
+        """What the log still keeps of the span."""
+        kept_from = (await self._log.bounds(EVENTS))[part.partition][0]
+        first, hashes = max(part.first, kept_from), {}
+        if first < part.end:
+            async for records in self._log.read(
+                EVENTS, part.partition, first, part.end, RECORDS_MAX
+            ):
+                rows, _ = read_rows(split(records)[0])
+                hashes.update({row.offset: row_hash(row) for row in rows})
+        return Said(kept_from, hashes)
+
+    async def _scope(self, to_end: bool) -> list[Range]:
+        """What there is to compare. Raises `Unprovable`."""
+        stored = await self._table.bounds()  # before the log: it only grows
+        kept = await self._log.bounds(EVENTS)
+        for partition, (_, highest) in sorted(stored.items()):
+            end = kept.get(partition, (0, 0))[1]
+            if highest >= end:
+                raise Unprovable(
+                    f"The table holds offset {highest} of partition {partition}, the log ends at"
+                    f" {end}: it has lost its newest records."
+                )
+        if to_end:
+            return [Range(partition, first, end) for partition, (first, end) in kept.items()]
+        committed = await self._log.committed()
+        for partition, (_, end) in kept.items():
+            if end and partition not in committed:
+                raise Unprovable(
+                    f"{MATERIALIZE_GROUP} has committed no offset of partition {partition}, so there"
+                    " is nothing to compare up to. Start the materializer, or compare up to the end."
+                )
+        # what left the log before it was materialized is part of the account
+        return [
+            Range(partition, *sorted((first, committed.get(partition, 0))))
+            for partition, (first, _) in kept.items()
         ]
 
 
-async def audit(
-    log: Log, table: Offsets, erasures: Erasures, *, to_end: bool, progress: Progress
-) -> Account:
-    """Compare the log, up to what is committed or to its end, with the table.
-
-    Raises `Unprovable`, and `Transient` when a server fails.
-    """
-    account = Account(to_end, await _scope(log, table, to_end))
-    absent, done = Absent(log, table, erasures), 0
-    for partition, first, end in account.ranges:
-        for low, high in spans(first, end):
-            await _compare(table, absent, account, Range(partition, low, high))
-            done += high - low
-            progress("comparing", done, account.offsets)
-    ends = {each.partition: each.end for each in account.ranges}
-    there = await erasures.lingering(SHOWN_MAX)
-    account.linger([each for each in there if each.obeyed_before(ends)])
-    return account
-
-
-async def _compare(table: Offsets, absent: Absent, account: Account, part: Range) -> None:
-    """Enter one span."""
-    held = await table.held(*part)
-    if held.rows == held.offsets == part.end - part.first:
-        account.counts["stored"] += held.rows
+def _judge(
+    account: Account, partition: int, offset: int, said: int | None, found: Sequence[int]
+) -> None:
+    """Enter an offset that has rows."""
+    if said is None:
+        account.differ("foreign", partition, offset, "a row, and no event of the log is there")
         return
-    rows = await table.rows_of_each(*part)
-    account.counts["stored"] += len(rows)
-    account.double(part.partition, {offset: n for offset, n in rows.items() if n > 1})
-    lacking = set(range(part.first, part.end)) - rows.keys()
-    async for explained in absent.explain(part.partition, lacking):
-        account.absent(part.partition, explained)
-
-
-async def _scope(log: Log, table: Offsets, to_end: bool) -> list[Range]:
-    """What there is to compare. Raises `Unprovable`."""
-    stored = await table.bounds()  # before the log: it only grows
-    kept = await log.bounds(EVENTS)
-    for partition, (_, highest) in sorted(stored.items()):
-        end = kept.get(partition, (0, 0))[1]
-        if highest >= end:
-            raise Unprovable(
-                f"The table holds offset {highest} of partition {partition}, the log ends at {end}:"
-                " this is not the log that the table was made from."
-            )
-    if to_end:
-        return [Range(partition, first, end) for partition, (first, end) in kept.items()]
-    committed = await log.committed()
-    for partition, (_, end) in kept.items():
-        if end and partition not in committed:
-            raise Unprovable(
-                f"{MATERIALIZE_GROUP} has committed no offset of partition {partition}, so there is"
-                " nothing to compare up to. Start the materializer, or compare up to the end."
-            )
-    # what left the log before it was materialized is part of the account
-    return [
-        Range(partition, *sorted((first, committed.get(partition, 0))))
-        for partition, (first, _) in kept.items()
-    ]
+    if said not in found:
+        account.differ("altered", partition, offset, "the row does not say what the record says")
+        return
+    account.agree(partition, [said])
+    if len(found) > 1:
+        account.differ("doubled", partition, offset, f"{len(found)} rows")

@@ -7,16 +7,17 @@ predecessor's last insert.
 
 import asyncio
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from contracts.block import INSERT_COLUMNS, INSERT_FORMAT, Block
+from contracts.block import INSERT_COLUMNS, INSERT_FORMAT, Block, Name
 from contracts.connections import ClickHouseConnection
 from contracts.erasures import Erasure
-from contracts.ids import DERIVED, VERSION_AT
 from contracts.replicas import LIVING
-from contracts.table import EVENTS_TABLE, INSERT_SETTINGS
+from contracts.table import EVENTS_TABLE, FOR_EVER_MS, INSERT_SETTINGS
 from processors.erasures import Erasures
+from processors.names import NamesFilter, select_words, words_for
 from processors.step import Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
 
@@ -41,21 +42,23 @@ WHERE path = '{path}/quorum' AND name = 'status' FORMAT JSONCompactEachRow
 """The part of the insert that has not got its quorum, as its server notes it in Keeper."""
 HIGH_WATER = """
 SELECT kafka_partition, max(kafka_offset) FROM {table}
-WHERE kafka_partition IN ({partitions}) GROUP BY kafka_partition FORMAT JSONCompactEachRow
+WHERE kafka_log = {log} AND kafka_partition IN ({partitions}) GROUP BY kafka_partition
+FORMAT JSONCompactEachRow
 """
 PRESENT = """
-SELECT kafka_partition, kafka_offset FROM {table} WHERE {spans} FORMAT JSONCompactEachRow
+SELECT kafka_partition, kafka_offset FROM {table} WHERE kafka_log = {log} AND ({spans})
+FORMAT JSONCompactEachRow
 """
-
-
-NAMES = """
-SELECT tenant, id FROM (
-    SELECT tenant, id, received_at FROM {table}
-    WHERE received_at >= fromUnixTimestamp64Milli({since_ms})
-        AND substring(toString(id), {version_at} + 1, 1) = '{derived}'
-    ORDER BY received_at DESC LIMIT {count})
-ORDER BY received_at FORMAT JSONCompactEachRow
+ROWS = """
+SELECT toString(sum(rows)) FROM system.parts
+WHERE database || '.' || table = '{table}' AND active FORMAT TSVRaw
 """
+SHOWN = """
+SELECT tenant, id, toString(toUnixTimestamp64Milli(expires_at)) FROM {table}
+WHERE (tenant, id) IN ({names}) FORMAT JSONCompactEachRow
+"""
+NAMES_MAX = 1_000
+"""Names of one query: with the longest ones, half of ClickHouse's max_query_size."""
 
 
 class ClickHouseRows:
@@ -65,12 +68,15 @@ class ClickHouseRows:
         self,
         clickhouse: ClickHouse,
         connection: ClickHouseConnection,
+        log: int,
         table: str = EVENTS_TABLE,
         tag: str = MATERIALIZER,
     ) -> None:
+        """`log`: the number of the log that the rows are of, see `contracts.logs`."""
         self._clickhouse = clickhouse
         self._table = f"{connection.database}.{table}"
         self._names = {"database": connection.database, "table": table}
+        self._log = log
         self._tag = tag
         self._erasures = Erasures(clickhouse, connection, table)
 
@@ -82,7 +88,7 @@ class ClickHouseRows:
                 self._table,
                 INSERT_COLUMNS,
                 INSERT_FORMAT,
-                block.pieces,
+                partial(block.pieces, self._log),
                 INSERT_SETTINGS | {"log_comment": self._tag + partitions},
             )
         except ClickHouseFailed as error:
@@ -129,7 +135,9 @@ class ClickHouseRows:
     async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
         """See `Rows`."""
         listed = ", ".join(str(number) for number in partitions)
-        answer = await self._read_back(HIGH_WATER.format(table=self._table, partitions=listed))
+        answer = await self._read_back(
+            HIGH_WATER.format(table=self._table, log=self._log, partitions=listed)
+        )
         stored = dict(json.loads(line) for line in answer.splitlines())
         return {number: int(stored.get(number, -1)) for number in partitions}
 
@@ -139,33 +147,40 @@ class ClickHouseRows:
             f"kafka_partition = {number} AND kafka_offset BETWEEN {first} AND {last}"
             for number, (first, last) in spans.items()
         )
-        answer = await self._read_back(PRESENT.format(table=self._table, spans=condition))
+        answer = await self._read_back(
+            PRESENT.format(table=self._table, log=self._log, spans=condition)
+        )
         pairs = (json.loads(line) for line in answer.splitlines())
         return {(int(partition), int(offset)) for partition, offset in pairs}
 
-    async def names(self, since_ms: int, count: int) -> list[tuple[str, str]]:
+    async def filter(self) -> NamesFilter:
         """See `Rows`."""
-        query = NAMES.format(
-            table=self._table,
-            since_ms=since_ms,
-            count=count,
-            version_at=VERSION_AT,
-            derived=DERIVED,
-        )
-        answer = await self._read_back(query)
-        return [(tenant, id_) for tenant, id_ in map(json.loads, answer.splitlines())]
+        rows = int(await self._select(ROWS.format(table=self._table)))
+        words = select_words(self._table, self._erasures.table, words_for(rows))
+        return NamesFilter(await self._read_back(words))
+
+    async def shown(self, names: Sequence[Name]) -> dict[Name, int]:
+        """See `Rows`."""
+        found: dict[Name, int] = {}
+        for some in _slices(names):
+            answer = await self._read_back(SHOWN.format(table=self._table, names=_listed(some)))
+            for tenant, event_id, expires_ms in map(json.loads, answer.splitlines()):
+                name = tenant, event_id
+                ends = FOR_EVER_MS if expires_ms is None else int(expires_ms)
+                found[name] = max(ends, found.get(name, 0))
+        return found
+
+    async def erased(self, names: Sequence[Name]) -> list[Erasure]:
+        """See `Rows`."""
+        return [each for some in _slices(names) for each in await self._erasures.of(some)]
 
     async def erase(self, erasures: Sequence[Erasure]) -> None:
         """See `Rows`."""
         await self._erasures.erase(erasures)
 
-    async def catch_up(self) -> None:
+    async def pay(self) -> None:
         """See `Rows`."""
-        await self._erasures.catch_up()
-
-    async def erased(self, count: int) -> list[Erasure]:
-        """See `Rows`."""
-        return await self._erasures.latest(count)
+        await self._erasures.pay()
 
     async def _read_back(self, sql: str) -> bytes:
         return await self._select(sql, self._clickhouse.replicas.read_back)
@@ -175,3 +190,12 @@ class ClickHouseRows:
             return await self._clickhouse.select(sql, settings=settings)
         except ClickHouseFailed as error:
             raise Transient(f"reading back: {error}") from error
+
+
+def _slices(names: Sequence[Name]) -> Iterator[Sequence[Name]]:
+    return (names[first : first + NAMES_MAX] for first in range(0, len(names), NAMES_MAX))
+
+
+def _listed(names: Sequence[Name]) -> str:
+    """`names`, whose tenants and ids were checked, as SQL."""
+    return ", ".join(f"('{tenant}', '{event_id}')" for tenant, event_id in names)

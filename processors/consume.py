@@ -18,7 +18,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from contracts.topics import REJECTED
 from processors.loss import Guard, RecordsLost
 from processors.rejects import park
-from processors.step import LogRecord, Reject, Step, Transient
+from processors.step import Halt, LogRecord, Reject, Step, Transient
 from service.eventlog import EventLog
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,9 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
         self.batches, self.at_work = self.batches + 1, True
         try:
             await self._until_done(records, self._assignment)
+        except Halt as error:
+            self._give_back(records)
+            self.fail(error)
         except Exception as error:  # a bug, not an outage: rewind, then let the process end
             log.exception("the step failed on %s", _spans(records))
             self._give_back(records)

@@ -3,20 +3,21 @@
 Rows go by lightweight DELETE, a mutation that hides them; the next merge of their part drops the
 bytes. It is queued durably, behind the merges that run on the same parts, and not waited for: a
 pipeline that stood still as long as the largest merge would help nobody. Nor does it stand still when
-ClickHouse has no room for more mutations: then `catch_up` does it later. Errors become `Transient`.
+ClickHouse has no room for more mutations: what is owed then is noted too, and `pay` does it later,
+whoever is killed meanwhile. GET and searches leave out what is noted. Errors become `Transient`.
 On a cluster one DELETE is for all replicas: a mutation is queued where they all read it, in Keeper.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 from contracts.connections import ClickHouseConnection
 from contracts.erasures import COVERED, ERASURES_MAX, ERASURES_TABLE, Erasure, covered
-from contracts.ids import DERIVED, VERSION_AT
 from contracts.table import EVENTS_TABLE, INSERT_SETTINGS
 from processors.step import Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
@@ -28,30 +29,29 @@ HIDDEN_TIMEOUT_S = 5.0
 TOO_MANY_MUTATIONS = 692
 SWEEP_TIMEOUT_S = 120.0
 POLL_S = 0.05
+PAY_S = 30.0
+"""How often what is owed is tried again."""
 
 NOTE = """
-INSERT INTO {erasures} (tenant, id, erased_at, kafka_partition, kafka_offset) VALUES {values}
+INSERT INTO {erasures} (tenant, id, erased_at, kafka_partition, kafka_offset, final, owed)
+VALUES {values}
 """
 DELETE = "DELETE FROM {table} WHERE {covered} SETTINGS lightweight_deletes_sync = 0"
 LEFT = "SELECT toUInt32(count()) FROM {table} WHERE {covered} FORMAT JSONCompactEachRow"
-COLUMNS = """tenant, id, kafka_partition AS erasure_partition, kafka_offset AS erasure_offset,
-        erased_at"""
-SHOWN = """tenant, id, erasure_partition, toString(erasure_offset),
-    toString(toUnixTimestamp64Milli(erased_at))"""
+SHOWN = """tenant, id, erasure.kafka_partition, toString(erasure.kafka_offset),
+    toString(toUnixTimestamp64Milli(erased_at)), final"""
 OF_KEYS = """
-SELECT DISTINCT {shown} FROM (SELECT {columns} FROM {erasures} WHERE (tenant, id) IN ({keys}))
+SELECT DISTINCT {shown} FROM {erasures} AS erasure WHERE (tenant, id) IN ({keys})
 FORMAT JSONCompactEachRow
 """
-LATEST = """
-SELECT {shown} FROM (
-    SELECT DISTINCT {columns} FROM {erasures}
-    WHERE substring(toString(id), {version_at} + 1, 1) = '{derived}'
-    ORDER BY erased_at DESC LIMIT {count})
-ORDER BY erased_at FORMAT JSONCompactEachRow
+OWED = """
+SELECT {shown} FROM {erasures} AS erasure FINAL -- of two notes of one tombstone the last counts
+WHERE (tenant, id) IN (SELECT tenant, id FROM {erasures} WHERE owed) AND owed
+LIMIT {count} FORMAT JSONCompactEachRow
 """
 LINGERING = """
-SELECT {shown}, kafka_partition, toString(kafka_offset)
-FROM (SELECT {columns} FROM {erasures}) AS erasure
+SELECT {shown}, stored.kafka_partition, toString(stored.kafka_offset)
+FROM {erasures} AS erasure
 INNER JOIN (
     SELECT tenant, id, received_at, kafka_partition, kafka_offset FROM {table}
     WHERE (tenant, id) IN (SELECT tenant, id FROM {erasures})
@@ -79,50 +79,52 @@ class Erasures:
         self, clickhouse: ClickHouse, connection: ClickHouseConnection, table: str = EVENTS_TABLE
     ) -> None:
         self._clickhouse = clickhouse
+        self.table = f"{connection.database}.{ERASURES_TABLE}"
         self._names = {
             "table": f"{connection.database}.{table}",
-            "erasures": f"{connection.database}.{ERASURES_TABLE}",
-            "columns": COLUMNS,
+            "erasures": self.table,
             "shown": SHOWN,
         }
-        self._owing = False  # an erasure is noted whose rows may still be there
 
     async def erase(self, erasures: Sequence[Erasure]) -> None:
         """Note `erasures`, then queue what takes away the rows that they cover. Safe to repeat.
 
-        Noted first: whatever happens afterwards, a rebuild knows of them.
+        Noted first: whatever happens afterwards, nobody shows them and a rebuild knows of them.
         """
         for some in _slices(erasures):
-            values = ", ".join(
-                f"('{each.tenant}', '{each.event_id}', fromUnixTimestamp64Milli({each.erased_ms}),"
-                f" {each.partition}, {each.offset})"
-                for each in some
-            )
-            await self._execute(NOTE.format(**self._names, values=values), INSERT_SETTINGS)
+            await self._note(some, owed=False)
         for some in _slices(erasures):
             await self._delete(some)
 
-    async def _delete(self, erasures: Sequence[Erasure]) -> None:
-        """Queue what takes their rows away; nothing when there are none, as in a replay."""
+    async def _note(self, erasures: Sequence[Erasure], *, owed: bool) -> None:
+        values = ", ".join(
+            f"('{each.tenant}', '{each.event_id}', fromUnixTimestamp64Milli({each.erased_ms}),"
+            f" {each.partition}, {each.offset}, {each.final}, {owed})"
+            for each in erasures
+        )
+        await self._execute(NOTE.format(**self._names, values=values), INSERT_SETTINGS)
+
+    async def _delete(self, erasures: Sequence[Erasure]) -> bool:
+        """Queue what takes their rows away, if there are any; else, or without room, they are owed."""
         condition = covered(erasures)
-        if not await self._left(condition):
-            return
+        if not await self._left(condition):  # as in a replay
+            return True
         try:
             await self._execute(DELETE.format(**self._names, covered=condition))
         except _NoRoom:
-            self._owing = True
             log.warning("ClickHouse has no room for more mutations, rows are erased later")
+            await self._note(erasures, owed=True)
+            return False
+        return True
 
     async def _left(self, condition: str) -> int:
         return int((await self._lines(LEFT, covered=condition))[0][0])
 
-    async def catch_up(self) -> None:
-        """Queue again what ClickHouse had no room for, as far as one statement goes."""
-        if self._owing:
-            found = await self.lingering(ERASURES_MAX)
-            self._owing = len(found) == ERASURES_MAX
-            if found:
-                await self._delete(list({each.erasure for each in found}))
+    async def pay(self) -> None:
+        """Queue what ClickHouse had no room for, as far as one statement goes."""
+        owed = [_erasure(line) for line in await self._lines(OWED, count=ERASURES_MAX)]
+        if owed and await self._delete(owed):
+            await self._note(owed, owed=False)
 
     async def sweep(self) -> None:
         """Take away every row whose erasure is noted. Raises `Transient` when it takes too long."""
@@ -138,18 +140,11 @@ class Erasures:
 
     async def lingering(self, count: int) -> list[Lingering]:
         """At most `count` rows that are there although their events were erased."""
-        places = {"partition": "erasure_partition", "offset": "erasure_offset"}
-        condition = COVERED.format(**places, erased_at="erased_at")
-        lines = await self._lines(LINGERING, covered=condition, count=count)
+        lines = await self._lines(LINGERING, covered=COVERED, count=count)
         return [
             Lingering(_erasure(erasure), partition, int(offset))
             for *erasure, partition, offset in lines
         ]
-
-    async def latest(self, count: int) -> list[Erasure]:
-        """The latest `count` erasures of ids that keys gave, oldest first."""
-        lines = await self._lines(LATEST, count=count, version_at=VERSION_AT, derived=DERIVED)
-        return [_erasure(line) for line in lines]
 
     async def of(self, keys: Sequence[tuple[str, str]]) -> list[Erasure]:
         """All erasures of these (tenant, id), whose tenants were checked."""
@@ -173,13 +168,33 @@ class Erasures:
             raise kind(f"erasing: {error}") from error
 
 
+@contextlib.asynccontextmanager
+async def paying(erasures: Erasures) -> AsyncIterator[None]:
+    """Take away now and then what is owed, whoever owes it, for as long as the context is open."""
+
+    async def pay() -> None:
+        while True:
+            try:
+                await erasures.pay()
+            except Transient as error:
+                log.warning("what is owed is erased later: %s", error)
+            await asyncio.sleep(PAY_S)
+
+    task = asyncio.create_task(pay(), name="erasures")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task}, timeout=HIDDEN_TIMEOUT_S)
+
+
 class _NoRoom(Transient):
     """Too many mutations wait already."""
 
 
 def _erasure(line: Sequence[Any]) -> Erasure:
-    tenant, event_id, partition, offset, erased_ms = line
-    return Erasure(tenant, event_id, partition, int(offset), int(erased_ms))
+    tenant, event_id, partition, offset, erased_ms, final = line
+    return Erasure(tenant, event_id, partition, int(offset), int(erased_ms), final)
 
 
 def _slices(erasures: Sequence[Erasure]) -> list[Sequence[Erasure]]:

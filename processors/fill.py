@@ -1,15 +1,16 @@
 """Brings a table of events to hold what the log holds, span by span; whatever is there stays.
 
 What Kafka still keeps is read from it and goes through the materializer's own step, which reads back
-and inserts only what is missing. What Kafka does not keep any more is copied from another table, the
-only place where it still is. A span that is complete costs one query, so a fill that was ended goes
-on where it stood without remembering anything.
+and inserts only what is missing. What Kafka does not keep any more, and the rows of other logs, are
+copied from another table, the only place where they still are. A span that is complete costs one
+query, so a fill that was ended goes on where it stood without remembering anything.
 """
 
 from collections.abc import Collection
 
 from contracts.block import INSERT_COLUMNS
 from contracts.connections import ClickHouseConnection
+from contracts.ids import IS_DERIVED
 from contracts.table import INSERT_SETTINGS
 from contracts.topics import EVENTS
 from processors.clickhouse import ClickHouseRows
@@ -28,7 +29,11 @@ COPY = """
 INSERT INTO {into} ({columns})
 SELECT {columns} FROM {source}
 WHERE {span} AND kafka_offset NOT IN (SELECT kafka_offset FROM {into} WHERE {span})
-LIMIT 1 BY kafka_offset
+    AND (isNull(expires_at) OR expires_at > now())
+    AND (tenant, id) NOT IN ( -- of an event that came twice the first is there
+        SELECT tenant, id FROM {into}
+        WHERE (tenant, id) IN (SELECT tenant, id FROM {source} WHERE {span} AND {derived}))
+ORDER BY kafka_offset LIMIT 1 BY tenant, id
 """
 
 
@@ -44,22 +49,20 @@ class Fill:
         log: Log,
         clickhouse: ClickHouse,
         connection: ClickHouseConnection,
+        number: int,
         *,
         into: str,
         source: str,
         done: dict[int, int] | None = None,
     ) -> None:
+        """`number`: of the log that Kafka has, see `processors.logs`."""
         self.done = done or {}
         self._log = log
         self._clickhouse = clickhouse
-        self._rows = ClickHouseRows(clickhouse, connection, into, REBUILD)
+        self._rows = ClickHouseRows(clickhouse, connection, number, into, REBUILD)
         self._step = Materialize(self._rows)
-        self._into = Offsets(clickhouse, connection.database, into)
-        self._source = Offsets(clickhouse, connection.database, source)
-        self._names = {
-            "into": f"{connection.database}.{into}",
-            "source": f"{connection.database}.{source}",
-        }
+        self._into = Offsets(clickhouse, connection.database, number, into)
+        self._source = Offsets(clickhouse, connection.database, number, source)
 
     async def settle(self, partitions: Collection[int]) -> None:
         """Return when no insert of an earlier rebuild, one that was killed, is running any more."""
@@ -77,7 +80,7 @@ class Fill:
             self._step.assigned({partition})  # others may have written since
             for low, high in spans(self.done[partition], end):
                 border = min(max(low, kept_from), high)
-                await self._copy(partition, low, border)
+                await self._copy(self._into, self._source, partition, low, border)
                 await self._replay(partition, border, high)
                 self.done[partition] = high
                 looked_at += high - low
@@ -85,23 +88,32 @@ class Fill:
         return total
 
     async def _begin(self) -> None:
-        """Where nothing is known to be complete, begin with the first offset there is."""
+        """Where nothing is known to be complete, begin with other logs and the first offset there is."""
+        for number in await self._source.other_logs():
+            into, source = self._into.of(number), self._source.of(number)
+            for partition, (first, last) in (await source.bounds()).items():
+                for low, high in spans(first, last + 1):
+                    await self._copy(into, source, partition, low, high)
         kept, stored = await self._log.bounds(EVENTS), await self._source.bounds()
         for partition, (first, _) in kept.items():
             self.done[partition] = min(first, stored.get(partition, (first, 0))[0])
 
-    async def _copy(self, partition: int, first: int, end: int) -> None:
-        """What the log does not keep any more, as far as the source has it."""
+    async def _copy(
+        self, into: Offsets, source: Offsets, partition: int, first: int, end: int
+    ) -> None:
+        """What the log does not keep, as far as the source has it."""
         if first == end:
             return
-        wanted = (await self._source.held(partition, first, end)).offsets
-        if (await self._into.held(partition, first, end)).offsets >= wanted:
+        wanted = await source.count(partition, first, end)
+        if await into.count(partition, first, end) >= wanted:
             return
         settings = INSERT_SETTINGS | {"log_comment": f"{REBUILD}{partition}"}
         statement = COPY.format(
-            **self._names,
+            into=into.table,
+            source=source.table,
             columns=", ".join(INSERT_COLUMNS),
-            span=f"kafka_partition = {partition} AND kafka_offset >= {first} AND kafka_offset < {end}",
+            span=source.range(partition, first, end),
+            derived=IS_DERIVED,
         )
         try:
             await self._clickhouse.execute(statement, settings)
@@ -110,7 +122,7 @@ class Fill:
 
     async def _replay(self, partition: int, first: int, end: int) -> None:
         """What the log keeps. Rejects were parked by the materializer: all this is below its commit."""
-        if (await self._into.held(partition, first, end)).offsets == end - first:
+        if await self._into.count(partition, first, end) == end - first:
             return
         async for records in self._log.read(EVENTS, partition, first, end, RECORDS_MAX):
             await self._step(records)

@@ -22,6 +22,8 @@ from aiokafka.errors import (
     UnsupportedCodecError,
 )
 
+from processors.step import Halt
+
 log = logging.getLogger(__name__)
 
 HOLD_TIMEOUT_S = 10.0
@@ -31,7 +33,7 @@ CONFIRM_S = 4.0
 PAUSE_S = 0.5
 
 
-class RecordsLost(Exception):
+class RecordsLost(Halt):
     """A committed offset lies outside the log; the message names each partition and the way on."""
 
 

@@ -7,7 +7,13 @@ nor when a migration's text is no longer what was applied.
 
 import json
 
-from contracts.retention import TTL_NOW, modify_ttl, retention_ttl
+from contracts.retention import (
+    EXPIRES_NOW,
+    TTL_NOW,
+    modify_expires_at,
+    modify_ttl,
+    retention_ttl,
+)
 from contracts.schema import (
     PREPARE,
     SELECT_APPLIED,
@@ -17,6 +23,7 @@ from contracts.schema import (
     record,
     statements,
 )
+from contracts.table import EVENTS_TABLE
 from service.clickhouse import ClickHouse
 
 
@@ -49,13 +56,18 @@ class Migrate:
 
     async def retain(self) -> str | None:
         """Give the events table the TTL of the settings; the statement if one was needed."""
-        answer = await self._clickhouse.select(TTL_NOW.format(database=self._database))
-        wanted = retention_ttl(self._tables)
-        if answer.decode().strip() == (wanted or ""):
+        ttl, place = retention_ttl(self._tables), (self._database, self._tables.cluster)
+        if await self._now(EXPIRES_NOW) != (ttl or "NULL"):
+            await self._clickhouse.execute(modify_expires_at(ttl, *place))
+        if await self._now(TTL_NOW) == (ttl or ""):
             return None
-        statement = modify_ttl(wanted, self._database, self._tables.cluster)
+        statement = modify_ttl(ttl, *place)
         await self._clickhouse.execute(statement)
         return statement
+
+    async def _now(self, query: str) -> str:
+        asked = query.format(database=self._database, table=EVENTS_TABLE)
+        return (await self._clickhouse.select(asked)).decode().strip()
 
     async def _run(self, text: str) -> None:
         for statement in statements(text, self._database, self._tables.cluster):

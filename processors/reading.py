@@ -40,7 +40,7 @@ def _read(
     rejects: list[Reject] = []
     for record in records:
         try:
-            if not 0 <= record.timestamp < YEAR_2200_MS:  # `is_time`, without a call for each
+            if not 0 <= record.timestamp < YEAR_2200_MS:
                 raise Undecodable(
                     f"the record's time, {record.timestamp} ms, is not between 1970 and 2200"
                 )
@@ -51,15 +51,10 @@ def _read(
 
 
 def _erasure(record: LogRecord) -> Erasure:
-    tenant, event_id = decode_erasure(record.headers)
-    return Erasure(tenant, event_id, record.partition, record.offset, record.timestamp)
+    tenant, event_id, final = decode_erasure(record.headers)
+    return Erasure(tenant, event_id, record.partition, record.offset, record.timestamp, final)
 
 
 def _row(record: LogRecord) -> Row:
     tenant, event = decode_tenant(record.headers), decode_event(record.value)
     return row(tenant, record.partition, record.offset, record.timestamp, event)
-
-
-def is_time(ms: int) -> bool:
-    """Whether the table can hold this time, in ms since 1970."""
-    return 0 <= ms < YEAR_2200_MS

@@ -1,9 +1,10 @@
 """Replays the log into a fresh table and swaps it in, while posting and reading go on.
 
     fresh table -> fill up to what the materializer has committed, until that is near
-                -> take away what was erased -> EXCHANGE TABLES
+                -> take away what was erased -> audit it, and compare it with the table in use
+                -> fill what came meanwhile -> EXCHANGE TABLES
                 -> wait for inserts that still go into the old table -> fill what went there
-                -> take away what was erased -> audit -> drop the old table
+                -> take away what was erased -> audit the rest -> drop the old table
 
 Why nothing is lost and nothing double:
 
@@ -25,7 +26,11 @@ Why nothing is lost and nothing double:
    offsets are past all that the old table holds.
 4. *What the log does not keep any more* is copied from the old table, in `fill.py`, also when the log's
    beginning moves on meanwhile.
-5. *No erasure is lost.* The materializer notes an erasure before it deletes, and commits the
+5. *Nothing vanishes.* What is swapped in has been proven against the log, and shows every event that the
+   table in use shows, but for those that were erased or have expired. Else nothing is swapped.
+   Until the swap nothing expires in the fresh table by a merge: of an event and its repeat, both long
+   ago, the same one is left out as then.
+6. *No erasure is lost.* The materializer notes an erasure before it deletes, and commits the
    tombstone after that; its DELETE may have hit the old table, or the new one before the fill put
    the event there. So after the last fill every row whose erasure is noted is taken away. One that
    is noted later is deleted later too, from the new table. The same is done before the swap, so that
@@ -45,15 +50,16 @@ for recent ids anyway; a rebuild that is killed just then should be run again at
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
 
 from contracts.connections import ClickHouseConnection
 from contracts.table import EVENTS_TABLE
 from contracts.topics import EVENTS
-from processors.audit import Account, audit
+from processors.audit import SHOWN_MAX, Account, Audit, Position
 from processors.erasures import Erasures
 from processors.fill import Fill
-from processors.offsets import Offsets
+from processors.offsets import Offsets, spans
 from processors.replay import Log, Progress
 from processors.step import Transient
 from processors.swap import FRESH_TABLE, Refused, Tables
@@ -67,50 +73,102 @@ POLL_S = 0.05
 UNCOMMITTED = "the materializer has not committed what the table held: does it run?"
 
 
+class Outcome(NamedTuple):
+    """What was proven; whether the fresh table is in use; the name of a table that is kept, if any."""
+
+    account: Account
+    swapped: bool
+    kept: str
+
+
 class Rebuild:
     """One rebuild, begun or resumed. Methods raise `Transient` when a server fails."""
 
-    def __init__(self, log: Log, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
+    def __init__(
+        self, log: Log, number: int, clickhouse: ClickHouse, connection: ClickHouseConnection
+    ) -> None:
+        """`number`: of the log, see `processors.logs`."""
         self._log = log
+        self._number = number
         self._clickhouse = clickhouse
         self._connection = connection
         self._tables = Tables(clickhouse, connection)
 
-    async def __call__(self, *, keep_old: bool, progress: Progress) -> tuple[Account, str]:
-        """Rebuild and prove; then drop the old table. Also the name of the old table if it is kept.
+    async def __call__(self, *, keep_old: bool, progress: Progress) -> Outcome:
+        """Rebuild and prove, swap, then drop the old table.
 
-        It is kept when asked for, and whenever the new one is not proven.
+        It is kept when asked for, and whenever the new one is not proven; it stays in use when that
+        shows before the swap.
 
         Raises `Refused`, `Unprovable`, `Transient`: run it again when the cause is gone.
         """
-        stage, done = await self._tables.stage(), None
+        stage, done, before = await self._tables.stage(), None, None
         if stage == "none":
             await self._tables.create()
         if stage != "swapped":
             await self._tables.compare()
-            done = await self._catch_up(progress)
+            before = await self._prepare(progress)
+            if not before.proven:
+                return Outcome(before, False, FRESH_TABLE)
+            done = await self._catch_up(
+                progress, {each.partition: each.end for each in before.ranges}
+            )
             await self._tables.compare()
             await self._erasures(FRESH_TABLE).sweep()
             await self._tables.exchange()
+        await self._tables.let_expire()
         has_old = await self._tables.has_old()
         if has_old:
             await self._take_over(done, progress)
         erasures = self._erasures(EVENTS_TABLE)
         await erasures.sweep()
-        account = await audit(
-            self._log, self._table(EVENTS_TABLE), erasures, to_end=False, progress=progress
-        )
+        audit = Audit(self._log, self._table(EVENTS_TABLE), erasures)
+        since = None if before is None else {each.partition: each.end for each in before.ranges}
+        account = await audit(to_end=False, progress=progress, since=since)
+        if before is not None:
+            account.follow(before)
         if has_old and not account.proven:
-            return account, FRESH_TABLE
-        return account, await self._tables.finish(keep_old=keep_old)
+            return Outcome(account, True, FRESH_TABLE)
+        return Outcome(account, True, await self._tables.finish(keep_old=keep_old))
 
-    async def _catch_up(self, progress: Progress) -> dict[int, int]:
-        """Fill the fresh table until it is near; how far it is complete.
+    async def _prepare(self, progress: Progress) -> Account:
+        """Fill the fresh table until it is near, prove it and compare it with the one in use."""
+        await self._tables.hold_expiry()
+        done = await self._catch_up(progress)
+        erasures = self._erasures(FRESH_TABLE)
+        await erasures.sweep()
+        audit = Audit(self._log, self._table(FRESH_TABLE), erasures)
+        account = await audit(to_end=False, progress=progress, until=done)
+        async for position in self._vanished(done):
+            account.differ("vanished", *position)
+        return account
+
+    async def _vanished(self, done: dict[int, int]) -> AsyncIterator[Position]:
+        """What the table in use shows below `done`, or of other logs, and the fresh one does not."""
+        used, fresh = self._table(EVENTS_TABLE), self._table(FRESH_TABLE)
+        tables = [(used, fresh), *((used.of(n), fresh.of(n)) for n in await used.other_logs())]
+        for shown, anew in tables:
+            for partition, (first, last) in (await shown.bounds()).items():
+                end = min(last + 1, done.get(partition, 0)) if shown is used else last + 1
+                for low, high in spans(first, end):
+                    if await shown.held(partition, low, high) != await anew.held(
+                        partition, low, high
+                    ):
+                        for offset, name in await shown.not_in(
+                            anew, partition, low, high, SHOWN_MAX
+                        ):
+                            detail = f"event {name[1]} of {name[0]} would not be shown any more"
+                            yield Position(partition, offset, detail)
+
+    async def _catch_up(
+        self, progress: Progress, done: dict[int, int] | None = None
+    ) -> dict[int, int]:
+        """Fill the fresh table, complete below `done`, until it is near; how far it is complete then.
 
         Near is: little was left to fill, and the materializer has committed all that the table in
         use held a moment ago. So it runs, and the view will lack no more than the last moments.
         """
-        fill, rounds = await self._fill(FRESH_TABLE, EVENTS_TABLE), 0
+        fill, rounds = await self._fill(FRESH_TABLE, EVENTS_TABLE, done), 0
         give_up = time.monotonic() + COMMIT_TIMEOUT_S
         while True:
             stored = await self._table(EVENTS_TABLE).bounds()
@@ -147,13 +205,19 @@ class Rebuild:
 
     async def _fill(self, into: str, source: str, done: dict[int, int] | None = None) -> Fill:
         fill = Fill(
-            self._log, self._clickhouse, self._connection, into=into, source=source, done=done
+            self._log,
+            self._clickhouse,
+            self._connection,
+            self._number,
+            into=into,
+            source=source,
+            done=done,
         )
         await fill.settle((await self._log.bounds(EVENTS)).keys())
         return fill
 
     def _table(self, name: str) -> Offsets:
-        return Offsets(self._clickhouse, self._connection.database, name)
+        return Offsets(self._clickhouse, self._connection.database, self._number, name)
 
     def _erasures(self, table: str) -> Erasures:
         return Erasures(self._clickhouse, self._connection, table)

@@ -1,8 +1,8 @@
 """Parks records that cannot be handled on a topic of their own, with cause and origin, awaited.
 
 Value = the original bytes, key = the original key, headers = the original ones and `reason`,
-`source_topic`, `source_partition`, `source_offset`. A repeat after a crash parks the same source
-position again: readers tell copies by it.
+`source_topic`, `source_topic_id` (KIP-516), `source_partition`, `source_offset`. A repeat after a
+crash parks the same source position again: readers tell copies by it.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ def _parked(reject: Reject) -> Record:
     origin = [
         ("reason", reject.reason.encode()),
         ("source_topic", record.topic.encode()),
+        *([("source_topic_id", str(reject.log).encode())] if reject.log else []),
         ("source_partition", str(record.partition).encode()),
         ("source_offset", str(record.offset).encode()),
     ]

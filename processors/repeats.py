@@ -1,85 +1,101 @@
-"""What was posted again under its Idempotency-Key, and is stored already.
+"""Sorts a batch's rows: those that the table cannot hold, and those that it has to be asked about.
 
-Both posts are records of the log with one id; the table keeps the first when parts are merged. So
-that counts are right before that, the ids that keys gave are remembered as long as clients usually
-repeat, and a record with one of them is left out. Later repeats are left to the table.
-
-An event that was erased must not come back by a client that repeats its POST: what comes under its
-name within the window after the erasure is left out too. Later it is a new event.
+In doubt are events whose derived id the table may know, and all that is read again: an event may have
+been erased since. Of several records of one event in a batch the first counts, as in the table.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
 
-from contracts.erasures import Erasure
-from contracts.ids import DERIVED, VERSION_AT
+from contracts.block import Block, Name, Row
+from contracts.erasures import Erasure, by_name
+from contracts.table import DAY_S, month_of
+from processors.names import NamesFilter
 
-WINDOW_MS = 10 * 60 * 1000
-
-
-class Named(Protocol):
-    """A row as far as its name goes: tenant and id when a key gave the id, else None."""
-
-    @property
-    def name(self) -> tuple[str, str] | None:
-        """See the class."""
-
-    @property
-    def received_ms(self) -> int:
-        """When it was received, in ms since 1970."""
+RETENTION_MIN_MS = DAY_S * 1000
+"""No event expires sooner (`TableSettings`): a repeat within this time needs no asking."""
 
 
-Row = TypeVar("Row", bound=Named)
+class Sorted:
+    """`blocks`, by month, of rows that are to be inserted, and `doubtful` rows, in the log's order."""
 
+    def __init__(self, names: NamesFilter, may_hold: Mapping[int, int]) -> None:
+        """`may_hold`: the highest offset that the table may hold, by partition."""
+        self.blocks: dict[int, Block] = {}
+        self.doubtful: list[Row] = []
+        self._names = names
+        self._may_hold = may_hold
+        self._sure_until: dict[Name, int] = {}  # of events that are here: when they expire or later
 
-class Repeats:
-    """The names stored last and those erased last, each at most `names_max`."""
-
-    def __init__(self, names_max: int) -> None:
-        self._names_max = names_max
-        self._stored: dict[tuple[str, str], None] = {}
-        self._erased: dict[tuple[str, str], int] = {}  # when, in ms since 1970
-
-    def erase(self, erasures: Iterable[Erasure]) -> None:
-        """These are stored no more, and for a while nothing under their names is new."""
-        for each in erasures:
-            if each.event_id[VERSION_AT] == DERIVED:
-                self._stored.pop(each.name, None)
-                before_ms = self._erased.pop(each.name, 0)
-                self._erased[each.name] = max(before_ms, each.erased_ms)
-        _bound(self._erased, self._names_max)
-
-    def unerased(self, rows: list[Row]) -> list[Row]:
-        """`rows` without those that only repeat what was erased."""
-        if not self._erased:
-            return rows
-        return [row for row in rows if row.name is None or not self._is_erased(row, row.name)]
-
-    def _is_erased(self, row: Named, name: tuple[str, str]) -> bool:
-        erased_ms = self._erased.get(name)
-        return erased_ms is not None and row.received_ms <= erased_ms + WINDOW_MS
-
-    def without(self, rows: Sequence[Row], new: dict[tuple[str, str], None]) -> list[Row]:
-        """`rows` without those whose name is stored or in `new`, which the others' are added to."""
-        kept: list[Row] = []
+    def add(self, rows: Sequence[Row]) -> None:
+        """Sort these too."""
+        certain: list[Row] = []
         for row in rows:
+            if row.offset <= self._may_hold[row.partition]:
+                self.doubtful.append(row)
+            elif not row.derived or self._is_new(row):
+                certain.append(row)
+        _fill(self.blocks, certain)
+
+    def _is_new(self, row: Row) -> bool:
+        """Whether the table cannot hold this event, nor the batch before this row."""
+        name = row.name
+        if (until_ms := self._sure_until.get(name)) is not None:
+            if row.received_ms >= until_ms:
+                self.doubtful.append(row)
+            return False
+        if self._names.may_hold(name[1]):
+            self.doubtful.append(row)
+            return False
+        self._names.add(name[1])
+        self._sure_until[name] = row.received_ms + RETENTION_MIN_MS
+        return True
+
+    def names(self, *, derived: bool = False) -> list[Name]:
+        """Of what is in doubt; with `derived` only of what may have come before under its name."""
+        return list({row.name for row in self.doubtful if row.derived or not derived})
+
+    def decide(self, shown: dict[Name, int], erased: Iterable[Erasure]) -> dict[int, Block]:
+        """What of `doubtful` the table lacks, by month; what has to wait for that stays in doubt.
+
+        `shown` are the events that it has and when they expire, `erased` those that it may not have.
+        """
+        named, asked = by_name(erased), self.doubtful
+        missing: list[Row] = []
+        first_ms: dict[Name, int] = {}
+        self.doubtful = []
+        for row in asked:
             name = row.name
-            if name is not None:
-                if name in self._stored or name in new:
+            if is_covered(row, named.get(name, ())):
+                continue
+            if row.derived:
+                if row.received_ms < shown.get(name, 0):
                     continue
-                new[name] = None
-            kept.append(row)
-        return kept
+                if name in first_ms:
+                    if row.received_ms >= first_ms[name] + RETENTION_MIN_MS:
+                        self.doubtful.append(row)
+                    continue
+                first_ms[name] = row.received_ms
+                self._names.add(name[1])
+            missing.append(row)
+        blocks: dict[int, Block] = {}
+        _fill(blocks, missing)
+        return blocks
 
-    def remember(self, names: Iterable[tuple[str, str]]) -> None:
-        """These are stored."""
-        stored = self._stored
-        for name in names:
-            stored[name] = None
-        _bound(stored, self._names_max)
+
+def is_covered(row: Row, erasures: Iterable[Erasure]) -> bool:
+    """Whether one of `erasures`, all of this event, takes the row away."""
+    return any(each.covers(row.partition, row.offset, row.received_ms) for each in erasures)
 
 
-def _bound(names: dict[tuple[str, str], Any], names_max: int) -> None:
-    """Forget the oldest."""
-    while len(names) > names_max:
-        names.pop(next(iter(names)))
+def _fill(blocks: dict[int, Block], rows: Sequence[Row]) -> None:
+    """Add `rows` to the block of each one's month of receipt, in their order."""
+    times = [row.received_ms for row in rows]
+    if not times:
+        return
+    if (month := month_of(min(times))) == month_of(max(times)):  # nearly always
+        blocks.setdefault(month, Block()).add(rows)
+        return
+    months = [month_of(received_ms) for received_ms in times]
+    for month in sorted(set(months)):
+        of_month = [row for row, its in zip(rows, months, strict=True) if its == month]
+        blocks.setdefault(month, Block()).add(of_month)

@@ -7,8 +7,9 @@ Nothing is committed here. What a group has committed is only asked for.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from typing import Any
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -17,6 +18,7 @@ from aiokafka.errors import KafkaError
 from contracts.connections import KafkaConnection
 from contracts.topics import EVENTS, MATERIALIZE_GROUP, RECORD_BYTES_MAX
 from processors.step import Transient
+from service.topic_id import TopicId
 
 POLL_MS = 500
 
@@ -38,7 +40,19 @@ class Log:
             fetch_max_wait_ms=20,  # the broker answers nothing else on the connection meanwhile
             **connection.consumer_args(),
         )
+        self._topic_id = TopicId(connection, EVENTS)
         self._at: tuple[TopicPartition, int] | None = None  # the next record that would be read
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def connected(cls, connection: KafkaConnection) -> AsyncIterator[Self]:
+        """A connection for as long as the context is open."""
+        log = cls(connection)
+        try:
+            await log.start()
+            yield log
+        finally:
+            await log.stop()
 
     async def start(self) -> None:
         """Connect."""
@@ -53,6 +67,12 @@ class Log:
             async with asyncio.timeout(self._deadline_s):
                 await self._consumer.stop()
                 await self._admin.close()
+                await self._topic_id.close()
+
+    async def topic_id(self) -> uuid.UUID:
+        """The id that the topic `events` has now: another one when it was made anew."""
+        with self._failing_as_transient(f"asking for the id of {EVENTS}"):
+            return await self._topic_id.now()
 
     async def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
         """First offset that is kept and the one after the last, by partition of `topic`."""

@@ -2,10 +2,12 @@
 
 - it returns the records that it rejects: they go to `events.rejected`, the others are done;
 - it raises `Transient` for what a server behind us could not do: nothing is committed, tried again;
+- it raises `Halt` for what a person has to decide: the process ends with what there is to do;
 - it raises anything else: a bug; the records are given back and the process ends non-zero.
 Steps run at least once per record, and each says in its docstring how it absorbs the repeat.
 """
 
+import uuid
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
@@ -23,14 +25,19 @@ class LogRecord(Protocol):
 
 
 class Reject(NamedTuple):
-    """A record that no step can handle, and why."""
+    """A record that no step can handle, and why; `log` is the topic's id where that is known."""
 
     record: LogRecord
     reason: str
+    log: uuid.UUID | None = None
 
 
 class Transient(Exception):
     """A server behind us failed in a way that may pass."""
+
+
+class Halt(Exception):
+    """Nothing more may be done until a person decides; the message says what there is to decide."""
 
 
 class Step(Protocol):

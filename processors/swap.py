@@ -134,6 +134,14 @@ class Tables:
                 f" it on a cluster: only then may {self._fresh} be beside it."
             )
 
+    async def hold_expiry(self) -> None:
+        """Nothing of the fresh table expires by a merge, until `let_expire` or the server's restart."""
+        await self._execute(f"SYSTEM STOP TTL MERGES{self._on} {self._fresh}")
+
+    async def let_expire(self) -> None:
+        """What is in use by now expires as before."""
+        await self._execute(f"SYSTEM START TTL MERGES{self._on} {self._used}")
+
     async def exchange(self) -> None:
         """Swap them, atomically on each replica. `Refused` when it did not take hold."""
         if self._replicas.cluster:  # whoever reads there right after it lacks nothing

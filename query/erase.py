@@ -5,7 +5,7 @@ reads the log meets it behind the event. 204 is answered when it is durable and 
 followed, or was given the time to: a view that is late follows by itself.
 """
 
-import time
+from uuid_utils import uuid7
 
 from contracts.access import Verifier
 from contracts.ids import read_id
@@ -35,7 +35,8 @@ class DeleteEvent:
         if representation is None:
             raise no_such_event()
         event = decode_event(representation)
-        tombstone = encode_erasure(tenant, event, time.time_ns() // 1_000_000)
+        made = uuid7()
+        tombstone = encode_erasure(tenant, event, str(made), made.timestamp)
         try:
             await self._log.append(EVENTS, tombstone)  # its lane keeps the deadline
         except Unaccepted as error:

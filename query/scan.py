@@ -101,7 +101,7 @@ class Scan:
     async def _lookup(
         self, at: Position, positions: list[Position]
     ) -> list[tuple[Position, bytes]]:
-        """The events there as GET answers them, without repeats: those have another first receipt."""
+        """The events there as GET answers them; not those whose row gives way to another one."""
         keys = ((self._tenant, each.event_id) for each in positions)
         query = select_events(self._database, keys)
         found = read_found(await self._select(at, query))

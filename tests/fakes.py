@@ -4,9 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from contracts.block import Block
+from contracts.block import Block, Name
 from contracts.erasures import Erasure
-from contracts.ids import DERIVED, VERSION_AT
+from contracts.ids import is_derived
+from contracts.table import FOR_EVER_MS
+from processors.names import NamesFilter
 from processors.step import Transient
 
 
@@ -27,7 +29,7 @@ class FakeRow(NamedTuple):
     """What the table in memory keeps of a row."""
 
     received_ms: int
-    name: tuple[str, str]
+    name: Name
     position: tuple[int, int]
 
 
@@ -35,10 +37,10 @@ class FakeRow(NamedTuple):
 class FakeRows:
     """The table in memory. `fail_before` and `fail_after` inserts: refused, or stored and then lost.
 
-    `fail_erasing` erasures are noted, and nothing is taken away.
+    `fail_erasing` erasures are noted, and nothing is taken away. `retention_ms` is its TTL; `looked_up`
+    the names that were looked up.
     """
 
-    stored: list[tuple[int, int]] = field(default_factory=list)
     rows: list[FakeRow] = field(default_factory=list)
     inserts: int = 0
     settled: list[set[int]] = field(default_factory=list)
@@ -46,6 +48,13 @@ class FakeRows:
     fail_after: int = 0
     erasures: list[Erasure] = field(default_factory=list)
     fail_erasing: int = 0
+    retention_ms: int | None = None
+    looked_up: list[Name] = field(default_factory=list)
+
+    @property
+    def stored(self) -> list[tuple[int, int]]:
+        """The positions of the rows, in the order of their inserts."""
+        return [row.position for row in self.rows]
 
     async def insert(self, block: Block) -> None:
         """See `Rows`."""
@@ -53,8 +62,7 @@ class FakeRows:
             self.fail_before -= 1
             raise Transient("refused")
         self.inserts += 1
-        positions = list(zip(block.partitions, block.offsets, strict=True))
-        self.stored += positions
+        positions = zip(block.partitions, block.offsets, strict=True)
         names = zip(block.tenants, block.ids, strict=True)
         self.rows += map(FakeRow, block.received_ms, names, positions)
         if self.fail_after:
@@ -72,14 +80,32 @@ class FakeRows:
             for number in partitions
         }
 
-    async def names(self, since_ms: int, count: int) -> list[tuple[str, str]]:
+    async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
         """See `Rows`."""
-        recent = sorted(
-            row
-            for row in self.rows
-            if row.name[1][VERSION_AT] == DERIVED and row.received_ms >= since_ms
-        )
-        return [row.name for row in recent[-count:]]
+        return {
+            (number, offset)
+            for number, offset in self.stored
+            if number in spans and spans[number][0] <= offset <= spans[number][1]
+        }
+
+    async def filter(self) -> NamesFilter:
+        """See `Rows`."""
+        names = NamesFilter()
+        named = {*(row.name for row in self.rows), *(each.name for each in self.erasures)}
+        names.add_all(event_id for _, event_id in named if is_derived(event_id))
+        return names
+
+    async def shown(self, names: Sequence[Name]) -> dict[Name, int]:
+        """See `Rows`."""
+        self.looked_up += names
+        return {row.name: self._expires_ms(row) for row in self.rows if row.name in names}
+
+    def _expires_ms(self, row: FakeRow) -> int:
+        return FOR_EVER_MS if self.retention_ms is None else row.received_ms + self.retention_ms
+
+    async def erased(self, names: Sequence[Name]) -> list[Erasure]:
+        """See `Rows`."""
+        return [each for each in self.erasures if each.name in names]
 
     async def erase(self, erasures: Sequence[Erasure]) -> None:
         """See `Rows`."""
@@ -94,20 +120,3 @@ class FakeRows:
             if each.name == row.name and each.covers(*row.position, row.received_ms)
         }
         self.rows = [row for row in self.rows if row.position not in gone]
-        self.stored = [position for position in self.stored if position not in gone]
-
-    async def catch_up(self) -> None:
-        """See `Rows`."""
-
-    async def erased(self, count: int) -> list[Erasure]:
-        """See `Rows`."""
-        named = {each for each in self.erasures if each.event_id[VERSION_AT] == DERIVED}
-        return sorted(named, key=lambda each: each.erased_ms)[-count:]
-
-    async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
-        """See `Rows`."""
-        return {
-            (number, offset)
-            for number, offset in self.stored
-            if number in spans and spans[number][0] <= offset <= spans[number][1]
-        }

@@ -64,7 +64,7 @@ async def _erase(server: Recorder) -> None:
 
 
 async def _settle(server: Recorder) -> None:
-    await ClickHouseRows(server, CONNECTION).settle([3])
+    await ClickHouseRows(server, CONNECTION, 0).settle([3])
 
 
 async def _look_everywhere(server: Recorder) -> None:
@@ -106,7 +106,7 @@ def test_the_engine_knows_every_setting_and_takes_its_value(stack: Stack) -> Non
         async with fresh_table(stack.status["clickhouse"]) as (_, connection):
             clickhouse = ClickHouse(connection, "main")
             try:
-                rows = ClickHouseRows(clickhouse, connection)
+                rows = ClickHouseRows(clickhouse, connection, 0)
                 await rows.insert(block(a_row(0, 5)))
                 assert await rows.high_water([0]) == {0: 5}
                 settings = clickhouse.replicas.write | LIVING

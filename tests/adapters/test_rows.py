@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from contracts.block import Block, Row, row
 from contracts.connections import ClickHouseConnection
-from contracts.erasures import ERASURES_MAX, Erasure
+from contracts.erasures import ERASURES_MAX, WINDOW_MS, Erasure
 from contracts.ids import derived_id
-from contracts.table import read_events, select_events
+from contracts.table import FOR_EVER_MS, read_events, select_events
 from contracts.wire import decode_event
 from processors.clickhouse import ClickHouseRows
+from processors.erasures import Erasures
 from processors.materialize import Rows
 from service.clickhouse import ClickHouse
 from tests.builders import an_event, events, represented
@@ -25,6 +26,7 @@ from tests.schema import create_schema
 from tests.stack import Stack
 
 NOW_MS = 1_790_000_000_000
+OWED = "SELECT toUInt8(sum(owed)) FROM {database}.erasures FINAL"
 Check = Callable[[Rows], Awaitable[None]]
 
 
@@ -54,7 +56,7 @@ async def _on_fake(check: Check) -> None:
 
 async def _on_clickhouse(url: str, check: Check) -> None:
     async with fresh_table(url) as (clickhouse, connection):
-        await check(ClickHouseRows(clickhouse, connection))
+        await check(ClickHouseRows(clickhouse, connection, log=0))
 
 
 @contextlib.asynccontextmanager
@@ -87,18 +89,35 @@ def test_what_was_inserted_is_present_and_sets_the_high_water(run: Any) -> None:
     run(check)
 
 
-def test_the_names_of_events_under_a_key_are_found_the_latest_last(run: Any) -> None:
-    def named(offset: int, key: bytes, received_ms: int) -> Row:
-        event_id = derived_id("acme", key)
-        return row("acme", 0, offset, received_ms, decode_event(represented(an_event(), event_id)))
+def named(event_id: str, offset: int, received_ms: int = NOW_MS) -> Row:
+    event = decode_event(represented(an_event(), event_id))
+    return row("acme", 0, offset, received_ms, event)
 
+
+def test_events_that_are_shown_are_found_by_name_and_for_how_long(run: Any) -> None:
     async def check(rows: Rows) -> None:
-        old, first, second = (
-            named(n, b"%d" % n, NOW_MS + age) for n, age in enumerate((-10_000, 1, 2))
-        )
-        await rows.insert(block(a_row(0, 9), second, first, old))
-        assert await rows.names(NOW_MS, 10) == [first.name, second.name]
-        assert await rows.names(NOW_MS, 1) == [second.name]
+        ids = [derived_id("acme", b"%d" % n, 0, "e") for n in range(3)]
+        await rows.insert(block(named(ids[0], 0), named(ids[1], 1)))
+        names = [("acme", id_) for id_ in ids]
+        assert await rows.shown(names) == {names[0]: FOR_EVER_MS, names[1]: FOR_EVER_MS}
+        assert await rows.shown([("other", ids[0])]) == {}
+        await rows.erase([Erasure(*names[0], 0, 2, NOW_MS, final=True)])
+        await only(rows, {(0, 1)})
+        assert names[0] not in await rows.shown(names)
+
+    run(check)
+
+
+def test_the_filter_knows_the_derived_ids_of_what_is_stored_and_of_what_was_erased(
+    run: Any,
+) -> None:
+    async def check(rows: Rows) -> None:
+        ids = [derived_id("acme", b"%d" % n, 0, "e") for n in range(200)]
+        await rows.insert(block(*[named(id_, n) for n, id_ in enumerate(ids[:100])], a_row(1, 0)))
+        await rows.erase([Erasure("acme", id_, 0, 200, NOW_MS, final=True) for id_ in ids[90:110]])
+        names = await rows.filter()
+        assert all(names.may_hold(id_) for id_ in ids[:110])
+        assert sum(names.may_hold(id_) for id_ in ids[110:]) < 10
 
     run(check)
 
@@ -110,29 +129,33 @@ async def only(rows: Rows, left: set[tuple[int, int]]) -> None:
             await asyncio.sleep(0.02)
 
 
-def test_what_was_erased_is_gone_and_what_follows_the_tombstone_is_not(run: Any) -> None:
-    def of(
-        event_id: str, partition: int, offset: int, age_ms: int = 0, tenant: str = "acme"
-    ) -> Row:
-        received_ms = NOW_MS + age_ms
+@pytest.mark.parametrize("final", [True, False])
+def test_what_was_erased_is_gone_and_by_the_first_release_not_what_came_later(
+    run: Any, final: bool
+) -> None:
+    def of(event_id: str, partition: int, offset: int, age_ms: int, tenant: str = "acme") -> Row:
         event = decode_event(represented(an_event(), event_id))
-        return row(tenant, partition, offset, received_ms, event)
+        return row(tenant, partition, offset, NOW_MS + age_ms, event)
 
     async def check(rows: Rows) -> None:
         ids = [str(uuid.uuid4()) for _ in range(6)]  # one each: of one id the table keeps a row
-        before, after = of(ids[0], 0, 4, 999), of(ids[1], 0, 6, -999)
-        old_copy, new_copy = of(ids[2], 1, 9), of(ids[3], 1, 2, 1)
-        others = [of(ids[4], 0, 3, tenant="other"), of(ids[5], 0, 1)]
+        later_ms = WINDOW_MS + 1
+        before, after = of(ids[0], 0, 4, later_ms), of(ids[1], 0, 6, later_ms)
+        old_copy, new_copy = of(ids[2], 1, 9, WINDOW_MS), of(ids[3], 1, 2, later_ms)
+        others = [of(ids[4], 0, 3, 0, tenant="other"), of(ids[5], 0, 1, 0)]
         await rows.insert(block(before, after, old_copy, new_copy, *others))
-        erasures = [Erasure("acme", id_, 0, 5, NOW_MS) for id_ in ids[:5]]
-        left = {(0, 6), (1, 2), (0, 3), (0, 1)}
+        erasures = [Erasure("acme", id_, 0, 5, NOW_MS, final) for id_ in ids[:5]]
+        left = {(0, 3), (0, 1)} if final else {(0, 6), (1, 2), (0, 3), (0, 1)}
         for _ in range(2):
             await rows.erase(erasures)
             await only(rows, left)
-        assert await rows.high_water([0, 1, 2]) == {0: 6, 1: 2, 2: -1}
+        assert (await rows.high_water([0, 1, 2]))[2] == -1
         await rows.insert(block(before))  # by somebody who was late
         await rows.erase(erasures)
         await only(rows, left)
+        assert {each.name for each in await rows.erased([("acme", id_) for id_ in ids])} == {
+            ("acme", id_) for id_ in ids[:5]
+        }
 
     run(check)
 
@@ -145,22 +168,8 @@ def test_more_are_erased_at_once_than_one_statement_takes(run: Any) -> None:
         await rows.insert(
             block(*[row(tenant, 0, offset + n, NOW_MS, event[id_]) for n, id_ in enumerate(ids)])
         )
-        await rows.erase([Erasure(tenant, id_, 0, 2 * offset, NOW_MS) for id_ in ids[1:]])
+        await rows.erase([Erasure(tenant, id_, 0, 2 * offset, NOW_MS, True) for id_ in ids[1:]])
         await only(rows, {(0, offset)})
-
-    run(check)
-
-
-def test_erasures_of_events_under_a_key_are_found_the_latest_last(run: Any) -> None:
-    async def check(rows: Rows) -> None:
-        first, second = (
-            Erasure("acme", derived_id("acme", b"%d" % n), 0, n, NOW_MS + n) for n in range(2)
-        )
-        unnamed = Erasure("acme", str(uuid.uuid4()), 0, 9, NOW_MS)
-        for _ in range(2):
-            await rows.erase([second, first, unnamed])
-            assert await rows.erased(10) == [first, second]
-        assert await rows.erased(1) == [second]
 
     run(check)
 
@@ -189,7 +198,7 @@ def test_every_event_comes_back_from_the_table_as_it_was_represented(
             made = Block()
             for start in range(0, len(rows), at_once):
                 made.add(rows[start : start + at_once])
-            await ClickHouseRows(clickhouse, connection).insert(made)
+            await ClickHouseRows(clickhouse, connection, log=0).insert(made)
             keys = [("acme", uuid.UUID(id_)) for id_ in values]
             found = read_events(await clickhouse.select(select_events(connection.database, keys)))
         assert found == {("acme", id_): value for id_, value in values.items()}
@@ -200,17 +209,25 @@ def test_every_event_comes_back_from_the_table_as_it_was_represented(
 def test_with_no_room_for_mutations_the_rows_are_erased_later(stack: Stack) -> None:
     async def check() -> None:
         async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
-            table, rows = f"{connection.database}.events", ClickHouseRows(clickhouse, connection)
+            table, rows = (
+                f"{connection.database}.events",
+                ClickHouseRows(clickhouse, connection, log=0),
+            )
             limits = "number_of_mutations_to_throw = 1, number_of_mutations_to_delay = 0"
             await clickhouse.execute(f"ALTER TABLE {table} MODIFY SETTING {limits}")
             stored = [a_row(0, n) for n in range(3)]
             await rows.insert(block(*stored))
             await clickhouse.execute(f"SYSTEM STOP MERGES {table}")
             for n, row_ in enumerate(stored[:2]):
-                await rows.erase([Erasure(*row_.identity, 0, 5 + n, NOW_MS)])
+                await rows.erase([Erasure(*row_.name, 0, 5 + n, NOW_MS, True)])
+            keys = [("acme", uuid.UUID(row_.name[1])) for row_ in stored]
+            found = read_events(await clickhouse.select(select_events(connection.database, keys)))
+            assert [*found] == [stored[2].name]  # whatever the table still holds
             await clickhouse.execute(f"SYSTEM START MERGES {table}")
             await only(rows, {(0, 1), (0, 2)})
-            await rows.catch_up()
+            # by another process: this one was killed
+            await Erasures(clickhouse, connection).pay()
             await only(rows, {(0, 2)})
+            assert await clickhouse.select(OWED.format(database=connection.database)) == b"0\n"
 
     asyncio.run(check())

@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,7 +152,9 @@ def produce(bootstrap: str, entity_ids: list[str], *, erased: bool = False) -> l
                         "events", encode("acme", decode_event(value), 1_700_000_000_123, value)
                     )
             if erased:
-                await log.append("events", encode_erasure("acme", decode_event(value), 0))
+                await log.append(
+                    "events", encode_erasure("acme", decode_event(value), str(uuid.uuid4()), 0)
+                )
         finally:
             await log.stop()
         return values

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import itertools
 import json
-import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 import httpx
 import msgspec
 import psutil
+from uuid_utils import uuid7
 
 from contracts.codec import represent
 from contracts.connections import ClickHouseConnection, KafkaConnection
@@ -87,7 +87,7 @@ class Scenario:
         """Post `count` events, as if `age_ms` ago; on return they are accepted."""
         appended = []
         for event in itertools.islice(self._bodies, count):
-            event.id, received_ms = new_id(TENANT, None)
+            event.id, received_ms = new_id(TENANT, event.entity_id, None)
             record = encode(TENANT, event, received_ms - age_ms, represent(event))
             self._entities[event.id] = event.entity_id
             partition = record.key_hash % len(self.group.partitions)
@@ -102,7 +102,9 @@ class Scenario:
             event = next(self._bodies)
             event.id, entity_id = event_id, self._entities[event_id]
             event = msgspec.structs.replace(event, entity_id=entity_id)
-            await self.log.append(EVENTS, encode_erasure(TENANT, event, time.time_ns() // 10**6))
+            made = uuid7()
+            tombstone = encode_erasure(TENANT, event, str(made), made.timestamp)
+            await self.log.append(EVENTS, tombstone)
 
     async def keep_supplied(self, lag_min: int, count: int) -> None:
         """Append `count` events when fewer than `lag_min` wait."""

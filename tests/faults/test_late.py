@@ -29,7 +29,7 @@ def test_what_a_paused_owner_writes_late_is_absorbed_by_the_table(servers: Serve
         )
         clickhouse = ClickHouse(connection)
         await create_schema(clickhouse, connection.database)
-        rows = ClickHouseRows(clickhouse, connection)
+        rows = ClickHouseRows(clickhouse, connection, log=0)
         paused, successor = Materialize(rows), Materialize(rows)
         await paused(FIRST)
         await successor(FIRST)

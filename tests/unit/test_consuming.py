@@ -34,7 +34,7 @@ def test_the_headers_of_a_tombstone_are_named() -> None:
     assert set(re.findall(r"`(ce_[a-z]+)`", section)) == set(names)
     assert f"`{ERASED.decode()}`" in section
     event = decode(represented(an_event(), ID))
-    tombstone = consumed(encode_erasure("acme", event, 0))
+    tombstone = consumed(encode_erasure("acme", event, ID, 0))
     assert sorted(name for name, _ in tombstone.headers) == sorted(names)
 
 

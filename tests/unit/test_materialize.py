@@ -14,6 +14,8 @@ from processors.step import Transient
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord, FakeRows
 
+NOW_MS = 1_790_000_000_000
+DAY_MS = 24 * 60 * 60 * 1000
 VALUE = represented(an_event(), "01a20d33-994f-74a1-8936-e15ecec113da")
 
 
@@ -42,7 +44,8 @@ def test_an_insert_whose_answer_was_lost_is_not_repeated() -> None:
 
 
 def test_only_what_is_missing_of_a_batch_is_inserted() -> None:
-    table = FakeRows(stored=[(0, 1), (0, 3)])
+    table = FakeRows()
+    asyncio.run(Materialize(table)(records((0, 1), (0, 3))))
     asyncio.run(Materialize(table)(records((0, 0), (0, 1), (0, 2), (0, 3), (0, 4))))
     assert sorted(table.stored) == [(0, offset) for offset in range(5)]
 
@@ -51,7 +54,7 @@ def test_a_partition_that_was_elsewhere_is_read_back() -> None:
     table = FakeRows()
     step = Materialize(table)
     asyncio.run(step(records((0, 0))))
-    table.stored.append((0, 1))  # by another owner, who did not live to commit
+    asyncio.run(Materialize(table)(records((0, 1))))  # another owner, who did not live to commit
     step.assigned({0})
     asyncio.run(step(records((0, 1), (0, 2))))
     assert sorted(table.stored) == [(0, 0), (0, 1), (0, 2)]
@@ -81,9 +84,12 @@ def test_two_events_in_one_record_are_none() -> None:
     assert table.stored == [(0, 1)]
 
 
-def keyed(key: bytes, offset: int, tenant: str = "acme", partition: int = 0) -> FakeRecord:
-    value = represented(an_event(), derived_id(tenant, key))
-    return FakeRecord(value, partition, offset, headers=[("ce_tenant", tenant.encode())])
+def keyed(
+    key: bytes, offset: int, tenant: str = "acme", partition: int = 0, at_ms: int = NOW_MS
+) -> FakeRecord:
+    value = represented(an_event(), derived_id(tenant, key, 0, an_event()["entity_id"]))
+    headers = [("ce_tenant", tenant.encode())]
+    return FakeRecord(value, partition, offset, headers=headers, timestamp=at_ms)
 
 
 def test_an_event_posted_again_under_its_key_is_stored_once() -> None:
@@ -116,12 +122,46 @@ def test_an_event_whose_insert_failed_is_no_repeat_of_itself() -> None:
     assert table.stored == [(0, 0)]
 
 
-def test_no_more_names_are_remembered_than_the_bound() -> None:
+def test_only_names_that_the_table_may_know_are_looked_up() -> None:
     table = FakeRows()
-    step = Materialize(table, names_max=2)
-    asyncio.run(step([keyed(b"%d" % n, n) for n in range(3)]))
-    asyncio.run(step([keyed(b"0", 3), keyed(b"2", 4)]))
-    assert table.stored == [(0, 0), (0, 1), (0, 2), (0, 3)]
+    step = Materialize(table)
+    asyncio.run(step([keyed(b"%d" % n, n) for n in range(100)]))
+    assert table.looked_up == []
+    asyncio.run(step([keyed(b"7", 100), keyed(b"new", 101)]))
+    assert len(table.looked_up) == 1
+    assert len(table.stored) == 101
+
+
+def test_a_repeat_after_the_event_expired_is_stored_and_found() -> None:
+    table = FakeRows(retention_ms=DAY_MS)
+    step = Materialize(table)
+    asyncio.run(step([keyed(b"1", 0), keyed(b"1", 1, at_ms=NOW_MS + DAY_MS - 1)]))
+    assert table.stored == [(0, 0)]
+    later = keyed(b"1", 2, at_ms=NOW_MS + DAY_MS)
+    asyncio.run(step([later, keyed(b"1", 3, at_ms=NOW_MS + DAY_MS + 1)]))
+    assert table.stored == [(0, 0), (0, 2)]
+
+
+def test_repeats_of_several_lives_in_one_batch_as_a_replay_has_them() -> None:
+    table = FakeRows(retention_ms=2 * DAY_MS)
+    days = [0, 1, 1, 2, 3, 3, 5, 9]
+    batch = [keyed(b"1", n, at_ms=NOW_MS + day * DAY_MS) for n, day in enumerate(days)]
+    asyncio.run(Materialize(table)(batch))
+    assert sorted(table.stored) == [(0, 0), (0, 3), (0, 6), (0, 7)]
+    again = FakeRows(retention_ms=2 * DAY_MS)
+    step = Materialize(again)
+    for each in batch:
+        asyncio.run(step([each]))
+    assert sorted(again.stored) == sorted(table.stored)
+
+
+def test_what_is_read_again_is_not_asked_for_under_every_name() -> None:
+    """Only a key can bring a name twice: an event without one is missing or it is not."""
+    table = FakeRows()
+    asyncio.run(Materialize(table)(records((0, 0), (0, 2))))
+    asyncio.run(Materialize(table)(records((0, 0), (0, 1), (0, 2))))
+    assert table.stored == [(0, 0), (0, 2), (0, 1)]
+    assert table.looked_up == []
 
 
 NO_EVENTS = {

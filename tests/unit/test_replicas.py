@@ -16,6 +16,7 @@ from contracts.wire import decode_event
 from processors import clickhouse as rows_module
 from processors.clickhouse import ClickHouseRows
 from processors.erasures import Erasures
+from processors.logs import Logs
 from processors.migrate import Migrate
 from processors.offsets import Offsets
 from processors.step import Transient
@@ -34,7 +35,7 @@ DDL = {
 SEQUENTIAL = {"select_sequential_consistency": 1}
 WRITE = SEQUENTIAL | QUORUM | DDL
 CONNECTION = ClickHouseConnection()
-ERASURE = Erasure("acme", str(uuid.uuid4()), 0, 7, 1_790_000_000_000)
+ERASURE = Erasure("acme", str(uuid.uuid4()), 0, 7, 1_790_000_000_000, final=True)
 KEEPER = {"system.replicas": b'["/clickhouse/tables/1/a"]\n'}
 
 
@@ -45,16 +46,17 @@ def a_block() -> Block:
     return made
 
 
+NAMES = [("acme", str(uuid.uuid4()))]
 READS: dict[str, Callable[[ClickHouse], Awaitable[Any]]] = {
-    "high water": lambda it: ClickHouseRows(it, CONNECTION).high_water([0]),
-    "present": lambda it: ClickHouseRows(it, CONNECTION).present({0: (1, 2)}),
-    "names": lambda it: ClickHouseRows(it, CONNECTION).names(0, 10),
-    "latest erasures": lambda it: ClickHouseRows(it, CONNECTION).erased(10),
-    "erasures of": lambda it: Erasures(it, CONNECTION).of([("acme", str(uuid.uuid4()))]),
+    "high water": lambda it: ClickHouseRows(it, CONNECTION, 0).high_water([0]),
+    "present": lambda it: ClickHouseRows(it, CONNECTION, 0).present({0: (1, 2)}),
+    "shown": lambda it: ClickHouseRows(it, CONNECTION, 0).shown(NAMES),
+    "erased": lambda it: ClickHouseRows(it, CONNECTION, 0).erased(NAMES),
     "lingering": lambda it: Erasures(it, CONNECTION).lingering(10),
-    "bounds": lambda it: Offsets(it, "events").bounds(),
-    "rows of each": lambda it: Offsets(it, "events").rows_of_each(0, 1, 2),
-    "known": lambda it: Offsets(it, "events").known([("acme", str(uuid.uuid4()))]),
+    "bounds": lambda it: Offsets(it, "events", 0).bounds(),
+    "hashes": lambda it: Offsets(it, "events", 0).hashes(0, 1, 2),
+    "known": lambda it: Offsets(it, "events", 0).known(NAMES),
+    "logs": lambda it: Logs(it, CONNECTION).known(),
     "migrations applied": lambda it: Migrate(it, "events", TableSettings()).pending(),
 }
 
@@ -74,11 +76,11 @@ async def _awaited(doing: Awaitable[Any]) -> Any:
 @pytest.mark.parametrize(("server", "added"), [(on_cluster(), WRITE), (on_one_server(), {})])
 def test_an_insert_is_answered_when_a_quorum_has_it(server: Recorder, added: Any) -> None:
     block = a_block()
-    asyncio.run(ClickHouseRows(server, CONNECTION).insert(block))
+    asyncio.run(ClickHouseRows(server, CONNECTION, 0).insert(block))
     [sent] = server.sent
     tag = {"log_comment": "events.materialize 3"}
     assert sent.settings == INSERT_SETTINGS | tag | added
-    assert sent.body == b"".join(block.pieces())
+    assert sent.body == b"".join(block.pieces(0))
 
 
 @pytest.mark.parametrize(("server", "added"), [(on_cluster(), WRITE), (on_one_server(), {})])
@@ -114,15 +116,15 @@ def test_the_turn_for_a_quorum_is_waited_for_and_the_whole_body_sent_again() -> 
     server = on_cluster()
     server.failures = [ClickHouseFailed("taken", 286), ClickHouseFailed("taken", 286)]
     block = a_block()
-    asyncio.run(ClickHouseRows(server, CONNECTION).insert(block))
-    assert [sent.body for sent in server.sent] == [b"".join(block.pieces())] * 3
+    asyncio.run(ClickHouseRows(server, CONNECTION, 0).insert(block))
+    assert [sent.body for sent in server.sent] == [b"".join(block.pieces(0))] * 3
 
 
 def test_a_turn_that_never_comes_ends_at_the_deadline() -> None:
     server = on_cluster(timeout_s=0.2)
     server.failures = [ClickHouseFailed("taken", 286)] * 10_000
     with pytest.raises(Transient, match="taken"):
-        asyncio.run(ClickHouseRows(server, CONNECTION).insert(a_block()))
+        asyncio.run(ClickHouseRows(server, CONNECTION, 0).insert(a_block()))
     assert len(server.sent) > 1
 
 
@@ -131,12 +133,12 @@ def test_any_other_failure_of_an_insert_is_not_repeated_but_read_back(code: int 
     server = on_cluster()
     server.failures = [ClickHouseFailed("unknown", code)]
     with pytest.raises(Transient):
-        asyncio.run(ClickHouseRows(server, CONNECTION).insert(a_block()))
+        asyncio.run(ClickHouseRows(server, CONNECTION, 0).insert(a_block()))
     assert len(server.sent) == 1
 
 
 def settle(server: Recorder) -> None:
-    asyncio.run(ClickHouseRows(server, CONNECTION).settle([3]))
+    asyncio.run(ClickHouseRows(server, CONNECTION, 0).settle([3]))
 
 
 def test_a_predecessors_insert_is_looked_for_on_every_living_replica() -> None:

@@ -1,8 +1,9 @@
 """What was erased stays away: the audit accounts for it, a rebuild leaves it out, whenever it came."""
 
 import asyncio
-import time
 from unittest import mock
+
+from uuid_utils import uuid7
 
 from contracts.connections import ClickHouseConnection, KafkaConnection
 from contracts.erasures import ERASURES_TABLE
@@ -77,7 +78,7 @@ def test_what_is_erased_after_the_fresh_table_was_filled_is_not_swapped_in(
 
     async def fill(log: Log, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
         await Tables(clickhouse, connection).create()
-        fresh = Fill(log, clickhouse, connection, into=FRESH_TABLE, source=EVENTS)
+        fresh = Fill(log, clickhouse, connection, 0, into=FRESH_TABLE, source=EVENTS)
         await fresh.up_to(await log.committed(), silent)
 
     by_parts(view, fill)
@@ -108,11 +109,11 @@ def test_what_is_erased_in_the_new_table_before_its_row_came_there_stays_away(
         await asyncio.to_thread(eventually, lambda: noted(view, ids[3]))
         assert not is_there(view, ids[3])
         with mock.patch.object(log, "committed", mock.AsyncMock(return_value=before)):
-            fresh = Fill(log, clickhouse, connection, into=EVENTS, source=FRESH_TABLE)
+            fresh = Fill(log, clickhouse, connection, 0, into=EVENTS, source=FRESH_TABLE)
             await fresh.up_to(before, silent)
             assert is_there(view, ids[3])
-            rebuild = Rebuild(log, clickhouse, connection)
-            account, _ = await rebuild(keep_old=False, progress=silent)
+            rebuild = Rebuild(log, 0, clickhouse, connection)
+            account, _, _ = await rebuild(keep_old=False, progress=silent)
         assert account.proven
 
     by_parts(view, swap_then_erase)
@@ -147,6 +148,7 @@ async def append_tombstone(view: View, tenant: str, representation: bytes) -> No
             while not log.ready:
                 await asyncio.sleep(0.02)
         event = decode_event(representation)
-        await log.append(EVENTS, encode_erasure(tenant, event, time.time_ns() // 1_000_000))
+        made = uuid7()
+        await log.append(EVENTS, encode_erasure(tenant, event, str(made), made.timestamp))
     finally:
         await log.stop()

@@ -110,7 +110,7 @@ def test_what_went_into_the_old_table_before_the_swap_is_brought_over(
     ) -> None:
         tables = Tables(clickhouse, connection)
         await tables.create()
-        fresh = Fill(log, clickhouse, connection, into=FRESH_TABLE, source=EVENTS)
+        fresh = Fill(log, clickhouse, connection, 0, into=FRESH_TABLE, source=EVENTS)
         await fresh.up_to(await log.committed(), silent)
         late = await asyncio.to_thread(view.post, tenant, many_events(70))
         await tables.exchange()

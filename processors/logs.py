@@ -1,0 +1,139 @@
+"""Which log a position belongs to: topics by their id (KIP-516), numbered in the order of acceptance.
+
+A topic that was deleted and made anew has the old name and another id. Its offsets begin again, so a
+position of it says nothing of the old log's. Nothing of a log that is not accepted is stored: whether
+it is a new one or a copy of the old one, somebody has to say (`events accept-log`).
+"""
+
+import json
+import uuid
+from collections.abc import Collection
+from typing import Literal
+
+from contracts.connections import ClickHouseConnection
+from contracts.digest import row_hash
+from contracts.table import INSERT_SETTINGS
+from contracts.topics import EVENTS
+from processors.audit import WRONG, Audit
+from processors.erasures import Erasures
+from processors.offsets import Offsets
+from processors.reading import read_rows
+from processors.replay import Log, Progress
+from processors.step import Halt, Transient
+from service.clickhouse import ClickHouse, ClickHouseFailed
+
+LOGS_TABLE = "logs"
+KNOWN = """
+SELECT DISTINCT number, topic_id FROM {table} ORDER BY number FORMAT JSONCompactEachRow
+"""
+ACCEPT = "INSERT INTO {table} (number, topic_id) VALUES ({number}, '{topic_id}')"
+
+NOT_ACCEPTED = """\
+The topic {topic} has the id {topic_id}, and the table's rows are of {known}: it was deleted and made \
+anew, or this is another cluster. Nothing of it is stored until somebody says what it is:
+  events accept-log new    it begins anew: its events are stored beside those of the old log
+  events accept-log copy   it was restored from a copy: the same events at the same offsets"""
+
+
+class NotAccepted(Halt):
+    """The topic's id is none whose records may be stored; the message says what to do."""
+
+    def __init__(self, topic_id: uuid.UUID, known: Collection[uuid.UUID]) -> None:
+        ids = " and ".join(map(str, known)) or "a log from before logs had names"
+        super().__init__(NOT_ACCEPTED.format(topic=EVENTS, topic_id=topic_id, known=ids))
+
+
+class Logs:
+    """The logs of a database. Every method raises `Transient` when ClickHouse fails."""
+
+    def __init__(self, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
+        self._clickhouse = clickhouse
+        self._table = f"{connection.database}.{LOGS_TABLE}"
+
+    async def known(self) -> dict[uuid.UUID, int]:
+        """The number of each log that was accepted, by topic id; a copy has its original's."""
+        try:
+            answer = await self._clickhouse.read_back(KNOWN.format(table=self._table))
+        except ClickHouseFailed as error:
+            raise Transient(f"asking for the logs: {error}") from error
+        lines = [json.loads(line) for line in answer.splitlines()]
+        return {uuid.UUID(topic_id): number for number, topic_id in lines}
+
+    async def accept(self, topic_id: uuid.UUID, number: int) -> None:
+        """From now on records of this topic are stored under this number."""
+        statement = ACCEPT.format(table=self._table, number=number, topic_id=topic_id)
+        try:
+            await self._clickhouse.execute(statement, dict(INSERT_SETTINGS))
+        except ClickHouseFailed as error:
+            raise Transient(f"accepting a log: {error}") from error
+
+
+async def number_of(
+    topic_id: uuid.UUID, log: Log, clickhouse: ClickHouse, connection: ClickHouseConnection
+) -> int:
+    """The number of the log with this topic id.
+
+    The first log is accepted unasked, also for a table from before logs had names when its newest
+    rows say what the log says there. Raises `NotAccepted`, and `Transient` when a server fails.
+    """
+    logs, table = Logs(clickhouse, connection), Offsets(clickhouse, connection.database, log=0)
+    known = await logs.known()
+    if topic_id in known:
+        return known[topic_id]
+    if known or not await _continues(log, table):
+        raise NotAccepted(topic_id, known)
+    await logs.accept(topic_id, 0)
+    return 0
+
+
+class NotACopy(Exception):
+    """The log does not hold what the table's rows were made from; the message names what differs."""
+
+
+async def accept(
+    kind: Literal["new", "copy"],
+    log: Log,
+    clickhouse: ClickHouse,
+    connection: ClickHouseConnection,
+    progress: Progress,
+) -> int:
+    """Accept the log that Kafka has now; its number: the next one, or that of the log it copies.
+
+    A copy must hold what the rows of the latest log were made from, at the same places. Raises
+    `NotACopy`, `Unprovable`, and `Transient` when a server fails.
+    """
+    logs, topic_id = Logs(clickhouse, connection), await log.topic_id()
+    known, first = await logs.known(), Offsets(clickhouse, connection.database, log=0)
+    if topic_id in known:
+        return known[topic_id]
+    latest = max([0, *known.values(), *await first.other_logs()])
+    if kind == "new":
+        await logs.accept(topic_id, latest + 1)
+        return latest + 1
+    table = first.of(latest)
+    ends = {partition: last + 1 for partition, (_, last) in (await table.bounds()).items()}
+    audit = Audit(log, table, Erasures(clickhouse, connection))
+    account = await audit(to_end=True, progress=progress, until=ends)
+    if not account.proven:
+        found = [(wrong, each) for wrong, some in account.wrong.items() for each in some]
+        wrong, (partition, offset, detail) = found[0]
+        raise NotACopy(
+            f"{sum(account.counts[each] for each in WRONG):,} places differ, the first: {wrong},"
+            f" partition {partition} offset {offset}: {detail}"
+        )
+    await logs.accept(topic_id, latest)
+    return latest
+
+
+async def _continues(log: Log, table: Offsets) -> bool:
+    kept = await log.bounds(EVENTS)
+    for partition, (_, highest) in (await table.bounds()).items():
+        first, end = kept.get(partition, (0, 0))
+        if highest >= end:
+            return False
+        if highest >= first:
+            found = await table.hashes(partition, highest, highest + 1)
+            async for records in log.read(EVENTS, partition, highest, highest + 1, 1):
+                if [row_hash(row) for row in read_rows(records)[0]] != found[highest][:1]:
+                    return False
+    return True
