@@ -33,6 +33,7 @@ from service.http import (
     too_large,
     utf8_media_type,
 )
+from service.lane import Unaccepted
 
 PATH = "/api/v1/events:batch"
 NDJSON = b"application/x-ndjson"
