@@ -13,7 +13,7 @@ from cli.options import HOME, PORT_BASE, HomeOption, PortBaseOption
 
 if TYPE_CHECKING:
     from cli.servers import Servers
-    from processors.audit import Account
+    from processors.account import Account
     from processors.replay import Progress
 
 WRONG = 1

@@ -14,7 +14,8 @@ from contracts.connections import ClickHouseConnection
 from contracts.digest import row_hash
 from contracts.table import INSERT_SETTINGS
 from contracts.topics import EVENTS
-from processors.audit import WRONG, Audit
+from processors.account import WRONG
+from processors.audit import Audit
 from processors.erasures import Erasures
 from processors.offsets import Offsets
 from processors.reading import read_rows

@@ -56,7 +56,8 @@ from typing import NamedTuple
 from contracts.connections import ClickHouseConnection
 from contracts.table import EVENTS_TABLE
 from contracts.topics import EVENTS
-from processors.audit import SHOWN_MAX, Account, Audit, Position
+from processors.account import SHOWN_MAX, Account, Position
+from processors.audit import Audit
 from processors.erasures import Erasures
 from processors.fill import Fill
 from processors.offsets import Offsets, spans
