@@ -7,7 +7,6 @@ it is a new one or a copy of the old one, somebody has to say (`events accept-lo
 
 import json
 import uuid
-from collections.abc import Collection
 from typing import Literal
 
 from contracts.connections import ClickHouseConnection
@@ -18,9 +17,10 @@ from processors.account import WRONG
 from processors.audit import Audit
 from processors.erasures import Erasures
 from processors.offsets import Offsets
+from processors.one_log import NotAccepted
 from processors.reading import read_rows
 from processors.replay import Log, Progress
-from processors.step import Halt, Transient
+from processors.step import Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
 
 LOGS_TABLE = "logs"
@@ -28,20 +28,6 @@ KNOWN = """
 SELECT DISTINCT number, topic_id FROM {table} ORDER BY number FORMAT JSONCompactEachRow
 """
 ACCEPT = "INSERT INTO {table} (number, topic_id) VALUES ({number}, '{topic_id}')"
-
-NOT_ACCEPTED = """\
-The topic {topic} has the id {topic_id}, and the table's rows are of {known}: it was deleted and made \
-anew, or this is another cluster. Nothing of it is stored until somebody says what it is:
-  events accept-log new    it begins anew: its events are stored beside those of the old log
-  events accept-log copy   it was restored from a copy: the same events at the same offsets"""
-
-
-class NotAccepted(Halt):
-    """The topic's id is none whose records may be stored; the message says what to do."""
-
-    def __init__(self, topic_id: uuid.UUID, known: Collection[uuid.UUID]) -> None:
-        ids = " and ".join(map(str, known)) or "a log from before logs had names"
-        super().__init__(NOT_ACCEPTED.format(topic=EVENTS, topic_id=topic_id, known=ids))
 
 
 class Logs:

@@ -9,8 +9,22 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from aiokafka.errors import KafkaError
 
-from processors.logs import NotAccepted
-from processors.step import LogRecord, Reject, Step, Transient
+from contracts.topics import EVENTS
+from processors.step import Halt, LogRecord, Reject, Step, Transient
+
+NOT_ACCEPTED = """\
+The topic {topic} has the id {topic_id}, and the table's rows are of {known}: it was deleted and made \
+anew, or this is another cluster. Nothing of it is stored until somebody says what it is:
+  events accept-log new    it begins anew: its events are stored beside those of the old log
+  events accept-log copy   it was restored from a copy: the same events at the same offsets"""
+
+
+class NotAccepted(Halt):
+    """The topic's id is none whose records may be stored; the message says what to do."""
+
+    def __init__(self, topic_id: uuid.UUID, known: Collection[uuid.UUID]) -> None:
+        ids = " and ".join(map(str, known)) or "a log from before logs had names"
+        super().__init__(NOT_ACCEPTED.format(topic=EVENTS, topic_id=topic_id, known=ids))
 
 
 class OfOneLog:
