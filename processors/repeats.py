@@ -31,6 +31,8 @@ class Sorted:
         certain: list[Row] = []
         for row in rows:
             if row.offset <= self._may_hold[row.partition]:
+                if row.derived:  # whatever follows under its name is decided after it
+                    self._names.add(row.name[1])
                 self.doubtful.append(row)
             elif not row.derived or self._is_new(row):
                 certain.append(row)
