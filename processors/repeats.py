@@ -45,10 +45,9 @@ class Sorted:
             if row.received_ms >= until_ms:
                 self.doubtful.append(row)
             return False
-        if self._names.may_hold(name[1]):
+        if self._names.add(name[1]):
             self.doubtful.append(row)
             return False
-        self._names.add(name[1])
         self._sure_until[name] = row.received_ms + RETENTION_MIN_MS
         return True
 
