@@ -6,6 +6,7 @@ twice, a key of two entities, which was one id then, and an event that was erase
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +83,9 @@ async def fill_table(clickhouse: ClickHouse, database: str) -> None:
         await clickhouse.execute(record(migration, database))
     for table, rows in (("events", [*ROWS, owed()]), ("erasures", ERASURES)):
         content = "\n".join(map(json.dumps, rows)).encode()
+        columns = list(rows[0])
         await clickhouse.insert(
-            f"{database}.{table}",
-            list(rows[0]),
-            "JSONEachRow",
-            lambda content=content: [content],
-            {},
+            f"{database}.{table}", columns, "JSONEachRow", partial(iter, [content]), {}
         )
 
 

@@ -18,9 +18,10 @@ from contracts.table import read_events, select_events
 from contracts.topics import EVENTS
 from contracts.wire import decode_event
 from processors.clickhouse import ClickHouseRows
-from processors.logs import NotAccepted, number_of
+from processors.logs import number_of
 from processors.materialize import Materialize
 from processors.migrate import Migrate
+from processors.one_log import NotAccepted
 from processors.replay import Log
 from service.clickhouse import ClickHouse
 from tests import stack as stacks
