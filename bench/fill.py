@@ -28,10 +28,14 @@ def retail_events(count: int) -> Iterator[EventJson]:
     yield from itertools.islice(itertools.cycle([parse_event(text) for text in texts]), count)
 
 
-def just_made(tenant: str, count: int) -> Iterator[tuple[EventJson, int]]:
-    """`count` events received now, each with its time of receipt in ms since 1970."""
-    for event in retail_events(count):
-        event.id, received_ms = new_id(tenant, event.entity_id, None)
+def just_made(tenant: str, count: int, keyed: int = 0) -> Iterator[tuple[EventJson, int]]:
+    """`count` events received now, each with its time of receipt in ms since 1970.
+
+    `keyed` of each hundred have an Idempotency-Key, each a key of its own.
+    """
+    for number, event in enumerate(retail_events(count)):
+        key = b"key-%d" % number if number % 100 < keyed else None
+        event.id, received_ms = new_id(tenant, event.entity_id, key)
         yield event, received_ms
 
 

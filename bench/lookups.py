@@ -41,12 +41,12 @@ MERGES = "SELECT count() FROM system.merges WHERE database = 'events' AND table 
 RANDOM_IDS = f"SELECT tenant, id FROM events.events ORDER BY rand() LIMIT {IDS}"  # noqa: S608
 
 
-def grow(where: Endpoints, seeds: int, times: Times, rows: range) -> None:
+def grow(where: Endpoints, seeds: int, times: Times, rows: range, keyed: int = 0) -> None:
     """Insert the rows of these numbers and wait until nothing is being merged any more."""
     steps = range(rows.start, rows.stop, STATEMENT_ROWS)
     for first in track(steps, description=f"filling to {rows.stop:,} rows", transient=True):
         part = range(first, min(first + STATEMENT_ROWS, rows.stop))
-        insert(partial(sql, where), "events", seeds, times, part)
+        insert(partial(sql, where), "events", seeds, times, part, keyed)
     give_up = time.monotonic() + MERGES_TIMEOUT_S
     quiet_s = time.monotonic()
     while time.monotonic() < quiet_s + QUIET_S:

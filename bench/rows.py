@@ -31,9 +31,11 @@ INSERT INTO {database}.events (tenant, id, received_at, event_type, event_source
     entity_id, entity_name, payload_entity_id, key_attributes, payload, fault,
     kafka_partition, kafka_offset)
 WITH bitOr(bitShiftLeft(ms, 16), bitOr(0x7000, cityHash64(r) % 4096)) AS high,
-    bitOr(0x8000000000000000, bitShiftRight(sipHash64(r), 2)) AS low -- UUIDv7, RFC 9562 section 5.7
+    bitOr(0x8000000000000000, bitShiftRight(sipHash64(r), 2)) AS low, -- UUIDv7, RFC 9562 section 5.7
+    bitOr(bitShiftLeft(cityHash64(r), 16), bitOr(0x8000, cityHash64(r) % 4096)) AS derived -- UUIDv8
 SELECT concat('tenant-', toString(r % {tenants})),
-    reinterpretAsUUID(bitOr(bitShiftLeft(toUInt128(low), 64), toUInt128(high))),
+    reinterpretAsUUID(bitOr(bitShiftLeft(toUInt128(low), 64),
+        toUInt128(if(intDiv(r, {tenants}) % 100 < {keyed}, derived, high)))),
     fromUnixTimestamp64Milli(toInt64(ms)), event_type, event_source, operation,
     concat(entity_id, '-', toString(r % 7)), entity_name, entity_id, key_attributes, payload, fault,
     r % 6, intDiv(r, 6)
@@ -69,9 +71,17 @@ def seed(run: Callable[[str], object], folder: Path, database: str) -> int:
 
 
 def insert(
-    run: Callable[[str], object], database: str, seeds: int, times: Times, rows: range
+    run: Callable[[str], object],
+    database: str,
+    seeds: int,
+    times: Times,
+    rows: range,
+    keyed: int = 0,
 ) -> None:
-    """Insert the rows of these numbers, 10,000 at once as the materializer does under load."""
+    """Insert the rows of these numbers, 10,000 at once as the materializer does under load.
+
+    `keyed` of each hundred have ids as derived from Idempotency-Keys.
+    """
     statement = INSERT.format(
         database=database,
         tenants=len(TENANTS),
@@ -80,6 +90,7 @@ def insert(
         every_us=times.every_us,
         first=rows.start,
         count=len(rows),
+        keyed=keyed,
         batch_rows=BATCH_ROWS,
     )
     run(statement)

@@ -1,6 +1,7 @@
 """Kafka to ClickHouse: CPU per event of client and server beside two limits.
 
-`python -m bench.view [--events N] [--rounds N] [--compression C] [--at-once N]`. Each round starts new
+`python -m bench.view [--events N] [--rounds N] [--compression C] [--at-once N] [--keyed N]`.
+Each round starts new
 servers and fills the log, as many events at once as are to share the partitions' batches, then the
 materializer starts and is measured until the last row is there. The limits: the same rows
 inserted into chDB in one process from ClickHouse's own binary format, batches of the same size, the
@@ -116,11 +117,12 @@ def raw_insert(where: Endpoints, count: int) -> float:
     return min(figures)
 
 
-def measure(count: int, compression: Compression, at_once: int) -> list[float]:
+def measure(count: int, keyed: int, compression: Compression, at_once: int) -> list[float]:
     """One round: events/s; CPU us per event of client, server, limits; bytes; ratios to insert and both."""
     with servers() as (where, ports, running):
         server = running["clickhouse"]
-        uvloop.run(fill(where.kafka, TENANT, just_made(TENANT, count), compression, at_once))
+        events = just_made(TENANT, count, keyed)
+        uvloop.run(fill(where.kafka, TENANT, events, compression, at_once))
         log_bytes = look(running["kafka"], where.home).log_bytes / count
         rate, client_us, server_us, wire_bytes = materialize(where, ports, server, count)
         consume_us = uvloop.run(raw_consume(where, count))
@@ -145,16 +147,17 @@ def main() -> None:
         help="of record batches",
     )
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="events cut into batches")
+    parser.add_argument("--keyed", type=int, default=0, help="of 100 events under Idempotency-Keys")
     arguments = parser.parse_args()
     rounds = [
-        measure(arguments.events, arguments.compression, arguments.at_once)
+        measure(arguments.events, arguments.keyed, arguments.compression, arguments.at_once)
         for _ in track(range(arguments.rounds), "measuring", console=Console(stderr=True))
     ]
     table = Table(
         *("round", "events/s", "client", "server", "insert", "consume"),
         *("wire B", "log B", "to insert", "to both"),
-        title=f"Kafka -> ClickHouse, {arguments.events:,} events, {arguments.compression},"
-        f" {arguments.at_once:,} at once, CPU in us per event",
+        title=f"Kafka -> ClickHouse, {arguments.events:,} events, {arguments.keyed} % under keys,"
+        f" {arguments.compression}, {arguments.at_once:,} at once, CPU in us per event",
     )
     medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
     for name, figures in [*enumerate(rounds, 1), ("median", medians)]:

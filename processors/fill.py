@@ -4,9 +4,13 @@ What Kafka still keeps is read from it and goes through the materializer's own s
 and inserts only what is missing. What Kafka does not keep any more, and the rows of other logs, are
 copied from another table, the only place where they still are. A span that is complete costs one
 query, so a fill that was ended goes on where it stood without remembering anything.
+
+Within a partition the step finds what counted from the log alone, across partitions nothing in the log
+says it: of an event with records in two (keys of the first release, which named no entity; partitions
+that were added) the one that the other table has is taken.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from contracts.block import INSERT_COLUMNS
 from contracts.connections import ClickHouseConnection
@@ -14,10 +18,12 @@ from contracts.ids import IS_DERIVED
 from contracts.table import INSERT_SETTINGS
 from contracts.topics import EVENTS
 from processors.clickhouse import ClickHouseRows
-from processors.materialize import Materialize
-from processors.offsets import Offsets, spans
+from processors.materialize import Materialize, without
+from processors.materialize import spans as spans_of
+from processors.offsets import KEYS_MAX, Offsets, spans
+from processors.reading import read_rows, split
 from processors.replay import Log, Progress
-from processors.step import Transient
+from processors.step import LogRecord, Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
 
 RECORDS_MAX = 10_000
@@ -62,6 +68,7 @@ class Fill:
         self._rows = ClickHouseRows(clickhouse, connection, number, into, REBUILD)
         self._step = Materialize(self._rows)
         self._into = Offsets(clickhouse, connection.database, number, into)
+        self._source_rows = ClickHouseRows(clickhouse, connection, number, source)
         self._source = Offsets(clickhouse, connection.database, number, source)
 
     async def settle(self, partitions: Collection[int]) -> None:
@@ -125,4 +132,20 @@ class Fill:
         if await self._into.count(partition, first, end) == end - first:
             return
         async for records in self._log.read(EVENTS, partition, first, end, RECORDS_MAX):
-            await self._step(records)
+            elsewhere = await self._elsewhere(partition, records)
+            await self._step([each for each in records if each.offset not in elsewhere])
+
+    async def _elsewhere(self, partition: int, records: Sequence[LogRecord]) -> set[int]:
+        """The offsets of repeats of what the source has from other partitions."""
+        there = await self._source_rows.present(spans_of(records))
+        rows, _ = read_rows(split(without(records, there))[0])
+        repeats = [row for row in rows if row.derived]
+        found: set[int] = set()
+        for start in range(0, len(repeats), KEYS_MAX):
+            some = repeats[start : start + KEYS_MAX]
+            known = await self._source.known([row.name for row in some])
+            for row in some:
+                places = known.get(row.name, [])
+                if places and all(place and place[0] != partition for place in places):
+                    found.add(row.offset)
+        return found

@@ -52,6 +52,11 @@ class NamesFilter:
         self._added = 0
 
     @property
+    def bytes(self) -> int:
+        """Its size."""
+        return self._words.nbytes
+
+    @property
     def crowded(self) -> bool:
         """Whether so many were added that a new one should be made."""
         return self._added > IDS_OF_A_WORD * len(self._words) and len(self._words) < WORDS_MAX
@@ -62,11 +67,16 @@ class NamesFilter:
         mask = _mask(low)
         return self._words[low & self._last] & mask == mask
 
-    def add(self, event_id: str) -> None:
-        """The table will hold it, or may; any id may be added."""
+    def add(self, event_id: str) -> bool:
+        """The table will hold it, or may; any id may be added. Whether it may have been before."""
         low = int(event_id[19:23] + event_id[24:], 16)
-        self._words[low & self._last] |= _mask(low)
+        word, mask = low & self._last, _mask(low)
+        before = self._words[word]
+        if before & mask == mask:
+            return True
+        self._words[word] = before | mask
         self._added += 1
+        return False
 
     def add_all(self, event_ids: Iterable[str]) -> None:
         """`add` each."""

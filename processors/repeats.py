@@ -31,6 +31,8 @@ class Sorted:
         certain: list[Row] = []
         for row in rows:
             if row.offset <= self._may_hold[row.partition]:
+                if row.derived:  # whatever follows under its name is decided after it
+                    self._names.add(row.name[1])
                 self.doubtful.append(row)
             elif not row.derived or self._is_new(row):
                 certain.append(row)
@@ -43,10 +45,9 @@ class Sorted:
             if row.received_ms >= until_ms:
                 self.doubtful.append(row)
             return False
-        if self._names.may_hold(name[1]):
+        if self._names.add(name[1]):
             self.doubtful.append(row)
             return False
-        self._names.add(name[1])
         self._sure_until[name] = row.received_ms + RETENTION_MIN_MS
         return True
 

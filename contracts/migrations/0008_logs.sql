@@ -15,9 +15,11 @@ ALTER TABLE {database}.events{on_cluster}
     ADD COLUMN IF NOT EXISTS expires_at Nullable(DateTime64(3, 'UTC')) ALIAS NULL
         COMMENT 'When the retention of the event ends; null when it is kept for ever';
 
+-- What was noted before this migration is owed until it was looked at: until then that was remembered in
+-- memory alone, and lost with a process that was killed.
 ALTER TABLE {database}.erasures{on_cluster}
     ADD COLUMN IF NOT EXISTS final Bool COMMENT 'Whether what is posted under the id later stays away too',
-    ADD COLUMN IF NOT EXISTS owed Bool COMMENT 'Whether the row was still to be taken away when this was noted';
+    ADD COLUMN IF NOT EXISTS owed Bool DEFAULT true COMMENT 'Whether the row was still to be taken away when this was noted';
 
 CREATE TABLE IF NOT EXISTS {database}.logs{on_cluster}
 (
