@@ -30,14 +30,14 @@ INSERT_SETTINGS: dict[str, str | int] = {
 }
 
 SELECT_EVENT = """
-SELECT tenant, id, entity_id, entity_name, event_source, event_type, operation, payload_entity_id,
-    key_attributes, base64Encode(payload) AS payload, base64Encode(fault) AS fault, precedence,
-    toUnixTimestamp64Milli(received_at) AS received_ms
-FROM {table}
-WHERE (tenant, id) IN ({keys})
-    AND (tenant, id) NOT IN ( -- their rows may be there for a while
-        SELECT tenant, id FROM {erasures} WHERE (tenant, id) IN ({keys}) AND final)
-{gather}
+SELECT * FROM (
+    SELECT tenant, id, entity_id, entity_name, event_source, event_type, operation, payload_entity_id,
+        key_attributes, base64Encode(payload) AS payload, base64Encode(fault) AS fault, precedence,
+        toUnixTimestamp64Milli(received_at) AS received_ms
+    FROM {table} WHERE (tenant, id) IN ({keys}) {gather}
+) UNION ALL -- whose rows may be there for a while
+SELECT tenant, id, '', NULL, 'APPLICATION', 'ENTITY_EVENT', 'UPDATE', '', map(), NULL, NULL, NULL, 0
+FROM {erasures} WHERE (tenant, id) IN ({keys}) AND final
 SETTINGS max_threads = 1 -- few rows: threads cost more than they save
 FORMAT JSONEachRow
 """
@@ -74,8 +74,12 @@ def select_events(
     )
 
 
+ERASED = b""
+"""The representation of an event that was erased."""
+
+
 class StoredEvent(msgspec.Struct):
-    """One line of the answer to `select_events`."""
+    """One line of the answer to `select_events`; without a precedence it says that the event was erased."""
 
     tenant: str
     id: str
@@ -88,7 +92,7 @@ class StoredEvent(msgspec.Struct):
     key_attributes: dict[str, str]
     payload: str | None
     fault: str | None
-    precedence: int | str  # ClickHouse may quote integers of 64 bits
+    precedence: int | str | None  # ClickHouse may quote integers of 64 bits
     received_ms: int | str  # since 1970
 
     def event(self) -> EventJson:
@@ -114,14 +118,25 @@ _stored = msgspec.json.Decoder(StoredEvent)
 
 def read_stored(lines: bytes) -> Collection[StoredEvent]:
     """The answer to `select_events`: of each event's rows, until they are merged, the one that stays."""
-    stays: dict[tuple[str, str], StoredEvent] = {}
-    for stored in map(_stored.decode, lines.splitlines()):
-        other = stays.setdefault((stored.tenant, stored.id), stored)
-        if int(stored.precedence) > int(other.precedence):
-            stays[stored.tenant, stored.id] = stored
-    return stays.values()
+    return [each for each in _stays(lines).values() if each is not None]
 
 
 def read_events(lines: bytes) -> dict[tuple[str, str], bytes]:
-    """The answer to `select_events` as representations by (tenant, id)."""
-    return {(each.tenant, each.id): represent(each.event()) for each in read_stored(lines)}
+    """The answer to `select_events` as representations by (tenant, id), `ERASED` where it was erased."""
+    return {
+        name: ERASED if each is None else represent(each.event())
+        for name, each in _stays(lines).items()
+    }
+
+
+def _stays(lines: bytes) -> dict[tuple[str, str], StoredEvent | None]:
+    """By (tenant, id), None where it was erased."""
+    stays: dict[tuple[str, str], StoredEvent | None] = {}
+    for stored in map(_stored.decode, lines.splitlines()):
+        name = (stored.tenant, stored.id)
+        other = stays.setdefault(name, stored)
+        if stored.precedence is None:
+            stays[name] = None
+        elif other is not None and int(stored.precedence) > int(other.precedence or 0):
+            stays[name] = stored
+    return stays

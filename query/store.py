@@ -53,7 +53,7 @@ class EventStore:
         self._running: set[asyncio.Task[None]] = set()
 
     async def get(self, tenant: str, event_id: uuid.UUID) -> bytes | None:
-        """The event's representation, or None when the table does not have it (yet).
+        """The event's representation, `ERASED`, or None when the table does not have it (yet).
 
         Raises `ClickHouseFailed`, at the latest at the deadline that `Select` keeps, and
         `TooManyLookups`.

@@ -32,7 +32,7 @@ def consumed(stack: Stack, tenant: str, limit: int) -> list[Any]:
 
 
 async def append(kafka: str, tenant: str, event_id: str) -> None:
-    """To the entity of an_event(): a record of a kind that is yet to come, a tombstone of the first release."""
+    """To the entity of an_event(): a record of a kind yet to come, a tombstone of the first release."""
     producer = AIOKafkaProducer(bootstrap_servers=kafka)
     headers = [("ce_tenant", tenant.encode()), ("ce_id", event_id.encode()), ("ce_new", b"?")]
     key = f"{tenant}:1000144".encode()
