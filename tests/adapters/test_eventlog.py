@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
-from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
+from aiokafka.errors import (
+    KafkaConnectionError,
+    OutOfOrderSequenceNumber,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.structs import ConsumerRecord
 
 from contracts.connections import KafkaConnection
@@ -19,6 +23,7 @@ from contracts.recordbatch import Record, encode_headers, new_record
 from service.broker import BrokerConnection
 from service.eventlog import EventLog
 from service.lane import LaneLimits, Unaccepted, Unacknowledged
+from service.topic_id import TopicId
 from tests.records import consumed
 from tests.stack import Stack
 
@@ -327,3 +332,19 @@ async def test_a_topic_that_is_made_anew_under_a_stream_of_posts_is_noticed(
     there = [int(record.value) for record in await read_all(kafka, topic)]
     assert len(there) == len(set(there))
     assert not before & set(there)
+
+
+async def test_a_topics_id_is_another_when_it_is_made_anew(
+    kafka: KafkaConnection, topic: str
+) -> None:
+    asked, missing = TopicId(kafka, topic), TopicId(kafka, f"{topic}-nowhere")
+    first = await asked.now()
+    assert await asked.now() == first
+    await made_anew(kafka, topic)
+    give_up = time.monotonic() + 60
+    while await asked.now() == first:
+        assert time.monotonic() < give_up
+    with pytest.raises(UnknownTopicOrPartitionError):
+        await missing.now()
+    await asked.close()
+    await missing.close()
