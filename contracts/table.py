@@ -30,18 +30,22 @@ INSERT_SETTINGS: dict[str, str | int] = {
 }
 
 SELECT_EVENT = """
-SELECT * FROM (
-    SELECT tenant, id, entity_id, entity_name, event_source, event_type, operation, payload_entity_id,
-        key_attributes, base64Encode(payload) AS payload, base64Encode(fault) AS fault, precedence,
-        toUnixTimestamp64Milli(received_at) AS received_ms
-    FROM {table} WHERE (tenant, id) IN ({keys}) {gather}
-) UNION ALL -- whose rows may be there for a while
-SELECT tenant, id, '', NULL, 'APPLICATION', 'ENTITY_EVENT', 'UPDATE', '', map(), NULL, NULL, NULL, 0
-FROM {erasures} WHERE (tenant, id) IN ({keys}) AND final
+SELECT tenant, id, entity_id, entity_name, event_source, event_type, operation, payload_entity_id,
+    key_attributes, base64Encode(payload) AS payload, base64Encode(fault) AS fault, precedence,
+    toUnixTimestamp64Milli(received_at) AS received_ms,
+    (tenant, id) IN ( -- as a condition it costs more
+        SELECT tenant, id FROM {erasures} WHERE (tenant, id) IN ({keys}) AND final) AS erased
+FROM {table}
+WHERE (tenant, id) IN ({keys}) {gather}
 SETTINGS max_threads = 1 -- few rows: threads cost more than they save
 FORMAT JSONEachRow
 """
 
+SELECT_ERASED = """
+SELECT DISTINCT tenant, id FROM {erasures} WHERE (tenant, id) IN ({keys}) AND final
+SETTINGS max_threads = 1
+FORMAT JSONCompactEachRow
+"""
 
 GATHER = "ORDER BY precedence"
 """Brings the rows, each read in a block of its own, into one; a single row does without the planning."""
@@ -79,7 +83,7 @@ ERASED = b""
 
 
 class StoredEvent(msgspec.Struct):
-    """One line of the answer to `select_events`; without a precedence it says that the event was erased."""
+    """One line of the answer to `select_events`."""
 
     tenant: str
     id: str
@@ -92,8 +96,9 @@ class StoredEvent(msgspec.Struct):
     key_attributes: dict[str, str]
     payload: str | None
     fault: str | None
-    precedence: int | str | None  # ClickHouse may quote integers of 64 bits
+    precedence: int | str  # ClickHouse may quote integers of 64 bits
     received_ms: int | str  # since 1970
+    erased: bool | int  # the row may be there for a while
 
     def event(self) -> EventJson:
         """The event without its tenant."""
@@ -114,29 +119,30 @@ class StoredEvent(msgspec.Struct):
 
 
 _stored = msgspec.json.Decoder(StoredEvent)
+_name = msgspec.json.Decoder(tuple[str, str])
 
 
 def read_stored(lines: bytes) -> Collection[StoredEvent]:
     """The answer to `select_events`: of each event's rows, until they are merged, the one that stays."""
-    return [each for each in _stays(lines).values() if each is not None]
+    stays: dict[tuple[str, str], StoredEvent] = {}
+    for stored in map(_stored.decode, lines.splitlines()):
+        other = stays.setdefault((stored.tenant, stored.id), stored)
+        if int(stored.precedence) > int(other.precedence):
+            stays[stored.tenant, stored.id] = stored
+    return [each for each in stays.values() if not each.erased]
 
 
 def read_events(lines: bytes) -> dict[tuple[str, str], bytes]:
-    """The answer to `select_events` as representations by (tenant, id), `ERASED` where it was erased."""
-    return {
-        name: ERASED if each is None else represent(each.event())
-        for name, each in _stays(lines).items()
-    }
+    """The answer to `select_events` as representations by (tenant, id)."""
+    return {(each.tenant, each.id): represent(each.event()) for each in read_stored(lines)}
 
 
-def _stays(lines: bytes) -> dict[tuple[str, str], StoredEvent | None]:
-    """By (tenant, id), None where it was erased."""
-    stays: dict[tuple[str, str], StoredEvent | None] = {}
-    for stored in map(_stored.decode, lines.splitlines()):
-        name = (stored.tenant, stored.id)
-        other = stays.setdefault(name, stored)
-        if stored.precedence is None:
-            stays[name] = None
-        elif other is not None and int(stored.precedence) > int(other.precedence or 0):
-            stays[name] = stored
-    return stays
+def select_erased(database: str, keys: Iterable[tuple[str, uuid.UUID]]) -> str:
+    """The query for those of these (tenant, id) that were erased for good; see `select_events`."""
+    listed = ", ".join(f"('{tenant}', '{event_id}')" for tenant, event_id in keys)
+    return SELECT_ERASED.format(erasures=f"{database}.{ERASURES_TABLE}", keys=listed)
+
+
+def read_erased(lines: bytes) -> dict[tuple[str, str], bytes]:
+    """The answer to `select_erased`: `ERASED` by (tenant, id)."""
+    return dict.fromkeys(map(_name.decode, lines.splitlines()), ERASED)

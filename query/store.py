@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from contracts.replicas import Replicas
-from contracts.table import ONE_SERVER, read_events, select_events
+from contracts.table import ONE_SERVER, read_erased, read_events, select_erased, select_events
 from service.clickhouse import ClickHouseFailed
 
 Key = tuple[str, uuid.UUID]
@@ -84,6 +84,8 @@ class EventStore:
         try:
             query = select_events(self._database, keys, self._replicas)
             found = read_events(await self._select(query))
+            if missing := [key for key in keys if (key[0], str(key[1])) not in found]:
+                found |= read_erased(await self._select(select_erased(self._database, missing)))
         except ClickHouseFailed as error:
             failure = error
             _settle(futures, lambda key, future: future.set_exception(failure))
