@@ -229,10 +229,7 @@ def _problem(status: int) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}
     if status == 422:  # the one that tells an id
         content["example"] = key_used("0193a2b4-7c1e-8d3f-8a5b-2f6c9d0e1a2b").document()
-    response: dict[str, Any] = {
-        "description": TITLES[status][1],
-        "content": {CONTENT_TYPE: content},
-    }
+    answer: dict[str, Any] = {"description": TITLES[status][1], "content": {CONTENT_TYPE: content}}
     told = {
         401: ("WWW-Authenticate",),
         405: ("Allow",),
@@ -240,8 +237,8 @@ def _problem(status: int) -> dict[str, Any]:
         503: ("Retry-After",),
     }.get(status)
     if told:
-        response["headers"] = {name: {"schema": {"type": "string"}} for name in told}
-    return response
+        answer["headers"] = {name: {"schema": {"type": "string"}} for name in told}
+    return answer
 
 
 def _oauth2() -> dict[str, Any]:
