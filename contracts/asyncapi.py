@@ -14,6 +14,8 @@ from contracts.wire import ERASED
 
 SCHEMA = "#/components/schemas/{model}"
 MESSAGE = "#/components/messages/{name}"
+OPTIONAL = {"ce_erasedid", "source_topic_id"}
+"""Headers that records from before they were introduced do not have."""
 TEXT = {"type": "string"}
 
 
@@ -76,7 +78,8 @@ def _messages() -> dict[str, Any]:
         "ce_id": {"type": "string", "format": "uuid", "description": "The event's id."},
         "ce_source": TEXT | {"description": "/TENANT/EVENT_SOURCE"},
         "ce_type": TEXT | {"description": "events.v1.EVENT_TYPE"},
-        "ce_subject": TEXT | {"description": "The entity's id."},
+        "ce_subject": TEXT
+        | {"description": "The entity's id; what CloudEvents forbids in it is percent-encoded."},
         "ce_time": {
             "type": "string",
             "format": "date-time",
@@ -87,12 +90,18 @@ def _messages() -> dict[str, Any]:
     }
     about_events = {"ce_subject", "content-type"}
     tombstone = {name: each for name, each in cloud_events.items() if name not in about_events} | {
-        "ce_id": cloud_events["ce_id"] | {"description": "The id of the event to erase."},
+        "ce_id": cloud_events["ce_id"] | {"description": "The tombstone's own id."},
+        "ce_erasedid": cloud_events["ce_id"]
+        | {
+            "description": "The id of the event to erase, for good. Tombstones from before this header"
+            " have it as `ce_id`."
+        },
         "ce_type": {"const": ERASED.decode()},
         "ce_time": cloud_events["ce_time"] | {"description": "Time of the erasure, UTC."},
     }
     nothing = {"type": "null", "description": "A tombstone: the record has no value."}
-    origin = dict.fromkeys(("reason", "source_topic", "source_partition", "source_offset"), TEXT)
+    place = ("source_topic", "source_topic_id", "source_partition", "source_offset")
+    origin = dict.fromkeys(("reason", *place), TEXT)
     names = ("event_id", "event_type", "event_source", "subscription_id")
     attributes = {"tenant": tenant} | dict.fromkeys(names, TEXT)
     refused = dict.fromkeys(("reason", "destination"), TEXT)
@@ -117,4 +126,5 @@ def _message(key: str, headers: dict[str, Any], payload: dict[str, Any]) -> dict
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": sorted(properties), "properties": properties}
+    required = sorted(properties.keys() - OPTIONAL)
+    return {"type": "object", "required": required, "properties": properties}

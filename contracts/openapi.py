@@ -9,7 +9,7 @@ from contracts.criteria import EventPage, query_parameters
 from contracts.events import Event, EventDraft
 from contracts.ids import IDEMPOTENCY_KEY_BYTES_MAX
 from contracts.json_schema import Published
-from contracts.problems import CONTENT_TYPE, TITLES
+from contracts.problems import CONTENT_TYPE, TITLES, key_used
 from contracts.subscriptions import Subscription, SubscriptionDraft
 from contracts.tenants import TENANT_PATTERN
 
@@ -98,7 +98,7 @@ def _event_paths() -> dict[str, Any]:
         "Create an event",
         201,
         "Event",
-        also=(413, 415, 429),
+        also=(413, 415, 422, 429),
         body="EventDraft",
         headers=("Location",),
     )
@@ -218,18 +218,18 @@ def _parameters() -> dict[str, Any]:
         "IdempotencyKey": {
             "name": "Idempotency-Key",
             "in": "header",
-            "description": "Names the request: a repeat gives the same id and counts once.",
+            "description": "Names the request: a repeat gives the same id and counts once."
+            " For another entity it names another event; of two bodies of one entity the first counts.",
             "schema": {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_BYTES_MAX},
         },
     }
 
 
 def _problem(status: int) -> dict[str, Any]:
-    schema = {"$ref": REFERENCE.format(model="ProblemDocument")}
-    response: dict[str, Any] = {
-        "description": TITLES[status][1],
-        "content": {CONTENT_TYPE: {"schema": schema}},
-    }
+    content: dict[str, Any] = {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}
+    if status == 422:  # the one that tells an id
+        content["example"] = key_used("0193a2b4-7c1e-8d3f-8a5b-2f6c9d0e1a2b").document()
+    answer: dict[str, Any] = {"description": TITLES[status][1], "content": {CONTENT_TYPE: content}}
     told = {
         401: ("WWW-Authenticate",),
         405: ("Allow",),
@@ -237,8 +237,8 @@ def _problem(status: int) -> dict[str, Any]:
         503: ("Retry-After",),
     }.get(status)
     if told:
-        response["headers"] = {name: {"schema": {"type": "string"}} for name in told}
-    return response
+        answer["headers"] = {name: {"schema": {"type": "string"}} for name in told}
+    return answer
 
 
 def _oauth2() -> dict[str, Any]:

@@ -75,6 +75,16 @@ class Problem(Exception):
         return json.dumps(self.document(), ensure_ascii=False).encode()
 
 
+def key_used(event_id: str) -> Problem:
+    """422: the Idempotency-Key has named another event of the entity, the one with this id."""
+    return Problem(
+        422,
+        "This Idempotency-Key was used for another event of this entity: the first one counts,"
+        " this one was not stored. Use a new key.",
+        extra={"id": event_id},
+    )
+
+
 def unavailable(
     detail: str, *, retry_after_s: int = 1, reason: str | None = None, **extra: Any
 ) -> Problem:

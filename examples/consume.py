@@ -24,23 +24,24 @@ options.add_argument("--tenant", help="all that the topic holds when left out")
 options.add_argument("--limit", type=int, default=sys.maxsize, help="end after so many lines")
 arguments = options.parse_args()
 SEEN_MAX = 100_000  # yours: a unique key (tenant, id) where your work ends up
-seen: dict[tuple[str, ...], None] = {}
+seen: dict[tuple[str, str], bool] = {}  # whether it is erased
 
 
 def work(record: ConsumerRecord) -> bool:
     """Print the record unless it is a repeat, another tenant's or nothing that we know."""
     headers = {name: value.decode(errors="replace") for name, value in record.headers}
-    tenant, event_id = headers.get("ce_tenant", ""), headers.get("ce_id", "")
-    erased = record.value is None  # a tombstone: forget this event
+    erased = record.value is None  # a tombstone: forget the event that it names, for good
+    names = "ce_erasedid" if erased and "ce_erasedid" in headers else "ce_id"
+    tenant, event_id = headers.get("ce_tenant", ""), headers.get(names, "")
     known = erased or headers.get("ce_type", "").startswith("events.v1.")
-    identity = (tenant, event_id, "erased" if erased else "accepted")
     if not (known and tenant and event_id) or arguments.tenant not in (None, tenant):
         return False
-    if identity in seen:
+    before = seen.get((tenant, event_id))
+    if before or before is erased:  # what is erased stays so; everything else is done once
         return False
     if len(seen) == SEEN_MAX:
         del seen[next(iter(seen))]  # the oldest
-    seen[identity] = None
+    seen[tenant, event_id] = erased
     event = None if erased else json.loads(record.value)
     print(json.dumps({"tenant": tenant, "id": event_id, "event": event}), flush=True)  # noqa: T201
     return True

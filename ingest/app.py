@@ -63,7 +63,8 @@ class Edge:
     async def waiting_for(self) -> list[str]:
         """What keeps the edge from being ready."""
         parts = {"kafka": self.log.ready, "subscriptions": self.follower.ready}
-        return [name for name, ready in parts.items() if not ready]
+        missing = [name for name, ready in parts.items() if not ready]
+        return missing + [f"{topic}: made anew" for topic in self.log.made_anew]
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

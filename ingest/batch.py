@@ -50,10 +50,14 @@ class BatchLimits(NamedTuple):
 
 
 class Items(NamedTuple):
-    """The events of one request in their order: the id of each, or why it has none; records of the former."""
+    """The events of one request in their order: the id of each, or why it has none; records of the former.
+
+    `first` are the ids that an Idempotency-Key has given here for the first time.
+    """
 
     outcomes: list[str | Problem]
     records: list[Record]
+    first: list[str]
 
 
 class PostBatch:
@@ -110,18 +114,22 @@ class PostBatch:
         self, tenant: str, key: bytes | None, pieces: AsyncIterator[bytes], splitter: Splitter
     ) -> Items:
         """The items of the request. Raises `Problem` 413 for too many and 405 for none."""
-        items, turns = Items([], []), Turns()
-        async for piece in pieces:
-            for text in splitter.feed(piece):
+        items, turns = Items([], [], []), Turns()
+        try:
+            async for piece in pieces:
+                for text in splitter.feed(piece):
+                    self._item(items, tenant, key, text)
+                    if turns.is_over():
+                        await turns.next()
+                if turns.is_over():
+                    await turns.next()
+            for text in splitter.end():
                 self._item(items, tenant, key, text)
                 if turns.is_over():
                     await turns.next()
-            if turns.is_over():
-                await turns.next()
-        for text in splitter.end():
-            self._item(items, tenant, key, text)
-            if turns.is_over():
-                await turns.next()
+        except BaseException:  # refused whole, or its sender is gone
+            self._first_bodies.forget(items.first)
+            raise
         if not items.outcomes:
             raise Problem(405, "The batch holds no event.")
         return items
@@ -143,8 +151,8 @@ class PostBatch:
             event_id, received_ms = new_id(tenant, event.entity_id, key, index)
             event.id = event_id
             representation, record = encoded(tenant, event, received_ms, limit)
-            if key is not None:
-                self._first_bodies.check(event_id, representation)
+            if key is not None and self._first_bodies.check(event_id, representation):
+                items.first.append(event_id)
         except Problem as problem:
             for error in problem.errors:
                 error["pointer"] = f"/{index}{error['pointer']}"
@@ -169,7 +177,7 @@ class PostBatch:
         if failure is None:
             return event_id
         if isinstance(failure, Unaccepted):
-            self._first_bodies.forget(event_id)
+            self._first_bodies.forget((event_id,))
         return not_confirmed(failure, event_id)
 
 

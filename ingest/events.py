@@ -83,7 +83,7 @@ class PostEvent:
             await appended  # its lane keeps the deadline
         except (Unaccepted, Unacknowledged) as error:
             if isinstance(error, Unaccepted):
-                self._first_bodies.forget(event_id)
+                self._first_bodies.forget((event_id,))
             raise not_confirmed(error, event_id) from None
         finally:
             budget.give(size)

@@ -5,7 +5,9 @@ event, so it is told 422 (draft-ietf-httpapi-idempotency-key-header, section 2.7
 only what it was sent itself, and not for ever: what it does not know, the log decides all the same.
 """
 
-from contracts.problems import Problem
+from collections.abc import Iterable
+
+from contracts.problems import key_used
 
 BODIES_MAX = 50_000
 """Bodies that are remembered, the latest: a quarter of a KiB each."""
@@ -18,20 +20,22 @@ class FirstBodies:
         self._bodies_max = bodies_max
         self._hashes: dict[str, int] = {}
 
-    def check(self, event_id: str, representation: bytes) -> None:
-        """Remember the first `representation` of the event. Raises `Problem` 422 for another one."""
-        hashed = hash(representation)
-        first = self._hashes.setdefault(event_id, hashed)
-        if first != hashed:
-            raise Problem(
-                422,
-                "This Idempotency-Key was used for another event of this entity: the first one"
-                " counts, this one was not stored. Use a new key.",
-                extra={"id": event_id},
-            )
-        if len(self._hashes) > self._bodies_max:
-            del self._hashes[next(iter(self._hashes))]
+    def check(self, event_id: str, representation: bytes) -> bool:
+        """Remember the first `representation` of the event, and whether this is it, as far as is known.
 
-    def forget(self, event_id: str) -> None:
-        """Nothing was stored of it."""
-        self._hashes.pop(event_id, None)
+        Raises `Problem` 422 for another one.
+        """
+        first, hashed = self._hashes.get(event_id), hash(representation)
+        if first is None:
+            if len(self._hashes) >= self._bodies_max:
+                del self._hashes[next(iter(self._hashes))]
+            self._hashes[event_id] = hashed
+            return True
+        if first != hashed:
+            raise key_used(event_id)
+        return False
+
+    def forget(self, event_ids: Iterable[str]) -> None:
+        """Nothing was stored of these."""
+        for event_id in event_ids:
+            self._hashes.pop(event_id, None)

@@ -72,7 +72,7 @@ class Reader:
         }
 
     async def waiting_for(self) -> list[str]:
-        """What keeps the service from being ready; without Kafka it goes on reading."""
+        """What keeps the service from being ready; without Kafka, or the log, it goes on reading."""
         return [] if await self.clickhouse.ping() else ["clickhouse"]
 
     @contextlib.asynccontextmanager

@@ -36,7 +36,10 @@ class Lookup:
         self._visible_timeout_s = visible_timeout_s
 
     async def find(self, tenant: str, event_id: uuid.UUID) -> bytes | None:
-        """The event's representation, None if there is none. Raises `Problem` 503."""
+        """The event's representation, None if there is none. Raises `Problem` 503.
+
+        One that was erased is not waited for.
+        """
         give_up = time.monotonic() + (self._visible_timeout_s if self._is_recent(event_id) else 0)
         pause_s = FIRST_PAUSE_S
         while True:
@@ -52,7 +55,7 @@ class Lookup:
         if failure is not None:
             log.warning("lookup failed: %s", failure)
             raise unavailable("The event cannot be looked up at the moment. Try again.")
-        return found
+        return found or None
 
     async def wait_until_gone(self, tenant: str, event_id: uuid.UUID) -> None:
         """Return when the view does not have the event any more, or the time is up."""
@@ -65,7 +68,7 @@ class Lookup:
 
     async def _may_be_there(self, tenant: str, event_id: uuid.UUID) -> bool:
         try:
-            return await self._everywhere.get(tenant, event_id) is not None
+            return bool(await self._everywhere.get(tenant, event_id))
         except (ClickHouseFailed, TooManyLookups) as error:
             log.warning("lookup failed: %s", error)
             return True

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from contracts.replicas import Replicas
-from contracts.table import ONE_SERVER, read_events, select_events
+from contracts.table import ONE_SERVER, read_erased, read_events, select_erased, select_events
 from service.clickhouse import ClickHouseFailed
 
 Key = tuple[str, uuid.UUID]
@@ -53,7 +53,7 @@ class EventStore:
         self._running: set[asyncio.Task[None]] = set()
 
     async def get(self, tenant: str, event_id: uuid.UUID) -> bytes | None:
-        """The event's representation, or None when the table does not have it (yet).
+        """The event's representation, `ERASED`, or None when the table does not have it (yet).
 
         Raises `ClickHouseFailed`, at the latest at the deadline that `Select` keeps, and
         `TooManyLookups`.
@@ -84,6 +84,8 @@ class EventStore:
         try:
             query = select_events(self._database, keys, self._replicas)
             found = read_events(await self._select(query))
+            if missing := [key for key in keys if (key[0], str(key[1])) not in found]:
+                found |= read_erased(await self._select(select_erased(self._database, missing)))
         except ClickHouseFailed as error:
             failure = error
             _settle(futures, lambda key, future: future.set_exception(failure))

@@ -9,15 +9,17 @@ import asyncio
 import contextlib
 import logging
 import random
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError
-from aiokafka.protocol.metadata import MetadataRequest
 
 from contracts.connections import KafkaConnection
+from service.first_ids import FirstIds
+from service.metadata import NO_ID, AskMetadata
 from service.outages import Outages
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,13 @@ class Cluster:
     After a question that failed it is what it was, and `answers` is false until the next is answered.
     """
 
-    def __init__(self, connection: KafkaConnection, topics: Sequence[str]) -> None:
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        topics: Sequence[str],
+        first_ids: FirstIds | None = None,
+    ) -> None:
+        """`first_ids` remembers what other ones have learned before this one."""
         arguments = connection.client_args()
         hosts = collect_hosts(arguments.pop("bootstrap_servers"))
         self._bootstrap: list[Address] = [(host, port) for host, port, _ in hosts]
@@ -52,6 +60,8 @@ class Cluster:
         self.answers = True
         self.brokers: dict[int, Address] = {}
         self.leaders: dict[TopicPartition, int] = {}
+        self.topic_ids: dict[str, uuid.UUID] = {}
+        self.first_ids = FirstIds() if first_ids is None else first_ids
 
     def partitions(self, topic: str) -> int:
         """How many `topic` has; 0 when it is not known."""
@@ -82,13 +92,16 @@ class Cluster:
 
     async def refresh(self) -> None:
         """Ask once. Raises `KafkaError`, `OSError` or `TimeoutError`."""
-        answer = await self.ask(MetadataRequest(list(self.topics), allow_auto_topic_creation=False))
+        answer = await self.ask(AskMetadata(self.topics))
         self.brokers = {node: (host, port) for node, host, port, *_ in answer.brokers}
         self.leaders |= {
             TopicPartition(topic, number): leader
-            for _, topic, *_, partitions in answer.topics
+            for _, topic, _, _, partitions, *_ in answer.topics
             for _, number, leader, *_ in partitions
         }
+        ids = {topic: topic_id for _, topic, topic_id, *_ in answer.topics}
+        self.topic_ids = {topic: found for topic, found in ids.items() if found != NO_ID}
+        self.first_ids.learn(self.topic_ids)
         for address in self._connections.keys() - self._addresses():
             self._connections.pop(address).close()
 

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from contracts.connections import KafkaConnection
 from contracts.recordbatch import Record
+from service.first_ids import FirstIds
 from service.lane import Lane, LaneLimits, Unaccepted, Unacknowledged
 from service.outages import Outages
 from service.producer import Producer
@@ -35,16 +36,29 @@ class EventLog:
         self._limits = limits
         self._lanes: dict[str, list[Lane]] = {}
         self._producer: Producer | None = None
+        self._first_ids = FirstIds()
         self._known: list[tuple[str, int]] = []
         self._outages = Outages(log)
         self._task: asyncio.Task[None] | None = None
 
     @property
     def ready(self) -> bool:
-        """A broker answers, and most partitions take records: a few are no reason to go away."""
+        """A broker answers, and most partitions take records: a few are no reason to go away.
+
+        A topic that was made anew is one: who takes it for the old one has to be told.
+        """
         lanes = list(self._all_lanes())
         reachable = self._producer is not None and self._producer.reachable
-        return reachable and 2 * sum(lane.stalled for lane in lanes) < len(lanes)
+        return (
+            reachable
+            and not self.made_anew
+            and 2 * sum(lane.stalled for lane in lanes) < len(lanes)
+        )
+
+    @property
+    def made_anew(self) -> list[str]:
+        """Topics that were deleted and made anew since `start`: nothing is appended to them."""
+        return sorted(self._first_ids.made_anew)
 
     @property
     def stalled_partitions(self) -> list[tuple[str, int]]:
@@ -57,7 +71,7 @@ class EventLog:
         """A future of the record's offset once it is durable; see `Lane.append` for what is raised."""
         lanes = self._lanes.get(topic)
         if not lanes:
-            raise Unaccepted("there is no connection to Kafka")
+            raise Unaccepted(self._first_ids.refusal(topic))
         return lanes[record.key_hash % len(lanes)].append((record,), record.size_bytes)
 
     async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
@@ -65,7 +79,7 @@ class EventLog:
         failures: list[Exception | None] = [None] * len(records)
         lanes = self._lanes.get(topic)
         if not lanes:
-            return [Unaccepted("there is no connection to Kafka") for _ in records]
+            return [Unaccepted(self._first_ids.refusal(topic)) for _ in records]
         indexes: dict[int, list[int]] = {}
         for index, record in enumerate(records):
             indexes.setdefault(record.key_hash % len(lanes), []).append(index)
@@ -96,7 +110,9 @@ class EventLog:
         while True:
             try:
                 async with asyncio.timeout(self._connection.request_timeout_s):
-                    producer = await Producer.connect(self._connection, self._topics, self._limits)
+                    producer = await Producer.connect(
+                        self._connection, self._topics, self._limits, self._first_ids
+                    )
                 await self._serve(producer)
             except* (KafkaError, TimeoutError, OSError) as errors:
                 for error in errors.exceptions:

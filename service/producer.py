@@ -27,6 +27,7 @@ from contracts.compression import Codec, codec
 from contracts.connections import KafkaConnection
 from contracts.recordbatch import EncodedBatch
 from service.cluster import NO_LEADER, Cluster
+from service.first_ids import FirstIds
 from service.lane import Lane, LaneLimits
 from service.linger import Linger
 from service.links import Links
@@ -64,13 +65,17 @@ class Producer:
 
     @classmethod
     async def connect(
-        cls, connection: KafkaConnection, topics: Sequence[str], limits: LaneLimits
+        cls,
+        connection: KafkaConnection,
+        topics: Sequence[str],
+        limits: LaneLimits,
+        first_ids: FirstIds,
     ) -> Self:
-        """A producer with a lane per partition of `topics`.
+        """A producer with a lane per partition of `topics`, except of one that was made anew.
 
         Raises `KafkaError`, `OSError` or `TimeoutError`.
         """
-        cluster = Cluster(connection, topics)
+        cluster = Cluster(connection, topics, first_ids)
         shared = codec(connection.compression, connection.compression_bytes_min)
         producer = cls(cluster, limits, connection.replicas_ms, shared)
         try:
@@ -95,6 +100,8 @@ class Producer:
     def _grow(self) -> None:
         """A lane for each partition that is new; from then on keys go where the larger number says."""
         for topic in self._cluster.topics:
+            if topic in self._cluster.first_ids.made_anew:
+                continue
             lanes = self.lanes.setdefault(topic, [])
             known, now = len(lanes), self._cluster.partitions(topic)
             if known and now > known:
@@ -116,7 +123,7 @@ class Producer:
         return self._cluster.answers
 
     async def run(self) -> None:
-        """Return never. Raises `KafkaError` when the producer has to end."""
+        """Return when a topic was made anew. Raises `KafkaError` when the producer has to end."""
         keeping = asyncio.create_task(self._cluster.keep(self._learned), name="cluster")
         ends: set[asyncio.Future[None]] = {self._ended, keeping}
         try:
@@ -133,6 +140,8 @@ class Producer:
             self._cluster.outdated()
 
     def _learned(self) -> None:
+        if self._cluster.first_ids.made_anew & self.lanes.keys() and not self._ended.done():
+            self._ended.set_result(None)  # sequence numbers, and what waits, are of the old one
         self._grow()
         self._links.learned()
 

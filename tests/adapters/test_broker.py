@@ -23,6 +23,7 @@ from contracts.recordbatch import encode_batch, new_record
 from service import broker
 from service.broker import BrokerConnection
 from service.eventlog import EventLog
+from service.first_ids import FirstIds
 from service.lane import LaneLimits, Unacknowledged
 from service.produce import Ack, Batches
 from service.producer import Producer
@@ -226,7 +227,7 @@ async def test_lost_connections_lose_and_double_nothing(
 async def test_a_connection_that_opens_as_the_producer_closes_is_closed(
     kafka: KafkaConnection, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    producer = await Producer.connect(kafka, (topic,), LaneLimits(1 << 20, WITHIN_S))
+    producer = await Producer.connect(kafka, (topic,), LaneLimits(1 << 20, WITHIN_S), FirstIds())
     made, closing = [], []
     open_ = BrokerConnection.open
 

@@ -1,6 +1,7 @@
 """Appending to the real broker: in order, once, whatever becomes of the answers."""
 
 import asyncio
+import contextlib
 import itertools
 import random
 import time
@@ -11,7 +12,11 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
-from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
+from aiokafka.errors import (
+    KafkaConnectionError,
+    OutOfOrderSequenceNumber,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.structs import ConsumerRecord
 
 from contracts.connections import KafkaConnection
@@ -19,6 +24,7 @@ from contracts.recordbatch import Record, encode_headers, new_record
 from service.broker import BrokerConnection
 from service.eventlog import EventLog
 from service.lane import LaneLimits, Unaccepted, Unacknowledged
+from service.topic_id import TopicId
 from tests.records import consumed
 from tests.stack import Stack
 
@@ -245,3 +251,108 @@ async def test_a_producer_that_lost_its_sequence_is_replaced(
     await until(lambda: log.ready)
     await log.append(topic, a_record(2))
     await log.stop()
+
+
+async def made_anew(kafka: KafkaConnection, topic: str) -> None:
+    """Delete the topic and create it again, under its old name."""
+    admin = AIOKafkaAdminClient(**kafka.client_args())
+    await admin.start()
+    await admin.delete_topics([topic])
+    give_up = time.monotonic() + 60
+    while True:  # it is gone a moment later
+        created = await admin.create_topics([NewTopic(topic, PARTITIONS, 1)])
+        if not created.topic_errors[0][1]:
+            break
+        assert time.monotonic() < give_up
+        await asyncio.sleep(0.05)
+    await admin.close()
+
+
+async def test_a_topic_that_was_made_anew_takes_nothing_until_the_next_start_and_others_go_on(
+    kafka: KafkaConnection, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = f"{topic}-other"
+    admin = AIOKafkaAdminClient(**kafka.client_args())
+    await admin.start()
+    await admin.create_topics([NewTopic(other, PARTITIONS, 1)])
+    log = EventLog(kafka, (topic, other), LIMITS)
+    await log.start()
+    await until(lambda: log.ready)
+    await append_all(log, topic, [a_record(number) for number in range(10)])
+    await made_anew(kafka, topic)
+    await until(lambda: log.made_anew == [topic] and bool(log._lanes.get(other)))
+    assert not log.ready
+    with pytest.raises(Unaccepted, match=f"^the topic {topic} was made anew"):
+        log.append(topic, a_record(1))
+    [refused] = await log.append_all(topic, [a_record(1)])
+    assert isinstance(refused, Unaccepted)
+    await append_all(log, other, [a_record(number) for number in range(10)])
+    assert not log.ready, "as long as it runs"
+    await log.stop()
+    said = [each.getMessage() for each in caplog.records if "made anew" in each.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith(f"the topic {topic} was made anew: it had the id ")
+    assert [int(record.value) for record in await read_all(kafka, topic)] == []
+    assert len(await read_all(kafka, other)) == 10
+
+    restarted = EventLog(kafka, (topic, other), LIMITS)
+    await restarted.start()
+    await until(lambda: restarted.ready)
+    assert await restarted.append(topic, a_record(1)) == 0
+    await restarted.stop()
+    await admin.delete_topics([other])
+    await admin.close()
+
+
+async def test_a_topic_that_is_made_anew_under_a_stream_of_posts_is_noticed(
+    kafka: KafkaConnection, topic: str
+) -> None:
+    """What was taken before it was noticed is in the new log, once: it is no less durable there."""
+    log = EventLog(kafka, (topic,), LIMITS)
+    await log.start()
+    await until(lambda: log.ready)
+    acknowledged, numbers = set[int](), itertools.count()
+
+    async def post() -> None:
+        while not log.made_anew:
+            number = next(numbers)
+            try:
+                await log.append(topic, a_record(number))
+            except (Unaccepted, Unacknowledged):
+                await asyncio.sleep(0.01)
+            else:
+                acknowledged.add(number)
+
+    posting = [asyncio.create_task(post()) for _ in range(8)]
+    await until(lambda: len(acknowledged) > 100)
+    before = set(acknowledged)
+    await made_anew(kafka, topic)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*posting)
+    await log.stop()
+    there = [int(record.value) for record in await read_all(kafka, topic)]
+    assert len(there) == len(set(there))
+    assert not before & set(there)
+
+
+async def id_of(asked: TopicId) -> uuid.UUID:
+    """Its id as soon as the broker knows the topic: a moment after it was created."""
+    while True:
+        with contextlib.suppress(UnknownTopicOrPartitionError):
+            return await asked.now()
+
+
+async def test_a_topics_id_is_another_when_it_is_made_anew(
+    kafka: KafkaConnection, topic: str
+) -> None:
+    asked, missing = TopicId(kafka, topic), TopicId(kafka, f"{topic}-nowhere")
+    async with asyncio.timeout(60):
+        first = await id_of(asked)
+        assert await asked.now() == first
+        await made_anew(kafka, topic)
+        while await id_of(asked) == first:
+            pass
+    with pytest.raises(UnknownTopicOrPartitionError):
+        await missing.now()
+    await asked.close()
+    await missing.close()

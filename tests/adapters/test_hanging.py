@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError
 from contracts.connections import KafkaConnection
 from contracts.topics import EVENTS, SUBSCRIPTIONS
 from service.cluster import Address, Cluster
+from service.first_ids import FirstIds
 from service.lane import Lane, LaneLimits
 from service.linger import Linger
 from service.links import Links
@@ -46,7 +47,9 @@ async def test_whoever_answers_is_asked(stack: Stack) -> None:
         kafka = KafkaConnection(bootstrap_servers=servers, request_timeout_s=LONG_S)
         async with asyncio.timeout(WITHIN_S):
             for _ in range(3):  # the order of those that are not known is random
-                producer = await Producer.connect(kafka, (EVENTS, SUBSCRIPTIONS), LIMITS)
+                producer = await Producer.connect(
+                    kafka, (EVENTS, SUBSCRIPTIONS), LIMITS, FirstIds()
+                )
                 assert producer.lanes[EVENTS]
                 await producer.close()
 

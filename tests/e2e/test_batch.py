@@ -10,6 +10,7 @@ import zstandard
 
 from tests.builders import an_event, many_events
 from tests.e2e.test_main_job import receive, subscribe
+from tests.e2e.test_pressure import edge
 from tests.stack import Stack, eventually
 
 PATH = "/api/v1/events:batch"
@@ -82,6 +83,53 @@ def test_a_batch_repeated_under_its_key_gives_the_same_ids(stack: Stack, tenant:
     assert first[0]["id"] != first[1]["id"]
     eventually(lambda: stack.counts(tenant)[1], until=lambda count: count == 3)
     assert stack.counts(tenant) == (3, 3)
+
+
+def test_another_event_under_a_used_key_is_refused_with_the_first_ones_id(
+    stack: Stack, tenant: str
+) -> None:
+    headers = {"Idempotency-Key": "one"}
+    with stack.client(tenant) as client:
+        first = client.post("/api/v1/events", json=an_event(), headers=headers)
+        other = client.post("/api/v1/events", json=an_event(event_type="FAULT"), headers=headers)
+        assert (other.status_code, other.json()["id"]) == (422, first.json()["id"])
+        assert other.headers["Content-Type"] == "application/problem+json"
+        again = client.post("/api/v1/events", json=an_event(), headers=headers)
+        assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+        of_another = client.post("/api/v1/events", json=an_event(entity_id="b"), headers=headers)
+        assert of_another.status_code == 201
+        assert of_another.json()["id"] != first.json()["id"]
+        for answer in (first, of_another):
+            assert client.get(answer.headers["Location"]).content == answer.content
+
+
+def test_what_one_edge_does_not_know_the_log_decides(stack: Stack, tenant: str) -> None:
+    headers = {"Idempotency-Key": "one"}
+    with stack.client(tenant) as client, edge(stack) as (port, _):
+        first = client.post("/api/v1/events", json=an_event(), headers=headers)
+        elsewhere = f"http://127.0.0.1:{port}/api/v1/events"
+        other = client.post(elsewhere, json=an_event(event_type="FAULT"), headers=headers)
+        assert (other.status_code, other.json()["id"]) == (201, first.json()["id"])
+        behind_both = client.post("/api/v1/events", json=an_event())  # of the same entity
+        assert client.get(behind_both.headers["Location"]).status_code == 200
+        assert client.get(first.headers["Location"]).content == first.content
+
+
+def test_an_item_with_another_body_is_refused_and_the_rest_of_the_batch_is_taken(
+    stack: Stack, tenant: str
+) -> None:
+    headers = NDJSON | {"Idempotency-Key": "batch-1"}
+    with stack.client(tenant) as client:
+        first = client.post(PATH, content=ndjson(an_event(), an_event()), headers=headers).json()
+        body = ndjson(an_event(event_type="FAULT"), an_event(), an_event(entity_id="b"))
+        answer = client.post(PATH, content=body, headers=headers)
+        assert answer.status_code == 207
+        refused, repeated, new = answer.json()["items"]
+        assert (refused["status"], refused["problem"]["id"]) == (422, first["items"][0]["id"])
+        assert repeated == first["items"][1]
+        found = client.get(f"/api/v1/events/{first['items'][0]['id']}").json()
+        assert found["event_type"] == "ENTITY_EVENT"
+        assert client.get(f"/api/v1/events/{new['id']}").json()["entity_id"] == "b"
 
 
 def test_a_batch_repeated_under_its_key_reaches_a_fifo_queue_once(

@@ -35,7 +35,9 @@ def test_an_erased_event_is_found_no_more_and_the_others_are(stack: Stack, tenan
         answer = client.delete(erased)
         assert (answer.status_code, answer.content) == (204, b"")
         assert found(client) == {kept, of_the_same_entity}  # at once
-        assert stack.counts(tenant) == (2, 2)
+        eventually(
+            lambda: stack.counts(tenant), until=lambda counts: counts == (2, 2)
+        )  # SQL follows
         gone = client.get(erased)
         assert (gone.status_code, gone.json()["detail"]) == (404, "There is no such event.")
         again = client.delete(erased)

@@ -30,17 +30,23 @@ _event = json.loads(represented(an_event(), str(ID)))
 _inner = _event.pop("event_payload")
 _columns = {"operation": _inner["operation"], "key_attributes": _inner["key_attributes"]}
 _columns |= {"payload_entity_id": _inner["entity_id"], "payload": None, "fault": None}
-_columns |= {"precedence": -1_790_000_000_000}
+_columns |= {"precedence": 5, "received_ms": 1_790_000_000_000, "erased": 0}
 LINE = json.dumps({"tenant": "acme", **_event, **_columns}).encode()
+ERASED_LINE = json.dumps(json.loads(LINE) | {"erased": 1}).encode()
+ERASED_NAME = json.dumps(["acme", str(ID)]).encode()
 WAITS_S = 0.3
 
 
-def lookup(answers: Callable[[], bytes]) -> Lookup:
+def lookup(
+    answers: Callable[[], bytes], recent_s: float = 0, erased: Callable[[], bytes] = bytes
+) -> Lookup:
+    """One whose ClickHouse `answers` the question for the event, and that whether it was `erased`."""
+
     async def select(sql: str) -> bytes:
-        return answers()
+        return erased() if "DISTINCT" in sql else answers()
 
     store = EventStore(select, "events", ids_max=10, queries_max=1, waiting_max=10)
-    return Lookup(store, recent_s=0, visible_timeout_s=WAITS_S)
+    return Lookup(store, recent_s, visible_timeout_s=WAITS_S)
 
 
 def waited_s(answers: Callable[[], bytes]) -> float:
@@ -90,11 +96,28 @@ def test_without_a_connection_to_kafka_nothing_is_erased_and_that_is_said() -> N
     assert refused.value.detail.startswith("Nothing was erased: ")
 
 
-@given(st.lists(st.integers(1_700_000_000_000, 1_700_000_000_003), min_size=1, max_size=4))
-def test_of_an_events_rows_the_one_received_first_is_the_answer(received_ms: list[int]) -> None:
+@pytest.mark.parametrize("row", [b"", ERASED_LINE], ids=["gone", "still there"])
+def test_an_erased_event_is_not_waited_for_though_its_id_is_recent(row: bytes) -> None:
+    asked = []
+
+    def erased() -> bytes:
+        asked.append(1)
+        return ERASED_NAME
+
+    found = lookup(lambda: row, recent_s=2**40, erased=erased)
+    assert asyncio.run(found.find("acme", ID)) is None
+    assert len(asked) == 1
+    asyncio.run(lookup(lambda: row, erased=erased).wait_until_gone("acme", ID))
+    assert len(asked) == 2
+
+
+@given(st.lists(st.integers(-2, 3), min_size=1, max_size=4))
+def test_of_an_events_rows_the_one_of_the_highest_precedence_is_the_answer(
+    precedences: list[int],
+) -> None:
     lines = [
-        json.dumps(json.loads(LINE) | {"precedence": -ms, "entity_name": f"received {ms}"})
-        for ms in received_ms
+        json.dumps(json.loads(LINE) | {"precedence": each, "entity_name": f"{each}"})
+        for each in precedences
     ]
     found = read_events("\n".join(lines).encode())
-    assert json.loads(found["acme", str(ID)])["entity_name"] == f"received {min(received_ms)}"
+    assert json.loads(found["acme", str(ID)])["entity_name"] == f"{max(precedences)}"
