@@ -59,7 +59,7 @@ class PostEvent:
             await admission.rates.refuse(refusal)
         budget = admission.budget
         budget.require_room(size)
-        body = await read_body(receive, self._event_bytes_max, budget.arriving)
+        body = await read_body(receive, self._event_bytes_max, budget.arriving, tenant)
         size = len(body)
         budget.take(size)
         try:
