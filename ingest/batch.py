@@ -68,7 +68,7 @@ class PostBatch:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, admit, read item by item, append all, answer."""
-        headers = single_headers(scope["headers"])
+        headers = single_headers(scope)
         tenant = await self._verifier.tenant(headers)
         splitter = self._splitter(headers.get(b"content-type", b""))
         encoding = headers.get(b"content-encoding", b"").lower()

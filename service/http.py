@@ -29,13 +29,14 @@ SINGLE = frozenset(
 )
 
 
-def single_headers(raw: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """The request's headers by lower-case name.
+def single_headers(scope: Scope) -> dict[bytes, bytes]:
+    """The request's headers by lower-case name; `named` in the scope when the server has them so already.
 
     Raises `Problem` 400 when a header that we act on comes twice: which one counts would be a guess
     that a proxy in front of us may make differently.
     """
-    headers = dict(raw)
+    raw = scope["headers"]
+    headers: dict[bytes, bytes] = scope.get("named") or dict(raw)
     if len(headers) != len(raw):
         names = [name for name, _ in raw]
         for name in SINGLE & headers.keys():
