@@ -1,20 +1,20 @@
-"""Whether a request is let in: memory of the process, rate of the tenant.
+"""Whether a request is let in: memory of the process (see `budget.py`), rate of the tenant.
 
-Both are per process. The budget counts what has arrived, not what a request says that it will send.
-A tenant whose buckets hold an event and a byte is let in and pays in full, so a batch may take them
-below zero; it is let in again when time has filled them. Refused requests of a tenant wait a moment
-for their answer, so that a client in a loop does not take the processor from others.
+Both are per process. A tenant whose buckets hold an event and a byte is let in and pays in full, so a
+batch may take them below zero; it is let in again when time has filled them. Refused requests of a
+tenant wait a moment for their answer, so that a client in a loop does not take the processor from others.
 """
 
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Mapping
-from typing import NamedTuple, Self
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
-from contracts.problems import Problem, unavailable
+from contracts.problems import Problem
+from ingest.budget import Budget
 
 TENANTS_MAX = 10_000
 """Buckets that are kept; one that is dropped begins full."""
@@ -30,66 +30,6 @@ class Rate(BaseModel, frozen=True):
     events_per_s: float = Field(10_000, ge=1, description="Events per second.")
     bytes_per_s: float = Field(20_000_000, ge=1, description="Bytes of request bodies per second.")
     burst_s: float = Field(2, ge=1, description="Seconds' worth that may come at once.")
-
-
-class Budget:
-    """Bytes of the requests in hand."""
-
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
-        self.used = 0
-
-    def require_room(self, size_bytes: int) -> None:
-        """Raise `Problem` 503 when `size_bytes` more are too much beside what is in hand."""
-        if self.used + size_bytes > self._bytes_max and self.used:
-            raise unavailable(
-                f"{self.used:,} bytes of requests are in hand; the limit is {self._bytes_max:,}."
-                " Try again.",
-                reason="memory",
-            )
-
-    def take(self, size_bytes: int) -> None:
-        """Count `size_bytes` in. Raises `Problem` 503 when that is too much; nothing is counted then."""
-        self.require_room(size_bytes)
-        self.used += size_bytes
-
-    async def arriving(self, parts: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
-        """`parts`, which follow the first `size` bytes of a body, counted in until all have come."""
-        with Held(self) as held:
-            held.grow_to(size)
-            async for part in parts:
-                size += len(part)
-                held.grow_to(size)
-                yield part
-
-    def give(self, size_bytes: int) -> None:
-        """Count `size_bytes` out again."""
-        self.used -= size_bytes
-
-
-class Held:
-    """One request's share of the budget, given back at the end of the context.
-
-    It grows as the body arrives: a client that declares much and sends little holds little.
-    """
-
-    __slots__ = ("_budget", "size_bytes")
-
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-        self.size_bytes = 0
-
-    def grow_to(self, size_bytes: int) -> None:
-        """Hold at least `size_bytes` in all. Raises `Problem` 503 when that is too much."""
-        if size_bytes > self.size_bytes:
-            self._budget.take(size_bytes - self.size_bytes)
-            self.size_bytes = size_bytes
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._budget.give(self.size_bytes)
 
 
 class _Bucket:

@@ -9,8 +9,9 @@ from starlette.types import ASGIApp
 from contracts.access import Verifier
 from contracts.topics import EVENTS, SUBSCRIPTIONS
 from ingest import batch, events
-from ingest.admission import Admission, Budget, Rates
+from ingest.admission import Admission, Rates
 from ingest.batch import BatchLimits, PostBatch
+from ingest.budget import Budget
 from ingest.events import PostEvent
 from ingest.first_bodies import FirstBodies
 from ingest.measures import InHand

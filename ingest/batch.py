@@ -14,7 +14,8 @@ from contracts.parse import parse_event
 from contracts.problems import Problem
 from contracts.recordbatch import Record
 from contracts.topics import EVENTS
-from ingest.admission import Admission, Held
+from ingest.admission import Admission
+from ingest.budget import Held
 from ingest.events import encoded, new_id, not_confirmed
 from ingest.first_bodies import FirstBodies
 from ingest.split import PIECE_BYTES, Elements, Lines, Splitter
@@ -79,7 +80,7 @@ class PostBatch:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, admit, read item by item, append all, answer."""
-        headers = single_headers(scope["headers"])
+        headers = single_headers(scope)
         tenant = await self._verifier.tenant(headers)
         splitter = self._splitter(headers.get(b"content-type", b""))
         encoding = headers.get(b"content-encoding", b"").lower()
@@ -88,7 +89,7 @@ class PostBatch:
         if refusal := self._admission.rates.admit(tenant, declared):
             await self._admission.rates.refuse(refusal)
         self._admission.budget.require_room(declared)
-        with Held(self._admission.budget) as held:
+        with Held(self._admission.budget, tenant) as held:
             pieces = _pieces(read_parts(receive, self._limits.body_bytes), decoding, held)
             key = headers.get(b"idempotency-key")
             items = await self._read(tenant, key, pieces, splitter)

@@ -55,7 +55,7 @@ class PostEvent:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, admit, read, validate, name, encode, append, answer."""
-        headers = single_headers(scope["headers"])
+        headers = single_headers(scope)
         tenant = self._verifier.known(headers) or await self._verifier.tenant(headers)
         require_json(headers)
         size = declared_bytes(headers, self._event_bytes_max)
@@ -66,7 +66,7 @@ class PostEvent:
             await admission.rates.refuse(refusal)
         budget = admission.budget
         budget.require_room(size)
-        body = await read_body(receive, self._event_bytes_max, budget.arriving)
+        body = await read_body(receive, self._event_bytes_max, budget.arriving, tenant)
         size = len(body)
         budget.take(size)
         try:

@@ -6,7 +6,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from ingest.admission import Budget
+from ingest.budget import Budget
 
 
 class InHand(Collector):

@@ -28,7 +28,8 @@ class IngestSettings(Settings):
     in_flight_bytes_max: int = Field(
         256 * 1024 * 1024,
         ge=1024,
-        description="Bytes of requests that one process may have in hand; past it 503.",
+        description="Bytes of requests that one process may have in hand; past it 503. One tenant's"
+        " slow bodies and batches hold at most what they leave free.",
     )
     tenant_rate: Rate = Rate()
     tenant_rates: dict[str, Rate] = Field(

@@ -88,14 +88,14 @@ class SubscriptionResource:
         await respond(send, 204, ())
 
     async def _tenant(self, scope: Scope) -> str:
-        tenant = await self._verifier.tenant(single_headers(scope["headers"]))
+        tenant = await self._verifier.tenant(single_headers(scope))
         if not self._follower.ready:
             raise unavailable("The subscriptions have not been read from Kafka yet.")
         return tenant
 
     async def _read(self, scope: Scope, receive: Receive) -> tuple[str, SubscriptionDraft]:
         tenant = await self._tenant(scope)
-        headers = single_headers(scope["headers"])
+        headers = single_headers(scope)
         require_json(headers)
         declared_bytes(headers, BODY_BYTES_MAX)
         draft = parse(SubscriptionDraft, await read_body(receive, BODY_BYTES_MAX))

@@ -29,7 +29,7 @@ class DeleteEvent:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, look up, append the tombstone, wait for the view, answer."""
-        tenant = await self._verifier.tenant(single_headers(scope["headers"]))
+        tenant = await self._verifier.tenant(single_headers(scope))
         event_id = read_id(scope["path_params"]["id"], "event")
         representation = await self._lookup.find(tenant, event_id)
         if representation is None:

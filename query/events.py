@@ -23,7 +23,7 @@ class GetEvent:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, look up, answer."""
-        tenant = await self._verifier.tenant(single_headers(scope["headers"]))
+        tenant = await self._verifier.tenant(single_headers(scope))
         representation = await self._lookup.find(
             tenant, read_id(scope["path_params"]["id"], "event")
         )

@@ -41,7 +41,7 @@ class SearchEvents:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, read the criteria, find a page, answer."""
-        tenant = await self._verifier.tenant(single_headers(scope["headers"]))
+        tenant = await self._verifier.tenant(single_headers(scope))
         pairs = read_pairs(scope["query_string"])
         search = parse_search(pairs)
         rest = self._rest(search, tenant)

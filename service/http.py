@@ -20,8 +20,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
-Arriving = Callable[[AsyncIterator[bytes], int], AsyncIterator[bytes]]
-"""Counts the parts of a body that come after so many bytes, and passes them on."""
+Arriving = Callable[[AsyncIterator[bytes], int, str], AsyncIterator[bytes]]
+"""Counts the parts of a tenant's body that come after so many bytes, and passes them on."""
 
 JSON = b"application/json"
 SINGLE = frozenset(
@@ -29,13 +29,14 @@ SINGLE = frozenset(
 )
 
 
-def single_headers(raw: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """The request's headers by lower-case name.
+def single_headers(scope: Scope) -> dict[bytes, bytes]:
+    """The request's headers by lower-case name; `named` in the scope when the server has them so already.
 
     Raises `Problem` 400 when a header that we act on comes twice: which one counts would be a guess
     that a proxy in front of us may make differently.
     """
-    headers = dict(raw)
+    raw = scope["headers"]
+    headers: dict[bytes, bytes] = scope.get("named") or dict(raw)
     if len(headers) != len(raw):
         names = [name for name, _ in raw]
         for name in SINGLE & headers.keys():
@@ -116,7 +117,9 @@ async def read_parts(receive: Receive, limit_bytes: int, size: int = 0) -> Async
         yield part
 
 
-async def read_body(receive: Receive, limit_bytes: int, arriving: Arriving | None = None) -> bytes:
+async def read_body(
+    receive: Receive, limit_bytes: int, arriving: Arriving | None = None, tenant: str = ""
+) -> bytes:
     """The whole request body, at most `limit_bytes`; what follows its first part goes through `arriving`.
 
     Raises `Problem` 413 as soon as the received size passes the limit, and 400 when the client goes
@@ -128,7 +131,7 @@ async def read_body(receive: Receive, limit_bytes: int, arriving: Arriving | Non
         if len(body) > limit_bytes:
             raise too_large(len(body), limit_bytes)
         parts = read_parts(receive, limit_bytes, len(body))
-        rest = [part async for part in (arriving(parts, len(body)) if arriving else parts)]
+        rest = [part async for part in (arriving(parts, len(body), tenant) if arriving else parts)]
         return b"".join((body, *rest))
     if message["type"] == "http.disconnect":
         raise _gone()

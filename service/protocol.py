@@ -206,6 +206,7 @@ class GuardedHttp(asyncio.Protocol):
             "raw_path": raw_path,
             "query_string": query,
             "headers": fields,
+            "named": named,
             "state": self._app_state.copy(),
         }
         cycle = RequestResponseCycle(

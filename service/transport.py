@@ -19,6 +19,7 @@ class Whole:
         self._loop = loop
         self._head = b""
         self.status = b""
+        self.is_closing = transport.is_closing  # asked for each answer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -46,7 +47,7 @@ class Whole:
     def flush(self) -> None:
         """Write the head that waits, if one does."""
         head, self._head = self._head, b""
-        if head and not self._transport.is_closing():
+        if head and not self.is_closing():
             self._transport.write(head)
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ class Flow(FlowControl):
 
     def resume_reading(self) -> None:
         """See `FlowControl`."""
-        if not self.held:
+        if self.read_paused and not self.held:
             super().resume_reading()
 
 

@@ -5,6 +5,6 @@ import runpy
 import sys
 
 if __name__ == "__main__":
-    allowed = int(sys.argv[1])
+    allowed = int(sys.argv.pop())  # the edge takes no arguments
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
     runpy.run_module("ingest", run_name="__main__")

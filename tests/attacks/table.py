@@ -6,6 +6,8 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import httpx
+
 from bench import load
 from local.stack import Ports, environment
 from tests.attacks.neighbour import neighbour, unharmed
@@ -34,6 +36,11 @@ class Door:
     def headers(self, tenant: str = "attacker") -> dict[str, str]:
         """What a request of `tenant` carries."""
         return self.stack.headers(tenant)
+
+    def measured(self, name: str) -> float:
+        """The value of a metric, 0 for one that is not there."""
+        lines = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
 
     def post(
         self,

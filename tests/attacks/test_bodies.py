@@ -1,10 +1,11 @@
 """Attacks with the body of a POST: little that becomes much, or takes long to be understood."""
 
+import base64
 import gzip
 import json
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 import zstandard
@@ -12,6 +13,7 @@ import zstandard
 from tests.attacks.neighbour import neighbour, unharmed
 from tests.attacks.table import PATH, Attacker, Case, Door, attack, run
 from tests.builders import a_payload, an_event
+from tests.stack import eventually
 
 BATCH = f"{PATH}:batch"
 SUBSCRIPTIONS = "/api/v1/subscriptions"
@@ -48,6 +50,14 @@ def attributes(members: bytes) -> bytes:
     """An event whose attributes are these."""
     event = an_event(event_payload=a_payload(key_attributes={"-": ""}))
     return json.dumps(event).encode().replace(b'{"-": ""}', b"{" + members + b"}")
+
+
+def large_event() -> bytes:
+    """Half a megabyte."""
+    payload = base64.b64encode(json.dumps("n" * 375_000).encode()).decode()
+    return json.dumps(
+        an_event(event_payload=a_payload(base64_encoded_payload_json=payload))
+    ).encode()
 
 
 def members(count: int, value: str = '""') -> bytes:
@@ -137,3 +147,18 @@ def test_bodies_that_do_not_come_hold_no_memory_and_nobody_up(door: Door) -> Non
         for _ in range(300):
             open_one()
         unharmed(other, open_one)
+
+
+def test_bodies_that_stall_before_their_end_leave_room_for_another_tenant(door: Door) -> None:
+    """270 MB are sent, a kilobyte short of 270 events; the limit is 256 MiB of requests in hand."""
+    request = door.post(b" " * 1_000_000)[:-1_000]
+    large = door.post(large_event(), tenant="neighbour")
+    refused = 'events_http_refusals_total{reason="memory of a tenant"}'
+    with ExitStack() as stack, neighbour(door.port, door.post(tenant="neighbour")) as other:
+        for _ in range(270):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", door.port), 60))
+            with suppress(ConnectionError):
+                connection.sendall(request)
+        eventually(lambda: door.measured(refused), until=lambda count: count > 100)
+        assert attack(Case("half a megabyte", lambda each: each.send(large), 201), door) == 201
+        unharmed(other, lambda: None)

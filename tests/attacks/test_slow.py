@@ -75,7 +75,7 @@ def test_all_are_dropped_and_a_neighbour_does_not_feel_them(how: str, hasty: Doo
 
     with neighbour(hasty.port, hasty.post(tenant="neighbour")) as other:
         unharmed(other, hold)
-    eventually(lambda: measured(hasty, "events_in_hand_bytes"), until=lambda held: held == 0)
+    eventually(lambda: hasty.measured("events_in_hand_bytes"), until=lambda held: held == 0)
 
 
 def test_when_descriptors_run_out_some_are_kept_and_the_surplus_is_told(stack: Stack) -> None:
@@ -90,12 +90,6 @@ def test_when_descriptors_run_out_some_are_kept_and_the_surplus_is_told(stack: S
                 assert until_closed(clients[-1]).startswith(b"HTTP/1.1 503")
 
         unharmed(other, crowd)
-        assert measured(door, 'events_http_refusals_total{reason="connections"}') > 0
+        assert door.measured('events_http_refusals_total{reason="connections"}') > 0
         url = f"http://127.0.0.1:{door.port}/healthz"
         eventually(lambda: httpx.get(url).status_code == httpx.codes.OK)
-
-
-def measured(door: Door, name: str) -> float:
-    """The value of a metric of the edge that is attacked."""
-    lines = httpx.get(f"http://127.0.0.1:{door.metrics_port}/metrics").text.splitlines()
-    return float(next(line.split()[-1] for line in lines if line.startswith(f"{name} ")))

@@ -7,6 +7,7 @@ meet the same cluster.
 import asyncio
 import signal
 import subprocess
+import time
 import uuid
 from pathlib import Path
 
@@ -54,7 +55,7 @@ class Broker:
     def __init__(self, node: int, path: Path, properties: dict[str, object]) -> None:
         self.node = node
         self.path = path
-        self.healthy = False
+        self.well_since_s: float | None = None
         self._properties = properties
         self._child: subprocess.Popen[bytes] | None = None
         path.mkdir(parents=True)
@@ -82,17 +83,17 @@ class Broker:
         assert self._child is None
         self._configure()
         self._child = self._java("256m", ["kafka.Kafka", self._config])
-        self.healthy = True
+        self.well_since_s = time.monotonic()
 
     def freeze(self) -> None:
         """Suspend it: it holds its connections and says nothing."""
         self._signal(signal.SIGSTOP)
-        self.healthy = False
+        self.well_since_s = None
 
     def thaw(self) -> None:
         """Let it go on."""
         self._signal(signal.SIGCONT)
-        self.healthy = True
+        self.well_since_s = time.monotonic()
 
     async def kill(self) -> None:
         """kill -9; return when it has ended."""
@@ -104,7 +105,7 @@ class Broker:
 
     async def _end(self, number: signal.Signals) -> None:
         child = self._signal(number)
-        self.healthy = False
+        self.well_since_s = None
         await asyncio.to_thread(child.wait, DEADLINE_S)
         self._child = None
 
@@ -139,6 +140,7 @@ class Broker:
 
     def _java(self, heap: str, arguments: list[str]) -> "subprocess.Popen[bytes]":
         options = [f"-Dlog4j2.configurationFile={self.path / 'log4j2.xml'}"]
+        options.append("-XX:TieredStopAtLevel=1")  # they live for a minute
         with (self.path / "log").open("ab") as log:
             return subprocess.Popen(
                 command("kafka", heap, [*options, "-Djava.net.preferIPv4Stack=true", *arguments]),
@@ -192,8 +194,10 @@ class Brokers:
         self.by_node[node].move(next(self._ports), next(self._ports))
 
     def healthy(self) -> list[Broker]:
-        """Those that run and are not frozen."""
-        return [each for each in self.by_node.values() if each.healthy]
+        """Those that run and are not frozen; last who came back last, since it knows old leaders at first."""
+        since_s = {node: each.well_since_s for node, each in self.by_node.items()}
+        well = {node: at_s for node, at_s in since_s.items() if at_s is not None}
+        return [self.by_node[node] for node in sorted(well, key=well.__getitem__)]
 
     def connection(self) -> KafkaConnection:
         """A client's settings, in the clear; its bootstrap servers are those that are well."""

@@ -65,8 +65,9 @@ class Load:
 
     async def all_partitions(self) -> None:
         """Return when each partition has acknowledged an event that was posted from now on."""
-        for number in range(await self._partitions()):
-            await self._acknowledges(number)
+        async with asyncio.TaskGroup() as group:
+            for number in range(await self._partitions()):
+                group.create_task(self._acknowledges(number))
 
     async def _acknowledges(self, number: int) -> None:
         """Append to the partition until it is acknowledged."""

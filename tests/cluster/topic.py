@@ -57,7 +57,7 @@ class Topic:
         await self._admin(lambda admin: admin.create_partitions(grown))
 
     async def partitions(self) -> dict[int, Partition]:
-        """By number, as the first broker says that is well."""
+        """By number, as the broker says that has been well for longest."""
         arguments = self._brokers.connection().client_args()
         del arguments["bootstrap_servers"]
         host, port = next(each.address for each in self._brokers.healthy()).split(":")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from contracts.problems import Problem
 from ingest import admission
-from ingest.admission import Budget, Held, Rate, Rates
+from ingest.admission import Rate, Rates
+from ingest.budget import Budget, Held
 
 RATE = Rate(events_per_s=10, bytes_per_s=1000, burst_s=2)
 
@@ -99,7 +100,7 @@ def test_the_budget_is_whole_again_whatever_was_refused(requests: list[list[int]
     held: list[Held] = []
     for sizes in requests:
         try:
-            with Held(budget) as share:
+            with Held(budget, "a") as share:
                 total = 0
                 for size in sizes:
                     share.grow_to(total := total + size)
@@ -118,7 +119,7 @@ def test_a_body_is_held_as_it_arrives_and_given_back_whatever_ends_it() -> None:
             yield bytes(size)
 
     async def read(*sizes: int) -> int:
-        return sum([len(part) async for part in budget.arriving(parts(*sizes), 10)])
+        return sum([len(part) async for part in budget.arriving(parts(*sizes), 10, "a")])
 
     budget, seen = Budget(100), list[int]()
     assert asyncio.run(read(20, 30)) == 50
@@ -140,3 +141,20 @@ def test_what_is_in_hand_is_bounded_and_one_request_always_has_a_chance() -> Non
     assert refused.value.headers["Retry-After"]
     budget.give(1000)
     assert budget.used == 0
+
+
+def test_a_tenant_holds_no_more_than_it_leaves_free_and_one_request_may_hold_all() -> None:
+    budget = Budget(100)
+    with Held(budget, "a") as first, Held(budget, "a") as second, Held(budget, "b") as other:
+        first.grow_to(40)
+        second.grow_to(10)
+        with pytest.raises(Problem) as refused:
+            second.grow_to(11)
+        assert refused.value.status == 503
+        assert "50 bytes of the tenant's requests" in refused.value.detail
+        other.grow_to(50)
+        assert budget.of_tenant == {"a": 50, "b": 50}
+    assert budget.used == 0
+    assert not budget.of_tenant
+    with Held(budget, "a") as alone:
+        alone.grow_to(100)

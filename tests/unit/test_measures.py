@@ -5,7 +5,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
-from ingest.admission import Budget
+from ingest.budget import Budget
 from ingest.measures import InHand
 from service.measures import Log, Requests
 
