@@ -52,7 +52,9 @@ def test_nothing_is_proven_while_a_new_partition_is_not_accounted_for(
         with stack.freeze("materialize"):
             number = grow(stack)
             fresh = [str(uuid7()) for _ in range(ENTITIES)]
-            append(stack, *repeated("new", fresh), *repeated("key", kept), *repeated("gone", erased))
+            append(
+                stack, *repeated("new", fresh), *repeated("key", kept), *repeated("gone", erased)
+            )
             answer = events("audit", home=stack.home)
             assert answer.returncode == 2
             assert f"partition {number}" in answer.stderr

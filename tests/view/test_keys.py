@@ -68,9 +68,8 @@ def is_shown(view: View, tenant: str, event_id: str) -> bool:
     """Whether GET or a search shows it."""
     with view.stack.client(tenant) as client:
         found = client.get("/api/v1/events").json()["events"]
-        return (
-            client.get(f"/api/v1/events/{event_id}").status_code == 200
-            or any(each["id"] == event_id for each in found)
+        return client.get(f"/api/v1/events/{event_id}").status_code == 200 or any(
+            each["id"] == event_id for each in found
         )
 
 
@@ -96,7 +95,9 @@ def test_of_two_bodies_the_first_in_the_log_wins_also_where_no_edge_knows_it(
     with view.stack.client(tenant) as client:
         event_id = under(client, "one", entity_name="first")
         again = client.post(
-            "/api/v1/events", json=an_event(entity_name="second"), headers={"Idempotency-Key": "one"}
+            "/api/v1/events",
+            json=an_event(entity_name="second"),
+            headers={"Idempotency-Key": "one"},
         )
         assert again.status_code == 422
         assert event_id in again.text
@@ -159,7 +160,9 @@ def test_clocks_that_are_off_lose_nothing_and_bring_nothing_back(
     view: View, tenant: str, skew_ms: int
 ) -> None:
     """F5: a new event after an erasure, through an edge 45 minutes behind, was lost as "erased"."""
-    erased, repeated, behind = (derived_id(tenant, name, 0, "1000144") for name in (b"e", b"r", b"b"))
+    erased, repeated, behind = (
+        derived_id(tenant, name, 0, "1000144") for name in (b"e", b"r", b"b")
+    )
     body, off_ms = an_event(), now_ms() + skew_ms
     append(
         view.stack,

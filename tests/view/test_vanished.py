@@ -76,7 +76,9 @@ def posting_and_erasing(view: View, tenant: str) -> Iterator[tuple[list[str], li
                     kept.append(event_id)
                     continue
                 if client.delete(f"/api/v1/events/{event_id}").status_code == 204:
-                    client.post("/api/v1/events", json=event, headers=key or {"Idempotency-Key": "x"})
+                    client.post(
+                        "/api/v1/events", json=event, headers=key or {"Idempotency-Key": "x"}
+                    )
                     erased.append(event_id)
                 else:  # it was not visible in time
                     kept.append(event_id)
@@ -91,9 +93,7 @@ def posting_and_erasing(view: View, tenant: str) -> Iterator[tuple[list[str], li
         working.result()
 
 
-def test_killed_at_any_instant_under_posts_and_erasures_it_goes_on(
-    view: View, tenant: str
-) -> None:
+def test_killed_at_any_instant_under_posts_and_erasures_it_goes_on(view: View, tenant: str) -> None:
     chosen, instants = random.Random(number := seed()), KILLS_FOR_EACH * kills()
     print(f"seed {number}")
     view.post(tenant, many_events(500))
@@ -107,9 +107,12 @@ def test_killed_at_any_instant_under_posts_and_erasures_it_goes_on(
                     process.kill()
         view.rebuild()
     assert view.audit("--to-end")["counts"]["missing"] == 0
-    rows = [event_id for [event_id] in view.stack.sql(
-        f"SELECT toString(id) FROM events WHERE tenant = '{tenant}'"
-    )]
+    rows = [
+        event_id
+        for [event_id] in view.stack.sql(
+            f"SELECT toString(id) FROM events WHERE tenant = '{tenant}'"
+        )
+    ]
     assert len(rows) == len(set(rows))
     assert set(kept) <= set(rows)
     assert not set(erased) & set(rows)

@@ -13,8 +13,6 @@ from contracts.topics import EVENTS
 from local.stack import Ports, environment
 from tests.stack import Stack, eventually
 
-Admin = AIOKafkaAdminClient
-
 
 class Copied(NamedTuple):
     """A record as a copy of the log has it."""
@@ -47,7 +45,7 @@ def setup(stack: Stack) -> str:
 def partitions(stack: Stack) -> int:
     """How many the topic has, once each has a leader."""
 
-    async def ask(admin: Admin) -> int:
+    async def ask(admin: Any) -> int:
         [about] = await admin.describe_topics([EVENTS])
         found = about.get("partitions", [])
         return len(found) if all(each["leader"] >= 0 for each in found) else 0
@@ -63,7 +61,7 @@ def grow(stack: Stack) -> int:
     return number
 
 
-def asked_by(stack: Stack, ask: Callable[[Admin], Awaitable[Any]]) -> Any:
+def asked_by(stack: Stack, ask: Callable[[Any], Awaitable[Any]]) -> Any:
     """What an admin client of Kafka is answered."""
 
     async def run() -> Any:
