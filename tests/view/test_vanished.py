@@ -56,6 +56,19 @@ def test_a_rebuild_that_would_show_less_does_not_swap_and_says_what(
     view.audit()
 
 
+def test_what_a_tombstone_of_the_first_release_erased_may_vanish(view: View, tenant: str) -> None:
+    kept, lingers = view.post(tenant, many_events(2))
+    view.audit("--to-end")
+    view.execute(
+        "INSERT INTO erasures (tenant, id, erased_at, kafka_partition, kafka_offset, final)"
+        f" SELECT tenant, id, received_at, kafka_partition, kafka_offset + 1, false FROM events"
+        f" WHERE id = '{lingers}'"
+    )
+    view.rebuild()
+    assert view.stack.sql(f"SELECT id FROM events WHERE tenant = '{tenant}'") == [[kept]]
+    view.audit()
+
+
 @contextmanager
 def posting_and_erasing(view: View, tenant: str) -> Iterator[tuple[list[str], list[str]]]:
     """All the while: ids of what was accepted and kept, and of what was erased."""
