@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from contracts.block import Name
 from contracts.digest import ROW_HASH
-from contracts.erasures import ERASURES_TABLE
+from contracts.erasures import COVERED, ERASURES_TABLE
 from contracts.retention import TTL_NOW
 from contracts.table import EVENTS_TABLE, FOR_EVER_MS
 from processors.step import Transient
@@ -36,12 +36,15 @@ WHERE kafka_log = {log} GROUP BY kafka_partition FORMAT JSONCompactEachRow
 NOT_IN = """
 SELECT toString(kafka_offset), tenant, id FROM {table}
 WHERE {range} AND (isNull(expires_at) OR expires_at > now())
-    AND kafka_offset NOT IN (SELECT kafka_offset FROM {other} WHERE {range})
     AND (tenant, id) NOT IN (
-        SELECT tenant, id FROM {other} WHERE (tenant, id) IN (
-            SELECT tenant, id FROM {table} WHERE {range}
-                AND kafka_offset NOT IN (SELECT kafka_offset FROM {other} WHERE {range})))
-    AND (tenant, id) NOT IN (SELECT tenant, id FROM {erasures} WHERE final)
+        SELECT tenant, id FROM {other}
+        WHERE (tenant, id) IN (SELECT tenant, id FROM {table} WHERE {range}))
+    AND (tenant, id) NOT IN (
+        SELECT tenant, id FROM {erasures} AS erasure
+        INNER JOIN (
+            SELECT tenant, id, received_at, kafka_partition, kafka_offset FROM {table} WHERE {range}
+        ) AS stored USING (tenant, id)
+        WHERE {covered})
 LIMIT {count} FORMAT JSONCompactEachRow
 """
 TWICE = """
@@ -118,6 +121,7 @@ class Offsets:
             NOT_IN,
             other=other.table,
             erasures=f"{self._database}.{ERASURES_TABLE}",
+            covered=COVERED,
             range=self.range(partition, first, end),
             count=str(count),
         )

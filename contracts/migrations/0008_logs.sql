@@ -6,10 +6,11 @@ ALTER TABLE {database}.events{on_cluster}
         COMMENT 'Number of the log that has the record, see the table logs' AFTER fault;
 
 -- Two unequal rows of one id are there only when the earlier one had expired before the later came:
--- that one stays. Rows from before this migration have negative values, so they give way.
+-- that one stays, and offsets begin anew with a log. Rows from before this migration have negative
+-- values, so they give way.
 ALTER TABLE {database}.events{on_cluster}
-    MODIFY COLUMN precedence Int64 DEFAULT toInt64(kafka_offset) CODEC(DoubleDelta, ZSTD(1))
-        COMMENT 'Of two rows with one id the higher stays';
+    MODIFY COLUMN precedence Int64 DEFAULT bitShiftLeft(toInt64(kafka_log), 48) + toInt64(kafka_offset)
+        CODEC(DoubleDelta, ZSTD(1)) COMMENT 'Of two rows with one id the higher stays';
 
 ALTER TABLE {database}.events{on_cluster}
     ADD COLUMN IF NOT EXISTS expires_at Nullable(DateTime64(3, 'UTC')) ALIAS NULL

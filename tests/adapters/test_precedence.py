@@ -1,0 +1,37 @@
+"""Of two rows of one event the later in the log stays, also when the topic was made anew between them."""
+
+import asyncio
+import uuid
+
+from contracts.block import Block, row
+from contracts.table import read_events, select_events
+from contracts.wire import decode_event
+from processors.clickhouse import ClickHouseRows
+from tests.adapters.test_rows import NOW_MS, fresh_table
+from tests.builders import an_event, represented
+from tests.stack import Stack
+
+ID = str(uuid.uuid4())
+
+
+def block(offset: int, name: str) -> Block:
+    event = decode_event(represented(an_event(entity_name=name), ID))
+    made = Block()
+    made.add([row("acme", 0, offset, NOW_MS, event)])
+    return made
+
+
+def test_offsets_begin_anew_with_a_log_and_its_rows_stay(stack: Stack) -> None:
+    """By offset alone the expired event of the old log stayed, and the new one was answered 201 and lost."""
+
+    async def check() -> None:
+        async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
+            await ClickHouseRows(clickhouse, connection, log=0).insert(block(1000, "old"))
+            await ClickHouseRows(clickhouse, connection, log=1).insert(block(5, "new"))
+            asked = select_events(connection.database, [("acme", uuid.UUID(ID))])
+            for _ in range(2):
+                [found] = read_events(await clickhouse.select(asked)).values()
+                assert decode_event(found).entity_name == "new"
+                await clickhouse.execute(f"OPTIMIZE TABLE {connection.database}.events FINAL")
+
+    asyncio.run(check())
