@@ -5,11 +5,12 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from contracts.block import Name
+from contracts.block import INSERT_COLUMNS, Name
 from contracts.digest import ROW_HASH
 from contracts.erasures import ERASURES_TABLE
+from contracts.ids import IS_DERIVED
 from contracts.retention import TTL_NOW
-from contracts.table import EVENTS_TABLE, FOR_EVER_MS
+from contracts.table import EVENTS_TABLE, FOR_EVER_MS, INSERT_SETTINGS
 from processors.step import Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
 
@@ -56,6 +57,16 @@ SELECT kafka_log, toString(count()) FROM {table} GROUP BY kafka_log FORMAT JSONC
 KNOWN = """
 SELECT tenant, id, kafka_log = {log}, kafka_partition, toString(kafka_offset) FROM {table}
 WHERE (tenant, id) IN ({keys}) FORMAT JSONCompactEachRow
+"""
+COPY = """
+INSERT INTO {into} ({columns})
+SELECT {columns} FROM {source}
+WHERE {span} AND kafka_offset NOT IN (SELECT kafka_offset FROM {into} WHERE {span})
+    AND (isNull(expires_at) OR expires_at > now())
+    AND (tenant, id) NOT IN ( -- of an event that came twice the first is there
+        SELECT tenant, id FROM {into}
+        WHERE (tenant, id) IN (SELECT tenant, id FROM {source} WHERE {span} AND {derived}))
+ORDER BY kafka_offset LIMIT 1 BY tenant, id
 """
 EXPIRIES = """
 SELECT toString(toUnixTimestamp64Milli({ttl})) FROM (
@@ -167,6 +178,20 @@ class Offsets:
             f"({index}, '{tenant}', {ms})" for index, (tenant, ms) in enumerate(records)
         )
         return [int(ms) for [ms] in await self._lines(EXPIRIES, received=listed, ttl=ttl)]
+
+    async def copy(self, source: "Offsets", partition: int, first: int, end: int, tag: str) -> None:
+        """Take over from `source` what this table lacks of the range, in an insert with this tag."""
+        statement = COPY.format(
+            into=self.table,
+            source=source.table,
+            columns=", ".join(INSERT_COLUMNS),
+            span=self.range(partition, first, end),
+            derived=IS_DERIVED,
+        )
+        try:
+            await self._clickhouse.execute(statement, INSERT_SETTINGS | {"log_comment": tag})
+        except ClickHouseFailed as error:
+            raise Transient(f"copying partition {partition} from {first}: {error}") from error
 
     def of(self, log: int) -> "Offsets":
         """The same table, as far as its rows are of another log."""
