@@ -53,7 +53,7 @@ LINGERING = """
 SELECT {shown}, stored.kafka_partition, toString(stored.kafka_offset)
 FROM {erasures} AS erasure
 INNER JOIN (
-    SELECT tenant, id, received_at, kafka_partition, kafka_offset FROM {table}
+    SELECT tenant, id, received_at, kafka_log, kafka_partition, kafka_offset FROM {table}
     WHERE (tenant, id) IN (SELECT tenant, id FROM {erasures})
 ) AS stored USING (tenant, id)
 WHERE {covered} LIMIT {count} FORMAT JSONCompactEachRow
@@ -151,10 +151,11 @@ class Erasures:
             for *erasure, partition, offset in lines
         ]
 
-    async def of(self, keys: Sequence[tuple[str, str]]) -> list[Erasure]:
-        """All erasures of these (tenant, id), whose tenants were checked."""
-        if not keys:
-            return []
+    async def of(self, keys: Sequence[tuple[str, str]], log: int) -> list[Erasure]:
+        """All erasures of these (tenant, id), whose tenants were checked, for records of that log."""
+        return [each.seen_from(log) for each in await self._noted(keys)] if keys else []
+
+    async def _noted(self, keys: Sequence[tuple[str, str]]) -> list[Erasure]:
         listed = ", ".join(f"('{tenant}', '{event_id}')" for tenant, event_id in keys)
         return [_erasure(line) for line in await self._lines(OF_KEYS, keys=listed)]
 

@@ -95,7 +95,7 @@ class Offsets:
         self._clickhouse = clickhouse
         self._database = database
         self._name = table
-        self._log = log
+        self.log = log
         self.table = f"{database}.{table}"
 
     async def count(self, partition: int, first: int, end: int) -> int:
@@ -137,7 +137,7 @@ class Offsets:
     async def other_logs(self) -> dict[int, int]:
         """The other logs of which the table has rows, by number, and how many."""
         found = {number: int(rows) for number, rows in await self._lines(LOGS)}
-        return {number: rows for number, rows in found.items() if number != self._log}
+        return {number: rows for number, rows in found.items() if number != self.log}
 
     async def twice(self, count: int) -> list[tuple[tuple[str, str], int, int]]:
         """At most `count` events that two records gave a row: name, partition and offset of the later.
@@ -200,12 +200,12 @@ class Offsets:
     def range(self, partition: int, first: int, end: int) -> str:
         """The condition on rows of the range."""
         return (
-            f"kafka_log = {self._log} AND kafka_partition = {partition}"
+            f"kafka_log = {self.log} AND kafka_partition = {partition}"
             f" AND kafka_offset >= {first} AND kafka_offset < {end}"
         )
 
     async def _lines(self, sql: str, **parts: str) -> list[Any]:
-        answer = await self._select(sql.format(table=self.table, log=self._log, **parts))
+        answer = await self._select(sql.format(table=self.table, log=self.log, **parts))
         return [json.loads(line) for line in answer.splitlines()]
 
     async def _select(self, sql: str) -> bytes:

@@ -10,13 +10,19 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from contracts.block import Name
 from contracts.table import EVENTS_TABLE
 from processors.account import Account
-from processors.step import Halt
+from processors.audit import Unprovable
+from processors.step import Halt, Transient
+from processors.swap import Refused
 from tests.model.server import Stored, pause
-from tests.model.world import HOUR_MS, KEPT_MS, PROCESSES, TRANSIENT, World, posted
+from tests.model.world import HOUR_MS, PROCESSES, TRANSIENT, World, posted
 
 AT = st.integers(0, 59)
 """Chooses one of what there is."""
 SKEW_MS = st.sampled_from([0, 0, -HOUR_MS, HOUR_MS, 60_000])
+
+
+NOT_NOW = (Halt, Transient, Unprovable, Refused)
+"""What a command may end with when it could not do its work yet."""
 
 
 class Events(RuleBasedStateMachine):
@@ -41,6 +47,8 @@ class Events(RuleBasedStateMachine):
         try:
             self.caught_up()
         finally:
+            for job in self.world.jobs:
+                job.kill()
             for each in self._patches:
                 each.stop()
 
@@ -166,7 +174,7 @@ class Events(RuleBasedStateMachine):
     def _end(self, over: bool, job: Any) -> None:
         if over:
             self.world.jobs.remove(job)
-            if job.error is not None and not isinstance(job.error, Halt):
+            if job.error is not None and not isinstance(job.error, NOT_NOW):
                 raise job.error
 
     # the topic
@@ -265,7 +273,8 @@ class Events(RuleBasedStateMachine):
             hit.said ^= 1
         kind = "missing" if damage == "lost" else damage
         found = [(each.partition, each.offset) for each in account.wrong[kind]]
-        assert (not account.proven, found) == (True, [hit.position[1:]])
+        assert not account.proven
+        assert hit.position[1:] in found
 
     def _audit(self) -> Account:
         job = self.world.start(self.world.audit(to_end=True))
@@ -322,5 +331,3 @@ class Events(RuleBasedStateMachine):
             [n for n, e in shown.items() if n not in several and not world.server.expired(e.row)]
         )
 
-
-__all__ = ["KEPT_MS", "Events"]

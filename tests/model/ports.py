@@ -53,7 +53,7 @@ class ModelErasures(Erasures):
             for erasure in covering(noted, each)
         ][:count]
 
-    async def of(self, keys: Sequence[Name]) -> list[Erasure]:
+    async def _noted(self, keys: Sequence[Name]) -> list[Erasure]:
         await pause()
         return [each for each, _ in self._server.notes.values() if each.name in keys]
 
@@ -112,7 +112,7 @@ class ModelRows:
         return found
 
     async def erased(self, names: Sequence[Name]) -> list[Erasure]:
-        return await self._erasures.of(names)
+        return await self._erasures.of(names, self._log)
 
     async def erase(self, erasures: Sequence[Erasure]) -> None:
         await self._erasures.erase(erasures)
@@ -128,7 +128,7 @@ class ModelOffsets:
     """See `processors.offsets.Offsets`."""
 
     def __init__(self, server: Server, log: int, table: str) -> None:
-        self._server, self._log, self.table = server, log, table
+        self._server, self.log, self.table = server, log, table
 
     async def count(self, partition: int, first: int, end: int) -> int:
         await pause()
@@ -163,7 +163,7 @@ class ModelOffsets:
 
     async def other_logs(self) -> dict[int, int]:
         await pause()
-        logs = [each.log for each in self._visible() if each.log != self._log]
+        logs = [each.log for each in self._visible() if each.log != self.log]
         return {log: logs.count(log) for log in logs}
 
     async def twice(self, count: int) -> list[tuple[Name, int, int]]:
@@ -182,7 +182,7 @@ class ModelOffsets:
         await pause()
         found: dict[int, tuple[int, int]] = {}
         for each in self._visible():
-            if each.log == self._log:
+            if each.log == self.log:
                 offset = each.row.offset
                 low, high = found.get(each.row.partition, (offset, offset))
                 found[each.row.partition] = min(low, offset), max(high, offset)
@@ -193,7 +193,7 @@ class ModelOffsets:
         found: dict[Name, list[tuple[int, int] | None]] = {}
         for each in self._visible():
             if each.row.name in names:
-                place = each.position[1:] if each.log == self._log else None
+                place = each.position[1:] if each.log == self.log else None
                 found.setdefault(each.row.name, []).append(place)
         return found
 
@@ -206,7 +206,7 @@ class ModelOffsets:
         self, source: "ModelOffsets", partition: int, first: int, end: int, tag: str
     ) -> None:
         def lacking(into: Storage) -> list[Stored]:
-            there = {each.row.offset for each in _within(into, self._log, partition, first, end)}
+            there = {each.row.offset for each in _within(into, self.log, partition, first, end)}
             known = {each.row.name for each in into.visible() if each.row.derived}
             rows = sorted(source._range(partition, first, end), key=lambda each: each.row.offset)
             fresh: dict[Name, Stored] = {}
@@ -225,7 +225,7 @@ class ModelOffsets:
         return self._server.storages[self.table].visible()
 
     def _range(self, partition: int, first: int, end: int) -> list[Stored]:
-        return _within(self._server.storages[self.table], self._log, partition, first, end)
+        return _within(self._server.storages[self.table], self.log, partition, first, end)
 
 
 class ModelTables:

@@ -156,5 +156,6 @@ def covering(erasures: Iterable[Erasure], each: Stored) -> list[Erasure]:
     return [
         erasure
         for erasure in erasures
-        if erasure.name == row.name and erasure.covers(row.partition, row.offset, row.received_ms)
+        if erasure.name == row.name
+        and erasure.seen_from(each.log).covers(row.partition, row.offset, row.received_ms)
     ]

@@ -191,6 +191,8 @@ class World:
         self.paused.clear()
         for _ in range(STEPS_MAX):
             self._serve()
+            if any(process.dead for process in self.processes):
+                self.rebalance(0, "dropped")
             for process in self.processes:
                 if process.batch is None and not process.dead:
                     process.fetch(5)
@@ -208,8 +210,7 @@ class World:
 
     def _caught_up(self) -> bool:
         ends = {number: len(each) for number, each in enumerate(self.kafka.partitions) if each}
-        dead = any(process.dead for process in self.processes)
-        return dead or (ends == self.kafka.committed and not any(p.batch for p in self.processes))
+        return ends == self.kafka.committed and not any(each.batch for each in self.processes)
 
     # what the log says
 
