@@ -1,6 +1,7 @@
 """Orders of what may happen, chosen by hypothesis, and what must hold whenever everybody has caught up."""
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any, Literal
 from unittest.mock import patch
 
@@ -21,6 +22,8 @@ AT = st.integers(0, 59)
 SKEW_MS = st.sampled_from([0, 0, -HOUR_MS, HOUR_MS, 60_000])
 
 
+STEPS_BETWEEN = 15
+"""So many there are at least before all have to catch up."""
 NOT_NOW = (Halt, Transient, Unprovable, Refused)
 """What a command may end with when it could not do its work yet."""
 
@@ -31,14 +34,22 @@ class Events(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = World()
-        self.swapping = False
+        self.since = 0  # steps since everybody had caught up
+        slept_s = 0.0
 
         async def sleep(seconds: float) -> None:
+            nonlocal slept_s
+            slept_s += seconds
             await pause()
+
+        waiting: Any = SimpleNamespace(monotonic=lambda: slept_s)
+        clock: Any = SimpleNamespace(time=lambda: self.world.server.now_ms / 1000)
 
         self._patches: list[Any] = [
             patch("asyncio.sleep", sleep),
-            patch("processors.absent.time.time", lambda: self.world.server.now_ms / 1000),
+            patch("processors.absent.time", clock),
+            patch("processors.erasures.time", waiting),
+            patch("processors.rebuild.time", waiting),
         ]
         for each in self._patches:
             each.start()
@@ -186,7 +197,6 @@ class Events(RuleBasedStateMachine):
             self.caught_up()
         self.world.kafka.partitions.append([])
 
-    @precondition(lambda self: self.world.log is not None)
     @rule(restored=st.booleans(), lost=st.integers(0, 2))
     def the_topic_is_made_anew(self, restored: bool, lost: int) -> None:
         lengths = [len(each) for each in self.world.kafka.partitions]
@@ -195,25 +205,32 @@ class Events(RuleBasedStateMachine):
     @precondition(lambda self: self.world.log is None)
     @rule(kind=st.sampled_from(["new", "copy"]))
     def accept(self, kind: Literal["new", "copy"]) -> None:
-        self.world.accept(kind)
+        if kind == "copy" or not self.world.restored:
+            self.world.accept(kind)
 
     # what must hold
 
     @invariant()
     def what_was_erased_is_not_shown(self) -> None:
         """From the moment that the tombstone is committed, GET does not answer."""
+        self.since += 1
         world = self.world
         for number, end in world.kafka.committed.items():
             for record in world.kafka.partitions[number][:end]:
                 each: Any = record
                 assert not (each.final and world.server.get(each.name)), each.name
 
+    @precondition(lambda self: self.since > STEPS_BETWEEN)
     @rule()
+    def all_have_caught_up(self) -> None:
+        self.caught_up()
+
     def caught_up(self) -> None:
         """The table shows what the model says, and the audit says so."""
         world = self.world
         if world.log is None:
             return
+        self.since = 0
         world.calm()
         if world.server.storages[EVENTS_TABLE].marked:  # a rebuild that was killed after its swap
             world.rebuilding = world.start(world.rebuild())
@@ -224,7 +241,7 @@ class Events(RuleBasedStateMachine):
         self._shown_as_the_log_says()
         self._proven(self._audit())
 
-    @precondition(lambda self: self.world.log is not None)
+    @precondition(lambda self: self.since > STEPS_BETWEEN and self.world.log is not None)
     @rule()
     def rebuilt(self) -> None:
         """A rebuild changes nothing of what is shown."""
@@ -242,7 +259,7 @@ class Events(RuleBasedStateMachine):
             if name not in either and not world.server.expired(each.row):
                 assert after[name].position == each.position
 
-    @precondition(lambda self: self.world.log is not None)
+    @precondition(lambda self: self.since > STEPS_BETWEEN and self.world.log is not None)
     @rule(at=AT, damage=st.sampled_from(["altered", "lost", "doubled"]))
     def damaged(self, at: int, damage: str) -> None:
         """The audit finds what is done to a row."""
@@ -330,4 +347,3 @@ class Events(RuleBasedStateMachine):
         assert len(rows) == len(
             [n for n, e in shown.items() if n not in several and not world.server.expired(e.row)]
         )
-

@@ -61,6 +61,7 @@ class World:
         self.kept: list[Stored] = []  # of logs that are no more: what the table had then
         self.log: int | None = 0
         self.late = False
+        self.restored = False
 
     def _process(self) -> Materializer:
         return Materializer(self.kafka, ModelDatabase(self.server))
@@ -147,6 +148,7 @@ class World:
                 each for each in self.server.storages[EVENTS_TABLE].visible() if each.log == number
             ]
         self.kafka.anew(keep)
+        self.restored = any(keep)
         self.log = None
 
     def accept(self, kind: Literal["new", "copy"]) -> bool:
