@@ -252,7 +252,7 @@ class Events(RuleBasedStateMachine):
         world.finish(job)
         if job.error is not None:
             raise job.error
-        assert job.result.swapped and not job.result.kept, job.result
+        assert (job.result.swapped, job.result.kept) == (True, ""), job.result
         self._shown_as_the_log_says()
         after, either = self._shown(), self._in_several_places()
         for name, each in before.items():

@@ -1,5 +1,6 @@
 """Reads what the materializer sends to ClickHouse: a block in the Native format, back to its rows."""
 
+import itertools
 import struct
 import uuid
 from collections.abc import Callable
@@ -42,7 +43,7 @@ class _Reader:
             pairs = [
                 (name.decode(), text.decode()) for name, text in zip(names, texts, strict=True)
             ]
-            return [dict(pairs[low:high]) for low, high in zip(ends, ends[1:], strict=False)]
+            return [dict(pairs[low:high]) for low, high in itertools.pairwise(ends)]
         if type_ == "String":
             return [self.string() for _ in range(count)]
         if type_ == "UUID":
