@@ -75,7 +75,7 @@ BROKEN: dict[str, Callable[[], Any]] = {
         ModelRows, "filter", _no_names
     ),
     "what a failed insert may have brought is forgotten": lambda: patch.object(
-        NamesFilter, "add", lambda self, event_id: None
+        NamesFilter, "add", lambda self, event_id: False
     ),
     "what was known of a partition is kept when it comes back": lambda: patch.object(
         Materialize, "assigned", lambda self, partitions: None
