@@ -42,8 +42,19 @@ def may_show(
         if lasting != firsts or not firsts or lasting & expired:
             lasting |= {each}  # read late, after a merge, a repeat of what has expired looks new
         firsts = lasting
-    if len({each[:2] for each in records}) > 1:
-        firsts = set(records)
+    if (
+        len({each[:2] for each in records}) > 1
+    ):  # any of those that came when all before had expired
+        begun = [
+            each.received_ms
+            for each in records
+            if all(
+                each.received_ms >= other.received_ms + kept_ms
+                for other in records
+                if other.received_ms < each.received_ms
+            )
+        ]
+        firsts = {each for each in records if each.received_ms >= max(begun, default=0)}
     return {*firsts, None} if firsts & expired or not firsts else {*firsts}
 
 

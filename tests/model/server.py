@@ -40,7 +40,7 @@ class Stored:
     @property
     def precedence(self) -> int:
         """As the migrations have it."""
-        return self.row.offset
+        return self.row.received_ms
 
 
 @dataclass(eq=False)
