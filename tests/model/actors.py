@@ -79,8 +79,8 @@ class Materializer:
     async def _bring(self, records: list[FakeRecord]) -> None:
         topic_id = self._kafka.topic_id
         while True:
-            await pause()
             try:
+                await pause()
                 await self._step(records)
                 await pause()
             except Transient:

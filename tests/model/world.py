@@ -62,6 +62,7 @@ class World:
         self.log: int | None = 0
         self.late = False
         self.restored = False
+        self.rebalance(0, "dropped")
 
     def _process(self) -> Materializer:
         return Materializer(self.kafka, ModelDatabase(self.server))
