@@ -196,7 +196,7 @@ class Events(RuleBasedStateMachine):
     @precondition(lambda self: self.world.log is not None and len(self.world.kafka.partitions) < 3)
     @rule()
     def partitions_are_added(self) -> None:
-        """When what the log has is in the table: else a tombstone in another partition may overtake its event."""
+        """All is in the table: else a tombstone in another partition may overtake its event."""
         self.caught_up()
         self.world.kafka.partitions.append([])
 
