@@ -89,10 +89,13 @@ class Erasures:
     async def erase(self, erasures: Sequence[Erasure]) -> None:
         """Note `erasures`, then queue what takes away the rows that they cover. Safe to repeat.
 
-        Noted first: whatever happens afterwards, nobody shows them and a rebuild knows of them.
+        Noted first: whatever happens afterwards, nobody shows them and a rebuild knows of them. What is
+        noted already stays as it is: a rebuild's fresh table does not pay what is owed to the other.
         """
         for some in _slices(erasures):
-            await self._note(some, owed=False)
+            noted = set(await self._noted([each.name for each in some]))
+            if new := [each for each in some if each not in noted]:
+                await self._note(new, owed=False)
         for some in _slices(erasures):
             await self._delete(some)
 

@@ -1,5 +1,6 @@
 """The processors' own steps, in many orders of what may happen, do what a model of twenty lines says."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -12,17 +13,21 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from contracts.erasures import WINDOW_MS, Erasure
 from contracts.table import FOR_EVER_MS
-from processors.materialize import Materialize
 from processors.names import NamesFilter
 from processors.one_log import OfOneLog
+from processors.reading import read_rows
 from processors.rebuild import Rebuild
 from processors.repeats import Sorted
+from processors.swap import FRESH_TABLE
+from tests.builders import an_event, represented
+from tests.fakes import FakeRecord
 from tests.model.machine import Events
 from tests.model.ports import ModelErasures, ModelRows
-from tests.model.server import Server, Stored
+from tests.model.server import Server, Storage, Stored, stored
 
 EXAMPLES = int(os.environ.get("EVENTS_MODEL_EXAMPLES", "500"))
 STEPS = 80
+VALUE = represented(an_event(), "01a20d33-994f-74a1-8936-e15ecec113da")
 CONTROL_EXAMPLES = 500
 
 
@@ -47,6 +52,25 @@ def run(examples: int, **more: Any) -> None:
 
 def test_whatever_happens_the_table_ends_as_the_log_says() -> None:
     run(EXAMPLES)
+
+
+def test_a_rebuild_does_not_forget_what_is_owed_to_the_table_in_use() -> None:
+    async def check() -> None:
+        server = Server(0, None)
+        used = ModelErasures(server)
+        row_ = read_rows([FakeRecord(VALUE)])[0][0]
+        server.storages["events"].rows += stored([(0, row_)])
+        server.storages[FRESH_TABLE] = Storage()
+        server.room = False
+        erasure = Erasure(*row_.name, 0, 1, row_.received_ms, final=False)
+        await used.erase([erasure])
+        await ModelErasures(server, FRESH_TABLE).erase([erasure])
+        server.room = True
+        await used.pay()
+        server.mutate()
+        assert server.storages["events"].visible() == []
+
+    asyncio.run(check())
 
 
 async def _nothing(*args: Any, **kwargs: Any) -> None:
@@ -77,10 +101,6 @@ BROKEN: dict[str, Callable[[], Any]] = {
     "what a failed insert may have brought is forgotten": lambda: patch.object(
         NamesFilter, "add", lambda self, event_id: False
     ),
-    "what was known of a partition is kept when it comes back": lambda: patch.object(
-        Materialize, "assigned", lambda self, partitions: None
-    ),
-    "a running insert is not waited for": lambda: patch.object(ModelRows, "settle", _nothing),
     "a repeat of what had expired is left out": lambda: patch.object(
         Server, "expires_ms", lambda self, row: FOR_EVER_MS
     ),
