@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOAD_INSTALLED := .venv-load/.installed
 
-.PHONY: up setup test test-faults check bench-ingest help
+.PHONY: up setup test test-faults test-model check bench-ingest help
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -22,6 +22,9 @@ test: setup ## Run all tests against real local servers
 test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickHouse a minute away; brokers of a cluster
 	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} EVENTS_FAULTS_CLUSTER=long \
 		$(BIN)/pytest tests/faults tests/cluster -s
+
+test-model: setup ## The state machine over the materializer's steps, 50,000 orders of events
+	@EVENTS_MODEL_EXAMPLES=$${EVENTS_MODEL_EXAMPLES:-50000} $(BIN)/pytest tests/model -s
 
 check: setup ## Format, lint and types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -56,6 +56,7 @@ def accept_log(
 
 
 async def _accept(kind: Kind, where: "Servers", bar: "Progress") -> int:
+    from processors.database import Database
     from processors.logs import accept
     from processors.replay import Log
     from service.clickhouse import ClickHouse
@@ -63,6 +64,6 @@ async def _accept(kind: Kind, where: "Servers", bar: "Progress") -> int:
     clickhouse = ClickHouse(where.clickhouse, where.cluster)
     try:
         async with Log.connected(where.kafka) as log:
-            return await accept(kind.value, log, clickhouse, where.clickhouse, bar)
+            return await accept(kind.value, log, Database(clickhouse, where.clickhouse), bar)
     finally:
         await clickhouse.close()

@@ -67,18 +67,17 @@ def audit(
 
 async def _audit(where: "Servers", to_end: bool, bar: "Progress") -> "Account":
     from processors.audit import Audit
-    from processors.erasures import Erasures
+    from processors.database import Database
     from processors.logs import number_of
-    from processors.offsets import Offsets
     from processors.replay import Log
     from service.clickhouse import ClickHouse
 
     clickhouse = ClickHouse(where.clickhouse, where.cluster)
     try:
         async with Log.connected(where.kafka) as log:
-            number = await number_of(await log.topic_id(), log, clickhouse, where.clickhouse)
-            table = Offsets(clickhouse, where.clickhouse.database, number)
-            compare = Audit(log, table, Erasures(clickhouse, where.clickhouse))
+            database = Database(clickhouse, where.clickhouse)
+            number = await number_of(await log.topic_id(), log, database)
+            compare = Audit(log, database.offsets(number), database.erasures())
             return await compare(to_end=to_end, progress=bar)
     finally:
         await clickhouse.close()

@@ -74,6 +74,7 @@ def rebuild(
 
 
 async def _rebuild(where: "Servers", keep_old: bool, bar: "Progress") -> "Outcome":
+    from processors.database import Database
     from processors.logs import number_of
     from processors.rebuild import Rebuild
     from processors.replay import Log
@@ -82,8 +83,8 @@ async def _rebuild(where: "Servers", keep_old: bool, bar: "Progress") -> "Outcom
     clickhouse = ClickHouse(where.clickhouse, where.cluster)
     try:
         async with Log.connected(where.kafka) as log:
-            number = await number_of(await log.topic_id(), log, clickhouse, where.clickhouse)
-            again = Rebuild(log, number, clickhouse, where.clickhouse)
-            return await again(keep_old=keep_old, progress=bar)
+            database = Database(clickhouse, where.clickhouse)
+            number = await number_of(await log.topic_id(), log, database)
+            return await Rebuild(log, number, database)(keep_old=keep_old, progress=bar)
     finally:
         await clickhouse.close()

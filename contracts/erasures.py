@@ -30,6 +30,10 @@ class Erasure(NamedTuple):
         """Which event it erases."""
         return self.tenant, self.event_id
 
+    def seen_from(self, log: int) -> "Erasure":
+        """What it says of records of that log: one of the first release has a place in the first alone."""
+        return self if self.final or log == 0 else self._replace(offset=0)
+
     def covers(self, partition: int, offset: int, received_ms: int) -> bool:
         """Whether it erases a record of its event that lies there; `COVERED` is the same in SQL."""
         return (
@@ -48,7 +52,7 @@ def by_name(erasures: Iterable[Erasure]) -> dict[tuple[str, str], list[Erasure]]
 
 
 COVERED = f"""(final OR received_at <= erased_at + toIntervalMillisecond({WINDOW_MS})
-    OR (stored.kafka_partition = erasure.kafka_partition
+    OR (stored.kafka_log = 0 AND stored.kafka_partition = erasure.kafka_partition
         AND stored.kafka_offset < erasure.kafka_offset))"""
 """On a row of events, `stored`, that is joined with its `erasure`."""
 
@@ -65,7 +69,8 @@ def covered(erasures: Iterable[Erasure]) -> str:
             kept.append(
                 f"(tenant = '{each.tenant}' AND id = '{each.event_id}'"
                 f" AND received_at > fromUnixTimestamp64Milli({each.erased_ms + WINDOW_MS}, 'UTC')"
-                f" AND NOT (kafka_partition = {each.partition} AND kafka_offset < {each.offset}))"
+                f" AND NOT (kafka_log = 0 AND kafka_partition = {each.partition}"
+                f" AND kafka_offset < {each.offset}))"
             )
     # the keys first: they alone are found in the index
     condition = f"(tenant, id) IN ({', '.join(keys)})"

@@ -18,10 +18,10 @@ from contracts.topics import (
     REJECTED,
     ROUTE_GROUP,
 )
-from processors.clickhouse import ClickHouseRows
 from processors.consume import Consume
+from processors.database import Database
 from processors.deliver import Deliver
-from processors.erasures import Erasures, paying
+from processors.erasures import paying
 from processors.logs import number_of
 from processors.loss import Guard
 from processors.materialize import Materialize
@@ -56,12 +56,13 @@ async def materialize(settings: MaterializeSettings) -> None:
     limits = LaneLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
     rejected = EventLog(settings.kafka, (REJECTED,), limits)
     clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
+    database = Database(clickhouse, settings.clickhouse)
     topic = TopicId(settings.kafka, EVENTS)
 
     async def of_log(topic_id: uuid.UUID) -> Step:
         async with Log.connected(settings.kafka) as log:
-            number = await number_of(topic_id, log, clickhouse, settings.clickhouse)
-        return Materialize(ClickHouseRows(clickhouse, settings.clickhouse, number))
+            number = await number_of(topic_id, log, database)
+        return Materialize(database.rows(number))
 
     step = OfOneLog(topic.now, of_log)
     guard = Guard(MATERIALIZE_GROUP, settings.accept_loss)
@@ -70,7 +71,7 @@ async def materialize(settings: MaterializeSettings) -> None:
     try:
         async with (
             probed(consume, MATERIALIZE_GROUP, settings),
-            paying(Erasures(clickhouse, settings.clickhouse)),
+            paying(database.erasures()),
         ):
             await run(
                 consume,

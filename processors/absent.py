@@ -106,7 +106,8 @@ class Absent:
     ) -> dict[int, Literal["erasure", "erased"]]:
         """Offsets of tombstones that were obeyed, and of events that are away for one."""
         names = [row.name for row in rows]
-        noted = await self._erasures.of([*names, *(each.name for each in tombstones)])
+        wanted = [*names, *(each.name for each in tombstones)]
+        noted = await self._erasures.of(wanted, self._table.log)
         named = by_name(noted)
         found: dict[int, Literal["erasure", "erased"]] = {
             each.offset: "erasure" for each in tombstones if each.name in named

@@ -172,7 +172,9 @@ class ClickHouseRows:
 
     async def erased(self, names: Sequence[Name]) -> list[Erasure]:
         """See `Rows`."""
-        return [each for some in _slices(names) for each in await self._erasures.of(some)]
+        return [
+            each for some in _slices(names) for each in await self._erasures.of(some, self._log)
+        ]
 
     async def erase(self, erasures: Sequence[Erasure]) -> None:
         """See `Rows`."""

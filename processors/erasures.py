@@ -53,7 +53,7 @@ LINGERING = """
 SELECT {shown}, stored.kafka_partition, toString(stored.kafka_offset)
 FROM {erasures} AS erasure
 INNER JOIN (
-    SELECT tenant, id, received_at, kafka_partition, kafka_offset FROM {table}
+    SELECT tenant, id, received_at, kafka_log, kafka_partition, kafka_offset FROM {table}
     WHERE (tenant, id) IN (SELECT tenant, id FROM {erasures})
 ) AS stored USING (tenant, id)
 WHERE {covered} LIMIT {count} FORMAT JSONCompactEachRow
@@ -89,10 +89,13 @@ class Erasures:
     async def erase(self, erasures: Sequence[Erasure]) -> None:
         """Note `erasures`, then queue what takes away the rows that they cover. Safe to repeat.
 
-        Noted first: whatever happens afterwards, nobody shows them and a rebuild knows of them.
+        Noted first: whatever happens afterwards, nobody shows them and a rebuild knows of them. What is
+        noted already stays as it is: a rebuild's fresh table does not pay what is owed to the other.
         """
         for some in _slices(erasures):
-            await self._note(some, owed=False)
+            noted = set(await self._noted([each.name for each in some]))
+            if new := [each for each in some if each not in noted]:
+                await self._note(new, owed=False)
         for some in _slices(erasures):
             await self._delete(some)
 
@@ -106,25 +109,30 @@ class Erasures:
 
     async def _delete(self, erasures: Sequence[Erasure]) -> bool:
         """Queue what takes their rows away, if there are any; else, or without room, they are owed."""
-        condition = covered(erasures)
-        if not await self._left(condition):  # as in a replay
+        if not await self._left(erasures):  # as in a replay
             return True
         try:
-            await self._execute(DELETE.format(**self._names, covered=condition))
-        except _NoRoom:
+            await self._queue(erasures)
+        except NoRoom:
             log.warning("ClickHouse has no room for more mutations, rows are erased later")
             await self._note(erasures, owed=True)
             return False
         return True
 
-    async def _left(self, condition: str) -> int:
-        return int((await self._lines(LEFT, covered=condition))[0][0])
+    async def _left(self, erasures: Sequence[Erasure]) -> int:
+        return int((await self._lines(LEFT, covered=covered(erasures)))[0][0])
+
+    async def _queue(self, erasures: Sequence[Erasure]) -> None:
+        await self._execute(DELETE.format(**self._names, covered=covered(erasures)))
 
     async def pay(self) -> None:
         """Queue what ClickHouse had no room for, as far as one statement goes."""
-        owed = [_erasure(line) for line in await self._lines(OWED, count=ERASURES_MAX)]
+        owed = await self._owed(ERASURES_MAX)
         if owed and await self._delete(owed):
             await self._note(owed, owed=False)
+
+    async def _owed(self, count: int) -> list[Erasure]:
+        return [_erasure(line) for line in await self._lines(OWED, count=count)]
 
     async def sweep(self) -> None:
         """Take away every row whose erasure is noted. Raises `Transient` when it takes too long."""
@@ -135,7 +143,7 @@ class Erasures:
             erasures = list({each.erasure for each in found})
             await self._delete(erasures)
             look_again = time.monotonic() + HIDDEN_TIMEOUT_S
-            while await self._left(covered(erasures)) and time.monotonic() < look_again:
+            while await self._left(erasures) and time.monotonic() < look_again:
                 await asyncio.sleep(POLL_S)
 
     async def lingering(self, count: int) -> list[Lingering]:
@@ -146,10 +154,11 @@ class Erasures:
             for *erasure, partition, offset in lines
         ]
 
-    async def of(self, keys: Sequence[tuple[str, str]]) -> list[Erasure]:
-        """All erasures of these (tenant, id), whose tenants were checked."""
-        if not keys:
-            return []
+    async def of(self, keys: Sequence[tuple[str, str]], log: int) -> list[Erasure]:
+        """All erasures of these (tenant, id), whose tenants were checked, for records of that log."""
+        return [each.seen_from(log) for each in await self._noted(keys)] if keys else []
+
+    async def _noted(self, keys: Sequence[tuple[str, str]]) -> list[Erasure]:
         listed = ", ".join(f"('{tenant}', '{event_id}')" for tenant, event_id in keys)
         return [_erasure(line) for line in await self._lines(OF_KEYS, keys=listed)]
 
@@ -164,7 +173,7 @@ class Erasures:
         try:
             await self._clickhouse.execute(sql, settings)
         except ClickHouseFailed as error:
-            kind = _NoRoom if error.code == TOO_MANY_MUTATIONS else Transient
+            kind = NoRoom if error.code == TOO_MANY_MUTATIONS else Transient
             raise kind(f"erasing: {error}") from error
 
 
@@ -188,7 +197,7 @@ async def paying(erasures: Erasures) -> AsyncIterator[None]:
         await asyncio.wait({task}, timeout=HIDDEN_TIMEOUT_S)
 
 
-class _NoRoom(Transient):
+class NoRoom(Transient):
     """Too many mutations wait already."""
 
 

@@ -12,35 +12,19 @@ that were added) the one that the other table has is taken.
 
 from collections.abc import Collection, Sequence
 
-from contracts.block import INSERT_COLUMNS
-from contracts.connections import ClickHouseConnection
-from contracts.ids import IS_DERIVED
-from contracts.table import INSERT_SETTINGS
 from contracts.topics import EVENTS
-from processors.clickhouse import ClickHouseRows
+from processors.database import Database
 from processors.materialize import Materialize, without
 from processors.materialize import spans as spans_of
 from processors.offsets import KEYS_MAX, Offsets, spans
 from processors.reading import read_rows, split
 from processors.replay import Log, Progress
-from processors.step import LogRecord, Transient
-from service.clickhouse import ClickHouse, ClickHouseFailed
+from processors.step import LogRecord
 
 RECORDS_MAX = 10_000
 """Records of one insert."""
 REBUILD = "events.rebuild "
 """The tag of our inserts, see `ClickHouseRows`."""
-
-COPY = """
-INSERT INTO {into} ({columns})
-SELECT {columns} FROM {source}
-WHERE {span} AND kafka_offset NOT IN (SELECT kafka_offset FROM {into} WHERE {span})
-    AND (isNull(expires_at) OR expires_at > now())
-    AND (tenant, id) NOT IN ( -- of an event that came twice the first is there
-        SELECT tenant, id FROM {into}
-        WHERE (tenant, id) IN (SELECT tenant, id FROM {source} WHERE {span} AND {derived}))
-ORDER BY kafka_offset LIMIT 1 BY tenant, id
-"""
 
 
 class Fill:
@@ -53,8 +37,7 @@ class Fill:
     def __init__(
         self,
         log: Log,
-        clickhouse: ClickHouse,
-        connection: ClickHouseConnection,
+        database: Database,
         number: int,
         *,
         into: str,
@@ -64,12 +47,11 @@ class Fill:
         """`number`: of the log that Kafka has, see `processors.logs`."""
         self.done = done or {}
         self._log = log
-        self._clickhouse = clickhouse
-        self._rows = ClickHouseRows(clickhouse, connection, number, into, REBUILD)
+        self._rows = database.rows(number, into, REBUILD)
         self._step = Materialize(self._rows)
-        self._into = Offsets(clickhouse, connection.database, number, into)
-        self._source_rows = ClickHouseRows(clickhouse, connection, number, source)
-        self._source = Offsets(clickhouse, connection.database, number, source)
+        self._into = database.offsets(number, into)
+        self._source_rows = database.rows(number, source)
+        self._source = database.offsets(number, source)
 
     async def settle(self, partitions: Collection[int]) -> None:
         """Return when no insert of an earlier rebuild, one that was killed, is running any more."""
@@ -114,18 +96,7 @@ class Fill:
         wanted = await source.count(partition, first, end)
         if await into.count(partition, first, end) >= wanted:
             return
-        settings = INSERT_SETTINGS | {"log_comment": f"{REBUILD}{partition}"}
-        statement = COPY.format(
-            into=into.table,
-            source=source.table,
-            columns=", ".join(INSERT_COLUMNS),
-            span=source.range(partition, first, end),
-            derived=IS_DERIVED,
-        )
-        try:
-            await self._clickhouse.execute(statement, settings)
-        except ClickHouseFailed as error:
-            raise Transient(f"copying partition {partition} from {first}: {error}") from error
+        await into.copy(source, partition, first, end, f"{REBUILD}{partition}")
 
     async def _replay(self, partition: int, first: int, end: int) -> None:
         """What the log keeps. Rejects were parked by the materializer: all this is below its commit."""

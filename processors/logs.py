@@ -7,7 +7,7 @@ it is a new one or a copy of the old one, somebody has to say (`events accept-lo
 
 import json
 import uuid
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from contracts.connections import ClickHouseConnection
 from contracts.digest import row_hash
@@ -15,13 +15,15 @@ from contracts.table import INSERT_SETTINGS
 from contracts.topics import EVENTS
 from processors.account import WRONG
 from processors.audit import Audit
-from processors.erasures import Erasures
 from processors.offsets import Offsets
 from processors.one_log import NotAccepted
 from processors.reading import read_rows
 from processors.replay import Log, Progress
 from processors.step import Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
+
+if TYPE_CHECKING:
+    from processors.database import Database
 
 LOGS_TABLE = "logs"
 KNOWN = """
@@ -55,15 +57,13 @@ class Logs:
             raise Transient(f"accepting a log: {error}") from error
 
 
-async def number_of(
-    topic_id: uuid.UUID, log: Log, clickhouse: ClickHouse, connection: ClickHouseConnection
-) -> int:
+async def number_of(topic_id: uuid.UUID, log: Log, database: "Database") -> int:
     """The number of the log with this topic id.
 
     The first log is accepted unasked, also for a table from before logs had names when its newest
     rows say what the log says there. Raises `NotAccepted`, and `Transient` when a server fails.
     """
-    logs, table = Logs(clickhouse, connection), Offsets(clickhouse, connection.database, log=0)
+    logs, table = database.logs(), database.offsets(0)
     known = await logs.known()
     if topic_id in known:
         return known[topic_id]
@@ -78,19 +78,15 @@ class NotACopy(Exception):
 
 
 async def accept(
-    kind: Literal["new", "copy"],
-    log: Log,
-    clickhouse: ClickHouse,
-    connection: ClickHouseConnection,
-    progress: Progress,
+    kind: Literal["new", "copy"], log: Log, database: "Database", progress: Progress
 ) -> int:
     """Accept the log that Kafka has now; its number: the next one, or that of the log it copies.
 
     A copy must hold what the rows of the latest log were made from, at the same places. Raises
     `NotACopy`, `Unprovable`, and `Transient` when a server fails.
     """
-    logs, topic_id = Logs(clickhouse, connection), await log.topic_id()
-    known, first = await logs.known(), Offsets(clickhouse, connection.database, log=0)
+    logs, topic_id = database.logs(), await log.topic_id()
+    known, first = await logs.known(), database.offsets(0)
     if topic_id in known:
         return known[topic_id]
     latest = max([0, *known.values(), *await first.other_logs()])
@@ -98,8 +94,10 @@ async def accept(
         await logs.accept(topic_id, latest + 1)
         return latest + 1
     table = first.of(latest)
+    # what a materializer of the old log still inserts would come behind the comparison
+    await database.rows(latest).settle({*await log.bounds(EVENTS), *await table.bounds()})
     ends = {partition: last + 1 for partition, (_, last) in (await table.bounds()).items()}
-    audit = Audit(log, table, Erasures(clickhouse, connection))
+    audit = Audit(log, table, database.erasures())
     account = await audit(to_end=True, progress=progress, until=ends)
     if not account.proven:
         found = [(wrong, each) for wrong, some in account.wrong.items() for each in some]

@@ -5,11 +5,12 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from contracts.block import Name
+from contracts.block import INSERT_COLUMNS, Name
 from contracts.digest import ROW_HASH
 from contracts.erasures import COVERED, ERASURES_TABLE
+from contracts.ids import IS_DERIVED
 from contracts.retention import TTL_NOW
-from contracts.table import EVENTS_TABLE, FOR_EVER_MS
+from contracts.table import EVENTS_TABLE, FOR_EVER_MS, INSERT_SETTINGS
 from processors.step import Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
 
@@ -60,6 +61,16 @@ KNOWN = """
 SELECT tenant, id, kafka_log = {log}, kafka_partition, toString(kafka_offset) FROM {table}
 WHERE (tenant, id) IN ({keys}) FORMAT JSONCompactEachRow
 """
+COPY = """
+INSERT INTO {into} ({columns})
+SELECT {columns} FROM {source}
+WHERE {span} AND kafka_offset NOT IN (SELECT kafka_offset FROM {into} WHERE {span})
+    AND (isNull(expires_at) OR expires_at > now())
+    AND (tenant, id) NOT IN ( -- of an event that came twice the first is there
+        SELECT tenant, id FROM {into}
+        WHERE (tenant, id) IN (SELECT tenant, id FROM {source} WHERE {span} AND {derived}))
+ORDER BY kafka_offset LIMIT 1 BY tenant, id
+"""
 EXPIRIES = """
 SELECT toString(toUnixTimestamp64Milli({ttl})) FROM (
     SELECT (arrayJoin([{received}]) AS record).1 AS number, record.2 AS tenant,
@@ -87,7 +98,7 @@ class Offsets:
         self._clickhouse = clickhouse
         self._database = database
         self._name = table
-        self._log = log
+        self.log = log
         self.table = f"{database}.{table}"
 
     async def count(self, partition: int, first: int, end: int) -> int:
@@ -130,7 +141,7 @@ class Offsets:
     async def other_logs(self) -> dict[int, int]:
         """The other logs of which the table has rows, by number, and how many."""
         found = {number: int(rows) for number, rows in await self._lines(LOGS)}
-        return {number: rows for number, rows in found.items() if number != self._log}
+        return {number: rows for number, rows in found.items() if number != self.log}
 
     async def twice(self, count: int) -> list[tuple[tuple[str, str], int, int]]:
         """At most `count` events that two records gave a row: name, partition and offset of the later.
@@ -172,6 +183,20 @@ class Offsets:
         )
         return [int(ms) for [ms] in await self._lines(EXPIRIES, received=listed, ttl=ttl)]
 
+    async def copy(self, source: "Offsets", partition: int, first: int, end: int, tag: str) -> None:
+        """Take over from `source` what this table lacks of the range, in an insert with this tag."""
+        statement = COPY.format(
+            into=self.table,
+            source=source.table,
+            columns=", ".join(INSERT_COLUMNS),
+            span=self.range(partition, first, end),
+            derived=IS_DERIVED,
+        )
+        try:
+            await self._clickhouse.execute(statement, INSERT_SETTINGS | {"log_comment": tag})
+        except ClickHouseFailed as error:
+            raise Transient(f"copying partition {partition} from {first}: {error}") from error
+
     def of(self, log: int) -> "Offsets":
         """The same table, as far as its rows are of another log."""
         return Offsets(self._clickhouse, self._database, log, self._name)
@@ -179,12 +204,12 @@ class Offsets:
     def range(self, partition: int, first: int, end: int) -> str:
         """The condition on rows of the range."""
         return (
-            f"kafka_log = {self._log} AND kafka_partition = {partition}"
+            f"kafka_log = {self.log} AND kafka_partition = {partition}"
             f" AND kafka_offset >= {first} AND kafka_offset < {end}"
         )
 
     async def _lines(self, sql: str, **parts: str) -> list[Any]:
-        answer = await self._select(sql.format(table=self.table, log=self._log, **parts))
+        answer = await self._select(sql.format(table=self.table, log=self.log, **parts))
         return [json.loads(line) for line in answer.splitlines()]
 
     async def _select(self, sql: str) -> bytes:

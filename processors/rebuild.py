@@ -53,18 +53,16 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
-from contracts.connections import ClickHouseConnection
 from contracts.table import EVENTS_TABLE
 from contracts.topics import EVENTS
 from processors.account import SHOWN_MAX, Account, Position
 from processors.audit import Audit
-from processors.erasures import Erasures
+from processors.database import Database
 from processors.fill import Fill
 from processors.offsets import Offsets, spans
 from processors.replay import Log, Progress
 from processors.step import Transient
-from processors.swap import FRESH_TABLE, Refused, Tables
-from service.clickhouse import ClickHouse
+from processors.swap import FRESH_TABLE, Refused
 
 NEAR = 1_000
 """Offsets that may be left for after the swap: a fraction of a second's work."""
@@ -85,15 +83,12 @@ class Outcome(NamedTuple):
 class Rebuild:
     """One rebuild, begun or resumed. Methods raise `Transient` when a server fails."""
 
-    def __init__(
-        self, log: Log, number: int, clickhouse: ClickHouse, connection: ClickHouseConnection
-    ) -> None:
+    def __init__(self, log: Log, number: int, database: Database) -> None:
         """`number`: of the log, see `processors.logs`."""
         self._log = log
         self._number = number
-        self._clickhouse = clickhouse
-        self._connection = connection
-        self._tables = Tables(clickhouse, connection)
+        self._database = database
+        self._tables = database.tables()
 
     async def __call__(self, *, keep_old: bool, progress: Progress) -> Outcome:
         """Rebuild and prove, swap, then drop the old table.
@@ -115,13 +110,13 @@ class Rebuild:
                 progress, {each.partition: each.end for each in before.ranges}
             )
             await self._tables.compare()
-            await self._erasures(FRESH_TABLE).sweep()
+            await self._database.erasures(FRESH_TABLE).sweep()
             await self._tables.exchange()
         await self._tables.let_expire()
         has_old = await self._tables.has_old()
         if has_old:
             await self._take_over(done, progress)
-        erasures = self._erasures(EVENTS_TABLE)
+        erasures = self._database.erasures(EVENTS_TABLE)
         await erasures.sweep()
         audit = Audit(self._log, self._table(EVENTS_TABLE), erasures)
         since = None if before is None else {each.partition: each.end for each in before.ranges}
@@ -136,7 +131,7 @@ class Rebuild:
         """Fill the fresh table until it is near, prove it and compare it with the one in use."""
         await self._tables.hold_expiry()
         done = await self._catch_up(progress)
-        erasures = self._erasures(FRESH_TABLE)
+        erasures = self._database.erasures(FRESH_TABLE)
         await erasures.sweep()
         audit = Audit(self._log, self._table(FRESH_TABLE), erasures)
         account = await audit(to_end=False, progress=progress, until=done)
@@ -207,8 +202,7 @@ class Rebuild:
     async def _fill(self, into: str, source: str, done: dict[int, int] | None = None) -> Fill:
         fill = Fill(
             self._log,
-            self._clickhouse,
-            self._connection,
+            self._database,
             self._number,
             into=into,
             source=source,
@@ -218,10 +212,7 @@ class Rebuild:
         return fill
 
     def _table(self, name: str) -> Offsets:
-        return Offsets(self._clickhouse, self._connection.database, self._number, name)
-
-    def _erasures(self, table: str) -> Erasures:
-        return Erasures(self._clickhouse, self._connection, table)
+        return self._database.offsets(self._number, name)
 
 
 def _past(committed: dict[int, int], stored: dict[int, tuple[int, int]]) -> bool:

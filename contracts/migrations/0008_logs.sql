@@ -1,16 +1,16 @@
--- The log has a name, and what was proven stays true: positions are of one log, an erasure is final, the
--- log's order and no clock decides which of two rows stays.
+-- The log has a name, and what was proven stays true: positions are of one log, an erasure is final, of
+-- two rows the one stays that the log's order left.
 
 ALTER TABLE {database}.events{on_cluster}
     ADD COLUMN IF NOT EXISTS kafka_log UInt32 CODEC(ZSTD(1))
         COMMENT 'Number of the log that has the record, see the table logs' AFTER fault;
 
 -- Two unequal rows of one id are there only when the earlier one had expired before the later came:
--- that one stays, and offsets begin anew with a log. Rows from before this migration have negative
--- values, so they give way.
+-- that one stays. Offsets do not say which it is: the later may lie in another partition, or another log.
+-- Rows from before this migration have negative values, so they give way.
 ALTER TABLE {database}.events{on_cluster}
-    MODIFY COLUMN precedence Int64 DEFAULT bitShiftLeft(toInt64(kafka_log), 48) + toInt64(kafka_offset)
-        CODEC(DoubleDelta, ZSTD(1)) COMMENT 'Of two rows with one id the higher stays';
+    MODIFY COLUMN precedence Int64 DEFAULT toUnixTimestamp64Milli(received_at) CODEC(DoubleDelta, ZSTD(1))
+        COMMENT 'Of two rows with one id the higher stays';
 
 ALTER TABLE {database}.events{on_cluster}
     ADD COLUMN IF NOT EXISTS expires_at Nullable(DateTime64(3, 'UTC')) ALIAS NULL

@@ -1,4 +1,4 @@
-"""Of two rows of one event the later in the log stays, also when the topic was made anew between them."""
+"""Of two rows of one event the one received later stays, also when the topic was made anew between."""
 
 import asyncio
 import uuid
@@ -14,10 +14,10 @@ from tests.stack import Stack
 ID = str(uuid.uuid4())
 
 
-def block(offset: int, name: str) -> Block:
+def block(offset: int, name: str, received_ms: int) -> Block:
     event = decode_event(represented(an_event(entity_name=name), ID))
     made = Block()
-    made.add([row("acme", 0, offset, NOW_MS, event)])
+    made.add([row("acme", 0, offset, received_ms, event)])
     return made
 
 
@@ -26,8 +26,8 @@ def test_offsets_begin_anew_with_a_log_and_its_rows_stay(stack: Stack) -> None:
 
     async def check() -> None:
         async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
-            await ClickHouseRows(clickhouse, connection, log=0).insert(block(1000, "old"))
-            await ClickHouseRows(clickhouse, connection, log=1).insert(block(5, "new"))
+            await ClickHouseRows(clickhouse, connection, log=0).insert(block(1000, "old", NOW_MS))
+            await ClickHouseRows(clickhouse, connection, log=1).insert(block(5, "new", NOW_MS + 1))
             asked = select_events(connection.database, [("acme", uuid.UUID(ID))])
             for _ in range(2):
                 [found] = read_events(await clickhouse.select(asked)).values()

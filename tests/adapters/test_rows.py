@@ -22,6 +22,8 @@ from processors.materialize import Rows
 from service.clickhouse import ClickHouse
 from tests.builders import an_event, events, represented
 from tests.fakes import FakeRows
+from tests.model.ports import ModelDatabase
+from tests.model.server import Server
 from tests.schema import create_schema
 from tests.stack import Stack
 
@@ -41,17 +43,24 @@ def block(*rows: Row) -> Block:
     return made
 
 
-@pytest.fixture(params=["fake", "clickhouse"])
+@pytest.fixture(params=["fake", "model", "clickhouse"])
 def run(request: pytest.FixtureRequest) -> Callable[[Check], None]:
     """Runs a check against a fresh table of each kind."""
     if request.param == "fake":
         return lambda check: asyncio.run(_on_fake(check))
+    if request.param == "model":
+        return lambda check: asyncio.run(_on_model(check))
     stack: Stack = request.getfixturevalue("stack")
     return lambda check: asyncio.run(_on_clickhouse(stack.status["clickhouse"], check))
 
 
 async def _on_fake(check: Check) -> None:
     await check(FakeRows())
+
+
+async def _on_model(check: Check) -> None:
+    server = Server(NOW_MS, retention_ms=None, at_once=True)
+    await check(ModelDatabase(server).rows(0))
 
 
 async def _on_clickhouse(url: str, check: Check) -> None:
@@ -158,6 +167,48 @@ def test_what_was_erased_is_gone_and_by_the_first_release_not_what_came_later(
         }
 
     run(check)
+
+
+def test_the_place_of_a_tombstone_of_the_first_release_says_nothing_of_another_log(
+    stack: Stack,
+) -> None:
+    async def check() -> None:
+        async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
+            event_id = derived_id("acme", b"1", 0, "e")
+            old, new = (ClickHouseRows(clickhouse, connection, log) for log in (0, 1))
+            await old.insert(block(named(event_id, 4)))
+            tombstone = Erasure("acme", event_id, 0, 5, NOW_MS, final=False)
+            await old.erase([tombstone])
+            await only(old, set())
+            again = named(event_id, 2, NOW_MS + WINDOW_MS + 1)
+            [noted] = await new.erased([again.name])
+            assert not noted.covers(0, again.offset, again.received_ms)
+            await new.insert(block(again))
+            await old.erase([tombstone])
+            erasures = Erasures(clickhouse, connection)
+            assert await erasures.lingering(10) == []
+            assert await new.present({0: (0, 9)}) == {(0, 2)}
+
+    asyncio.run(check())
+
+
+def test_of_two_rows_of_an_event_the_one_stays_that_came_when_the_other_had_expired(
+    stack: Stack,
+) -> None:
+    """It has the smaller offset, for its topic was made anew."""
+
+    async def check() -> None:
+        async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
+            event_id = derived_id("acme", b"1", 0, "e")
+            old, new = (ClickHouseRows(clickhouse, connection, log) for log in (0, 1))
+            later_ms = NOW_MS + 24 * 60 * 60 * 1000
+            await new.insert(block(named(event_id, 2, later_ms)))
+            await old.insert(block(named(event_id, 4)))
+            await clickhouse.execute(f"OPTIMIZE TABLE {connection.database}.events FINAL")
+            assert await new.present({0: (0, 9)}) == {(0, 2)}
+            assert await old.present({0: (0, 9)}) == set()
+
+    asyncio.run(check())
 
 
 def test_more_are_erased_at_once_than_one_statement_takes(run: Any) -> None:

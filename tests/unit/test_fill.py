@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from contracts.connections import ClickHouseConnection
+from processors.database import Database
 from processors.fill import Fill
 
 
@@ -17,6 +18,8 @@ class Empty:
 def test_a_partition_that_came_after_the_rebuild_began_is_filled_from_its_first_offset() -> None:
     log: Any = Empty()
     nothing: Any = None
-    fill = Fill(log, nothing, ClickHouseConnection(), 0, into="into", source="source", done={0: 5})
+    fill = Fill(
+        log, Database(nothing, ClickHouseConnection()), 0, into="into", source="source", done={0: 5}
+    )
     asyncio.run(fill.up_to({0: 5, 1: 0}, lambda doing, done, total: None))
     assert fill.done == {0: 5, 1: 0}

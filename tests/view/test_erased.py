@@ -9,6 +9,7 @@ from contracts.connections import ClickHouseConnection, KafkaConnection
 from contracts.erasures import ERASURES_TABLE
 from contracts.topics import EVENTS
 from contracts.wire import decode_event, encode_erasure
+from processors.database import Database
 from processors.fill import Fill
 from processors.rebuild import Rebuild
 from processors.replay import Log
@@ -78,7 +79,7 @@ def test_what_is_erased_after_the_fresh_table_was_filled_is_not_swapped_in(
 
     async def fill(log: Log, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
         await Tables(clickhouse, connection).create()
-        fresh = Fill(log, clickhouse, connection, 0, into=FRESH_TABLE, source=EVENTS)
+        fresh = Fill(log, Database(clickhouse, connection), 0, into=FRESH_TABLE, source=EVENTS)
         await fresh.up_to(await log.committed(), silent)
 
     by_parts(view, fill)
@@ -109,10 +110,10 @@ def test_what_is_erased_in_the_new_table_before_its_row_came_there_stays_away(
         await asyncio.to_thread(eventually, lambda: noted(view, ids[3]))
         assert not is_there(view, ids[3])
         with mock.patch.object(log, "committed", mock.AsyncMock(return_value=before)):
-            fresh = Fill(log, clickhouse, connection, 0, into=EVENTS, source=FRESH_TABLE)
+            fresh = Fill(log, Database(clickhouse, connection), 0, into=EVENTS, source=FRESH_TABLE)
             await fresh.up_to(before, silent)
             assert is_there(view, ids[3])
-            rebuild = Rebuild(log, 0, clickhouse, connection)
+            rebuild = Rebuild(log, 0, Database(clickhouse, connection))
             account, _, _ = await rebuild(keep_old=False, progress=silent)
         assert account.proven
 

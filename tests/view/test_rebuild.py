@@ -16,6 +16,7 @@ from bench.fill import fill, just_made
 from contracts.connections import ClickHouseConnection
 from contracts.topics import EVENTS
 from processors.clickhouse import MATERIALIZER
+from processors.database import Database
 from processors.fill import Fill
 from processors.replay import Log
 from processors.swap import FRESH_TABLE, MARK, Refused, Tables
@@ -110,7 +111,7 @@ def test_what_went_into_the_old_table_before_the_swap_is_brought_over(
     ) -> None:
         tables = Tables(clickhouse, connection)
         await tables.create()
-        fresh = Fill(log, clickhouse, connection, 0, into=FRESH_TABLE, source=EVENTS)
+        fresh = Fill(log, Database(clickhouse, connection), 0, into=FRESH_TABLE, source=EVENTS)
         await fresh.up_to(await log.committed(), silent)
         late = await asyncio.to_thread(view.post, tenant, many_events(70))
         await tables.exchange()

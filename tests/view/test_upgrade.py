@@ -18,6 +18,7 @@ from contracts.table import read_events, select_events
 from contracts.topics import EVENTS
 from contracts.wire import decode_event
 from processors.clickhouse import ClickHouseRows
+from processors.database import Database
 from processors.logs import number_of
 from processors.materialize import Materialize
 from processors.migrate import Migrate
@@ -223,7 +224,7 @@ def test_a_log_that_was_made_anew_before_the_upgrade_is_not_adopted(old: View, c
                 change.format(events=f"{copy.database}.events"), {"mutations_sync": 2}
             )
             with pytest.raises(NotAccepted, match="a log from before logs had names"):
-                await number_of(await log.topic_id(), log, clickhouse, copy)
+                await number_of(await log.topic_id(), log, Database(clickhouse, copy))
             left = await clickhouse.select(f"SELECT count() FROM {copy.database}.logs")
             assert int(left) == 0
 

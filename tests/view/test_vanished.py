@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from unittest import mock
 
-import processors.fill
+import processors.offsets
 from contracts.connections import ClickHouseConnection
+from processors.database import Database
 from processors.rebuild import Outcome, Rebuild
 from processors.replay import Log
 from processors.swap import FRESH_TABLE
@@ -32,15 +33,15 @@ def test_a_rebuild_that_would_show_less_does_not_swap_and_says_what(
     view.audit("--to-end")
     event_id = ids[7]
     view.forget()  # so what is there is copied from the table in use
-    spoiled = processors.fill.COPY.replace("WHERE ", f"WHERE id != '{event_id}' AND ", 1)
+    spoiled = processors.offsets.COPY.replace("WHERE ", f"WHERE id != '{event_id}' AND ", 1)
     outcomes: list[Outcome] = []
 
     async def rebuild(log: Log, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
-        again = Rebuild(log, 0, clickhouse, connection)
+        again = Rebuild(log, 0, Database(clickhouse, connection))
         outcomes.append(await again(keep_old=False, progress=silent))
 
     partition, offset = view.position(event_id)
-    with mock.patch("processors.fill.COPY", spoiled):
+    with mock.patch("processors.offsets.COPY", spoiled):
         by_parts(view, rebuild)
     [(account, swapped, kept)] = outcomes
     assert not swapped
