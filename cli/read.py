@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import TIMEOUT_S, ask_about, fail, show_json, unreachable, why
+from cli.answers import TIMEOUT_S, fail, show_json, unreachable, why
 from cli.endpoints import LIFETIME_S, endpoints
 from cli.options import HOME, PORT_BASE, TENANT, HomeOption, PortBaseOption, TenantOption
 
@@ -47,7 +47,7 @@ def get(
     """
     import httpx
 
-    answer = ask_about(event_id, "GET", endpoints(home, port_base), tenant)
+    answer = endpoints(home, port_base).ask_about(event_id, "GET", tenant)
     if answer.status_code != httpx.codes.OK:
         fail(f"No event: {why(answer)}")
     show_json(answer.text)
