@@ -65,6 +65,12 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
+def misused(message: str) -> NoReturn:
+    """Exit 2 with one message: the command cannot have meant what it was given."""
+    complain(message)
+    raise typer.Exit(2)
+
+
 def complain(message: str) -> None:
     """One message in red on standard error."""
     typer.secho(message, fg="red", err=True)
