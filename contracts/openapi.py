@@ -14,8 +14,7 @@ from contracts.problems import CONTENT_TYPE, TITLES
 from contracts.subscriptions import Subscription, SubscriptionDraft
 from contracts.tenants import TENANT_PATTERN
 
-VERSION = version("events-api")
-"""That of pyproject.toml, as the installed package has it."""
+VERSION = version("events-api")  # pyproject.toml's
 SCOPE = "authentication"
 ALWAYS = (400, 401, 403, 405, 503)
 REFERENCE = "#/components/schemas/{model}"
