@@ -11,23 +11,8 @@ import typer
 if TYPE_CHECKING:
     from httpx import Response
 
-    from cli.endpoints import Endpoints
-
 TIMEOUT_S = 30.0
 FIELDS_SHOWN = 5
-
-
-def ask_about(event_id: str, method: str, where: "Endpoints", tenant: str) -> "Response":
-    """What the API answers to `method` on one event of `tenant`. Exit 1 when nobody answers."""
-    from urllib.parse import quote
-
-    import httpx
-
-    url = f"{where.api}/api/v1/events/{quote(event_id, safe='')}"
-    try:
-        return httpx.request(method, url, headers=where.headers(tenant), timeout=TIMEOUT_S)
-    except httpx.TransportError as error:
-        unreachable(where.api, error)
 
 
 def show_json(body: str) -> None:
@@ -78,6 +63,12 @@ def fail(message: str) -> NoReturn:
     """Exit 1 with one message."""
     complain(message)
     raise typer.Exit(1)
+
+
+def misused(message: str) -> NoReturn:
+    """Exit 2 with one message: the command cannot have meant what it was given."""
+    complain(message)
+    raise typer.Exit(2)
 
 
 def complain(message: str) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import ask_about, fail, why
+from cli.answers import fail, why
 from cli.endpoints import endpoints
 from cli.options import HOME, PORT_BASE, TENANT, HomeOption, PortBaseOption, TenantOption
 
@@ -29,6 +29,6 @@ def erase(
     where = endpoints(home, port_base)
     if not yes:
         typer.confirm(f"Erase event {event_id} of {tenant} at {where.api}?", abort=True)
-    answer = ask_about(event_id, "DELETE", where, tenant)
+    answer = where.ask_about(event_id, "DELETE", tenant)
     if answer.status_code != httpx.codes.NO_CONTENT:
         fail(f"Not erased: {why(answer)}")

@@ -1,4 +1,9 @@
-"""Takes a JSON array apart while it is read: each element's text as soon as it is complete."""
+"""Takes a JSON array apart while it is read: each element's text as soon as it is complete.
+
+The edge has a splitter of its own, `ingest/split.py`: it refuses with HTTP problems and brings the
+contract's models, which take a command longer to load than most files to read. This one passes on
+what it cannot judge, each element on a line of its own, as the lines of a batch need it.
+"""
 
 import codecs
 import itertools

@@ -1,12 +1,25 @@
 """The `events` command's table of contents."""
 
 import errno
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from cli import accept_log, audit, erase, migrate, post, read, rebuild, settings, stack
+from cli import (
+    accept_log,
+    audit,
+    erase,
+    find,
+    logs,
+    migrate,
+    post,
+    read,
+    rebuild,
+    settings,
+    sql,
+    stack,
+)
 from cli.answers import fail
 from local import disk
 
@@ -34,16 +47,37 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def show_version(is_asked: bool) -> None:
+    """Print the version that pyproject.toml names, as the installed package has it."""
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"events {version('events-api')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Options of no subcommand; the help is that of `app`."""
+
+
 STACK = (
     stack.up,
     stack.status,
     stack.down,
+    logs.logs,
     stack.reset,
     stack.install,
     migrate.migrate,
     settings.settings,
 )
-EVENTS = (post.post, read.get, read.find, erase.erase, read.sql, read.tail, read.token)
+EVENTS = (post.post, find.get, find.find, erase.erase, sql.sql, read.tail, read.token)
 VIEW = (audit.audit, rebuild.rebuild, accept_log.accept_log)
 
 for command in (*STACK, *EVENTS, *VIEW):

@@ -31,6 +31,9 @@ PortBaseOption = Annotated[
 TenantOption = Annotated[
     str, typer.Option("--tenant", envvar="EVENTS_TENANT", help="The tenant to act for.")
 ]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="JSON on a terminal too, as it is when piped.")
+]
 
 HOME = Path(".events")
 PORT_BASE: int | None = None

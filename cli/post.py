@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from cli.sender import Sender
 
 INTERRUPTED = 130
+AT_A_TERMINAL = (
+    "Waiting for events, JSON or NDJSON. Ctrl-D on a line of its own ends them, Ctrl-C leaves."
+)
 
 
 def a_key(text: str | None) -> str | None:
@@ -32,7 +35,11 @@ def a_key(text: str | None) -> str | None:
 def post(
     file: Annotated[
         typer.FileBinaryRead,
-        typer.Argument(help="A JSON event, an array of them or NDJSON; - for standard input."),
+        typer.Argument(
+            default_factory=lambda: "-",
+            show_default=False,
+            help="A JSON event, an array of them or NDJSON. Left out, or -: standard input.",
+        ),
     ],
     tenant: TenantOption = TENANT,
     idempotency_key: Annotated[
@@ -73,6 +80,8 @@ def post(
 
     where, name = endpoints(home, port_base), getattr(file, "name", "standard input")
     total_bytes = size_bytes(file)
+    if file.isatty():
+        typer.echo(AT_A_TERMINAL, err=True)
     try:
         events = read_events(file)
         head = list(itertools.islice((item for item in events if item is not PAUSE), 2))

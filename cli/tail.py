@@ -8,12 +8,12 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from cli.terminal import local_offset, printable
 from contracts.connections import METADATA_AGE_MS
 
 START_TIMEOUT_S = 10.0
@@ -80,8 +80,11 @@ async def _records(
 def line(record: Any) -> str:
     """Time, partition:offset, tenant, type, source, operation, entity, id, as far as they are there."""
     headers = {name: (text or b"").decode(errors="replace") for name, text in record.headers}
-    stamp = datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds")
-    fields = [stamp, f"{record.partition}:{record.offset}", headers.get("ce_tenant", "-")]
+    fields = [
+        local_offset(record.timestamp),
+        f"{record.partition}:{record.offset}",
+        headers.get("ce_tenant", "-"),
+    ]
     if record.value is None and "ce_id" in headers:  # a tombstone: it erases this event
         source = headers.get("ce_source", "-").rpartition("/")[2]
         entity = (record.key or b"").decode(errors="replace").partition(":")[2]
@@ -96,9 +99,4 @@ def line(record: Any) -> str:
 
 
 def _joined(fields: list[str]) -> str:
-    return "  ".join(_printable(str(field)) for field in fields)
-
-
-def _printable(text: str) -> str:
-    """Ids come from outside: one with a line end or an escape must not reach the terminal as such."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return "  ".join(printable(str(field)) for field in fields)

@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document of the HTTP API, built from the models."""
 
+from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,7 +14,7 @@ from contracts.problems import CONTENT_TYPE, TITLES, key_used
 from contracts.subscriptions import Subscription, SubscriptionDraft
 from contracts.tenants import TENANT_PATTERN
 
-VERSION = "1.0.0"
+VERSION = version("events-api")  # pyproject.toml's
 SCOPE = "authentication"
 ALWAYS = (400, 401, 403, 405, 503)
 REFERENCE = "#/components/schemas/{model}"

@@ -1,4 +1,4 @@
-"""`events token|get|find|erase|sql|tail`: on the issuer, a small API, the real ClickHouse and Kafka."""
+"""`events token|get|find|erase|tail`: on the issuer, a small API and the real Kafka."""
 
 import asyncio
 import json
@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import jwt
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -22,6 +21,7 @@ from service.eventlog import EventLog
 from service.lane import LaneLimits
 from tests.builders import represented
 from tests.cli.conftest import UNUSED, Api, Events, an_event
+from tests.cli.terminal import Terminal
 from tests.processes import free_port, running_module, wait_until
 
 ID = "0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b"
@@ -84,36 +84,6 @@ def test_a_server_that_is_away_is_named_with_what_to_do(
 
 
 @pytest.fixture(scope="module")
-def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    arguments = ("--path", str(tmp_path_factory.mktemp("clickhouse")), "--port", str(port))
-    with running_module("local.clickhouse", *arguments, ready=f"{url}/ping"):
-        httpx.post(url, content="CREATE DATABASE events").raise_for_status()
-        yield url
-
-
-def test_sql_answers_in_the_format_asked_for_and_with_names_when_piped(
-    events: Events, clickhouse: str
-) -> None:
-    events.point(clickhouse=clickhouse)
-    query = "SELECT number AS n, 'Ä' AS text FROM numbers(2)"
-    assert events("sql", query).stdout == "n\ttext\n0\tÄ\n1\tÄ\n"
-    assert events("sql", query, "--format", "CSV").stdout == '0,"Ä"\n1,"Ä"\n'
-    assert events("sql", "SELECT currentDatabase()").stdout == "currentDatabase()\nevents\n"
-
-
-def test_sql_prints_what_clickhouse_refuses_on_standard_error(
-    events: Events, clickhouse: str
-) -> None:
-    events.point(clickhouse=clickhouse)
-    result = events("sql", "SELECT nothing FROM system.one")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "Code: 47" in result.stderr
-    assert "UNKNOWN_IDENTIFIER" in result.stderr
-
-
-@pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if jars.missing():
         pytest.skip("Kafka's jars are not installed: make setup")
@@ -162,19 +132,22 @@ def produce(bootstrap: str, entity_ids: list[str], *, erased: bool = False) -> l
     return asyncio.run(send())
 
 
-def test_tail_shows_one_line_per_record(events: Events, kafka: str) -> None:
+def test_tail_shows_one_line_per_record_and_the_values_when_piped(
+    events: Events, kafka: str
+) -> None:
     events.point(kafka=kafka)
     values = produce(kafka, ["7", "line\nend\x1b[31m"], erased=True)
-    result = events("tail", "--from-beginning", "--limit", "3")
-    assert result.exit_code == 0, result.output
-    stamp, rest = "2023-11-14T22:13:20.123+00:00", "acme  FAULT  ORDER  CREATE"
-    assert result.stdout.splitlines() == [
+    arguments = ("tail", "--from-beginning", "--limit", "3")
+    with Terminal(*arguments, "--home", str(events.home), TZ="Europe/Paris") as shown:
+        assert shown.end() == 0, shown.seen
+    stamp, rest = "2023-11-14 23:13:20.123+01:00", "acme  FAULT  ORDER  CREATE"
+    assert shown.seen.splitlines() == [
         f"{stamp}  0:0  {rest}  7  {ID}",
         f"{stamp}  0:1  {rest}  line\ufffdend\ufffd[31m  {ID}",
-        f"1970-01-01T00:00:00.000+00:00  0:2  acme  ERASED  ORDER  -  line\ufffdend\ufffd[31m  {ID}",
+        f"1970-01-01 01:00:00.000+01:00  0:2  acme  ERASED  ORDER  -  line\ufffdend\ufffd[31m  {ID}",
     ]
-    raw = events("tail", "--from-beginning", "--limit", "3", "--json")
-    assert raw.stdout_bytes == b"".join(value + b"\n" for value in (*values, b"null"))
+    for piped in (events(*arguments), events(*arguments, "--json")):
+        assert piped.stdout_bytes == b"".join(value + b"\n" for value in (*values, b"null"))
 
 
 def test_tail_shows_what_comes_after_it_began(events: Events, kafka: str, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The rules that keep the layout what it says: who imports whom, how long a file may be."""
 
 import ast
+import graphlib
 import re
 import sys
 from pathlib import Path
@@ -89,3 +90,22 @@ def test_the_environment_is_read_by_settings_alone(package: str) -> None:
     for path in files(package):
         if path != ROOT / "service" / "settings.py":
             assert "os.environ" not in path.read_text(), path
+
+
+def test_the_files_of_a_package_import_each_other_one_way() -> None:
+    for package in PACKAGES:
+        graph = {path: own_imports(path, package) for path in files(package)}
+        names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in graph}
+        order = graphlib.TopologicalSorter(
+            {name: graph[path] & names.keys() - {name} for name, path in names.items()}
+        )
+        order.prepare()  # raises CycleError with the files
+
+
+def own_imports(path: Path, package: str) -> set[str]:
+    """Modules of its own package that a file imports when it is loaded or for its types."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == package:
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
