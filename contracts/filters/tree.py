@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, get_args
 
 from contracts.events import EventSource, EventType, Operation
-from contracts.filters.predicates import AnythingBut, Exists, Predicate, any_accepts
+from contracts.filters.predicates import Exists, Predicate, any_accepts
 from contracts.filters.values import Value
 
 EVENT, ATTRIBUTES = "event", "key_attributes"
@@ -47,13 +47,6 @@ class Clause:
     def wants_absence(self) -> bool:
         """Whether it holds where the field is missing."""
         return Exists(False) in self.predicates
-
-    @property
-    def is_negative(self) -> bool:
-        """Whether most events satisfy it: it says what a value is not."""
-        return any(
-            isinstance(each, AnythingBut) or each == Exists(False) for each in self.predicates
-        )
 
 
 Conjunction = tuple[Clause, ...]

@@ -49,6 +49,7 @@ def number_of(spelling: str) -> float | Odd:
     return number + 0.0 if same else Odd(spelling)
 
 
+@lru_cache(maxsize=4096)
 def number_in(text: str) -> float | None:
     """The number that an attribute's text spells; None when it spells none that a double holds."""
     if not NUMBER.fullmatch(text):
