@@ -9,7 +9,7 @@ they name alone. The naive evaluator says what has to come out; the tests hold b
 from collections.abc import Collection
 
 from contracts.filters.node import Failure, Node
-from contracts.filters.plan import Plan, plans_of
+from contracts.filters.plan import Plan, bits_of, plans_of
 from contracts.filters.tree import Filter
 from contracts.filters.view import View
 
@@ -57,5 +57,5 @@ class Index:
         if root is None:
             return NONE
         found: list[str | Failure] = []
-        root.collect(view, found)
+        root.collect(view, bits_of(view.event), found)
         return set(found) if len(found) > 1 else found

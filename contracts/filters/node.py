@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Union
 
 from contracts.filters.keys import ABOVE, BELOW, EXACT, Shape, cutter
 from contracts.filters.plan import KEYS_MAX, Check, Plan, path_of
-from contracts.filters.tree import ATTRIBUTES, EVENT, Clause, Field
+from contracts.filters.tree import ATTRIBUTES, EVENT, Field
 from contracts.filters.values import Value
 from contracts.filters.view import View
 
@@ -29,19 +29,23 @@ class Failure(NamedTuple):
 
 
 Found = list[str | Failure]
-Entry = tuple[tuple[Check, ...], str, Plan]
-Child = Union[list[Entry], "Node"]
+Entry = tuple[int, tuple[Check, ...], str, Plan]
+"""Bits that are barred, checks, id; and the plan, which matching never touches."""
+
+Child = Union[tuple[Entry, ...], "Node"]
 
 
-def visit(child: Child, view: View, found: Found) -> None:
-    """Add to `found` what of `child` accepts the event."""
-    if type(child) is not list:
-        child.collect(view, found)  # type: ignore[union-attr]
+def visit(child: Child, view: View, bits: int, found: Found) -> None:
+    """Add to `found` what of `child` accepts the event, whose closed fields have `bits`."""
+    if type(child) is not tuple:
+        child.collect(view, bits, found)  # type: ignore[union-attr]
         return
-    for checks, subscription_id, _ in child:
+    for barred, checks, subscription_id, _ in child:
+        if barred & bits:
+            continue
         try:
-            for check in checks:
-                if not check(view):
+            for get, acceptor in checks:
+                if not acceptor.accepts(get(view)):
                     break
             else:
                 found.append(subscription_id)
@@ -70,18 +74,19 @@ class Table:
             children = self._shapes[shape] = {}
             self._cut()
         child = children.get(key)
-        if child is None:
-            children[key] = [(plan.checks, subscription_id, plan)]
-            if shape in (ABOVE, BELOW):
-                insort(self.above if shape == ABOVE else self.below, key)
-        elif isinstance(child, Node):
+        if type(child) is Node:
             child.add(plan, subscription_id)
-        elif len(child) < FEW:
-            child.append((plan.checks, subscription_id, plan))
-        else:
-            node = children[key] = Node()
-            for _, id_, each in (*child, (plan.checks, subscription_id, plan)):
-                node.add(each, id_)
+            return
+        entries: tuple[Entry, ...] = child or ()  # type: ignore[assignment]
+        if not entries and shape in (ABOVE, BELOW):
+            insort(self.above if shape == ABOVE else self.below, key)
+        entries = (*entries, (plan.barred, plan.checks, subscription_id, plan))
+        if len(entries) <= FEW:
+            children[key] = entries
+            return
+        node = children[key] = Node()
+        for *_, id_, each in entries:
+            node.add(each, id_)
 
     def discard(self, shape: Shape, key: Any, plan: Plan, subscription_id: str) -> None:
         """Undo `add`."""
@@ -90,7 +95,8 @@ class Table:
         if isinstance(child, Node):
             child.discard(plan, subscription_id)
         elif child is not None:
-            child[:] = [entry for entry in child if entry[1] != subscription_id]
+            child = tuple(entry for entry in child if entry[2] != subscription_id)
+            children[key] = child
         if child is None or child:
             return
         del children[key]
@@ -111,53 +117,58 @@ class Table:
     def __bool__(self) -> bool:
         return bool(self.exact) or len(self._shapes) > 1
 
-    def collect(self, value: Value, view: View, found: Found) -> None:
+    def collect(self, value: Value, view: View, bits: int, found: Found) -> None:
         """Add what one value of the field leads to."""
         child = self.exact.get(value)
         if child is not None:
-            visit(child, view, found)
+            visit(child, view, bits, found)
         for cut, children in self.cuts:
             for key in cut(value):
                 child = children.get(key)
                 if child is not None:
-                    visit(child, view, found)
+                    visit(child, view, bits, found)
         if self.above or self.below:
-            self._collect_bounds(value, view, found)
+            self._collect_bounds(value, view, bits, found)
 
-    def _collect_bounds(self, value: Value, view: View, found: Found) -> None:
+    def _collect_bounds(self, value: Value, view: View, bits: int, found: Found) -> None:
         for number in cutter(ABOVE, self._of_text)(value):
             for limit in self.above[: bisect_right(self.above, number)]:
-                visit(self._shapes[ABOVE][limit], view, found)
+                visit(self._shapes[ABOVE][limit], view, bits, found)
             for limit in self.below[bisect_left(self.below, number) :]:
-                visit(self._shapes[BELOW][limit], view, found)
+                visit(self._shapes[BELOW][limit], view, bits, found)
+
+
+class Scanned(NamedTuple):
+    """Those who have the same left to verify."""
+
+    barred: int
+    checks: tuple[Check, ...]
+    ids: dict[str, None]
 
 
 class Node:
     """Plans that all lie under the same keys so far; the root of a tenant lies under none."""
 
-    __slots__ = ("_attributes", "_documents", "_done", "_events", "_keys_max", "_scanned")
+    __slots__ = ("_attributes", "_documents", "_events", "_keys_max", "_scanned")
 
     def __init__(self, keys_max: int | None = KEYS_MAX) -> None:
         self._keys_max = keys_max
-        self._done: dict[str, None] = {}
-        # what is only verified: the same clauses once for all who have them
-        self._scanned: dict[tuple[Clause, ...], tuple[tuple[Check, ...], dict[str, None]]] = {}
+        # what is only verified, if anything is left: once for all who have the same left
+        self._scanned: dict[tuple[object, ...], Scanned] = {}
         self._events: dict[str, tuple[Callable[[Any], Any], Table]] = {}
         self._attributes: dict[str, Table] = {}
         self._documents: dict[str, dict[str, Table]] = {}
 
     def __bool__(self) -> bool:
         return bool(
-            self._done or self._scanned or self._events or self._attributes or self._documents
+            self._scanned or self._events or self._attributes or self._documents
         )
 
     def add(self, plan: Plan, subscription_id: str) -> None:
         """File a plan."""
-        if not plan.checks:
-            self._done[subscription_id] = None
-        elif (step := plan.lookup(self._keys_max)) is None:
-            _, ids = self._scanned.setdefault(plan.key, (plan.checks, {}))
-            ids[subscription_id] = None
+        if (step := plan.lookup(self._keys_max)) is None:
+            scanned = self._scanned.setdefault(plan.key, Scanned(plan.barred, plan.checks, {}))
+            scanned.ids[subscription_id] = None
         else:
             lookup, rest = step
             table = self._table(lookup.field) or self._new_table(lookup.field)
@@ -166,12 +177,10 @@ class Node:
 
     def discard(self, plan: Plan, subscription_id: str) -> None:
         """Undo `add`."""
-        if not plan.checks:
-            self._done.pop(subscription_id, None)
-        elif (step := plan.lookup(self._keys_max)) is None:
+        if (step := plan.lookup(self._keys_max)) is None:
             if scanned := self._scanned.get(plan.key):
-                scanned[1].pop(subscription_id, None)
-                if not scanned[1]:
+                scanned.ids.pop(subscription_id, None)
+                if not scanned.ids:
                     del self._scanned[plan.key]
         elif table := self._table(step[0].field):
             lookup, rest = step
@@ -207,25 +216,25 @@ class Node:
             if not self._documents[field.part]:
                 del self._documents[field.part]
 
-    def collect(self, view: View, found: Found) -> None:
+    def collect(self, view: View, bits: int, found: Found) -> None:
         """Add to `found` the ids whose filters accept the event, some perhaps twice."""
-        if self._done:
-            found.extend(self._done)
         event = view.event
         for get, table in self._events.values():
-            table.collect(get(event), view, found)
+            table.collect(get(event), view, bits, found)
         if attributes := self._attributes:
             for name, text in event.event_payload.key_attributes.items():  # type: ignore[union-attr]
                 if name in attributes:
-                    attributes[name].collect(text, view, found)
+                    attributes[name].collect(text, view, bits, found)
         for part, tables in self._documents.items():
             document = view.document(part)
             for path in document.keys() & tables.keys():
                 for each in document[path]:
-                    tables[path].collect(each.value, view, found)
-        for checks, ids in self._scanned.values():
+                    tables[path].collect(each.value, view, bits, found)
+        for barred, checks, ids in self._scanned.values():
+            if barred & bits:
+                continue
             try:
-                if all(check(view) for check in checks):
+                if all(acceptor.accepts(get(view)) for get, acceptor in checks):
                     found.extend(ids)
             except Exception as cause:
                 log.exception("the filter of %d subscriptions fails", len(ids))

@@ -7,15 +7,26 @@ The clause that the fewest events satisfy comes first, as far as its operators t
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from contracts.codec import EventJson
 from contracts.filters.keys import Shape, is_lossy, keys_of
 from contracts.filters.naive import hold_together
 from contracts.filters.predicates import Exact
 from contracts.filters.tree import CLOSED, DOCUMENTS, EVENT, Clause, Conjunction, Field, Filter
+from contracts.filters.values import MISSING, Value
 from contracts.filters.view import View
 
-Check = Callable[[View], bool]
+
+class Acceptor(Protocol):
+    """A predicate, a clause, or what does the same faster."""
+
+    def accepts(self, value: Any, /) -> bool:
+        """Whether the value, or the whole event for the clauses of a document, is one of those."""
+
+
+Check = tuple[Callable[[View], Any], Acceptor]
+"""How to get the value, and what accepts it."""
 
 KEYS_MAX = 8
 """Of a clause that is looked up below another: each key repeats what is left."""
@@ -32,20 +43,22 @@ class Lookup(NamedTuple):
 class Plan:
     """What is left to know about a conjunction: `todo` in the order of looking up, and `more`.
 
-    `more` is only verified: negative clauses, and what a lossy lookup left open.
+    `more` is only verified: negative clauses, and what a lossy lookup left open. `barred` are the
+    bits of the values that no closed field may have (`bits_of`): one operation refuses most events.
     """
 
-    __slots__ = ("checks", "more", "todo")
+    __slots__ = ("barred", "checks", "more", "todo")
 
-    def __init__(self, todo: tuple[Clause, ...], more: tuple[Clause, ...]) -> None:
+    def __init__(self, todo: tuple[Clause, ...], more: tuple[Clause, ...], barred: int) -> None:
         self.todo = todo
         self.more = more
+        self.barred = barred
         self.checks = checks_of(todo + more)
 
     @property
-    def key(self) -> tuple[Clause, ...]:
+    def key(self) -> tuple[object, ...]:
         """Equal for plans that leave the same to verify."""
-        return self.todo + self.more
+        return (self.barred, *self.todo, *self.more)
 
     def lookup(self, keys_max: int | None = KEYS_MAX) -> tuple[Lookup, "Plan"] | None:
         """The next clause, and the plan after it; None when the rest can only be verified."""
@@ -54,13 +67,13 @@ class Plan:
             if keys_max is None or len(lookup.keys) <= keys_max:
                 todo = self.todo[:number] + self.todo[number + 1 :]
                 kept = () if lookup.is_exact and not self._is_shared(clause) else (clause,)
-                return lookup, Plan(todo, self.more + kept)
+                return lookup, Plan(todo, self.more + kept, self.barred)
         return None
 
     def _is_shared(self, clause: Clause) -> bool:
         """Whether others of the same document have to hold for the same elements of its arrays."""
         part = clause.field.part
-        return part in DOCUMENTS and sum(each.field.part == part for each in self.key) > 1
+        return part in DOCUMENTS and sum(c.field.part == part for c in self.todo + self.more) > 1
 
 
 def plans_of(filter_: Filter) -> tuple[Plan, ...]:
@@ -69,20 +82,64 @@ def plans_of(filter_: Filter) -> tuple[Plan, ...]:
 
 
 def _plan(conjunction: Conjunction) -> Plan | None:
-    clauses = []
+    clauses, barred = [], 0
     for clause in conjunction:
-        if clause.field.part != EVENT or clause.field.name not in CLOSED:
+        if not is_closed(clause.field):
             clauses.append(clause)
             continue
-        values = CLOSED[clause.field.name]
-        accepted = [value for value in values if clause.accepts(value)]
-        if not accepted:
+        exact = _of_closed(clause)
+        if not exact.predicates:
             return None
-        if len(accepted) < len(values):  # else it says nothing
-            clauses.append(Clause(clause.field, tuple(Exact(value) for value in accepted)))
+        if len(exact.predicates) < len(CLOSED[clause.field.name]):  # else it says nothing
+            clauses.append(exact)
+            barred |= _barred(exact)
     ranked = sorted((rank, n) for n, each in enumerate(clauses) if (rank := _rank(each)) is not None)
     todo = tuple(clauses[n] for _, n in ranked)
-    return Plan(todo, tuple(each for each in clauses if each not in todo))
+    return Plan(todo, tuple(each for each in clauses if each not in todo), barred)
+
+
+def is_closed(field: Field) -> bool:
+    """Whether the field has one of few values."""
+    return field.part == EVENT and field.name in CLOSED
+
+
+@lru_cache(maxsize=1_000)
+def _of_closed(clause: Clause) -> Clause:
+    """The clause by the values that it accepts."""
+    accepted = filter(clause.accepts, CLOSED[clause.field.name])
+    return Clause(clause.field, tuple(Exact(value) for value in accepted))
+
+
+BITS = {
+    (name, value): 1 << number
+    for number, (name, value) in enumerate(
+        (name, value) for name, values in CLOSED.items() for value in values
+    )
+}
+
+
+@lru_cache(maxsize=1_000)
+def _barred(clause: Clause) -> int:
+    return sum(
+        bit
+        for (name, value), bit in BITS.items()
+        if name == clause.field.name and not clause.accepts(value)
+    )
+
+
+_types, _sources, _operations = (
+    {value: BITS[name, value] for value in CLOSED[name]}
+    for name in ("event_type", "event_source", "operation")
+)
+
+
+def bits_of(event: EventJson) -> int:
+    """The bits of the event's values; those of a new value, which no plan bars, are none."""
+    return (
+        _types.get(event.event_type, 0)
+        | _sources.get(event.event_source, 0)
+        | _operations.get(event.event_payload.operation, 0)
+    )
 
 
 def _rank(clause: Clause) -> tuple[int, int] | None:
@@ -90,7 +147,7 @@ def _rank(clause: Clause) -> tuple[int, int] | None:
     if any(keys_of(each) is None for each in clause.predicates):
         return None
     keys = lookup_of(clause).keys
-    if clause.field.part == EVENT and clause.field.name in CLOSED:
+    if is_closed(clause.field):
         return 4, len(keys)
     return max(_rank_of(shape, key) for shape, key in keys), len(keys)
 
@@ -123,31 +180,63 @@ def lookup_of(clause: Clause) -> Lookup:
 
 
 def checks_of(clauses: Iterable[Clause]) -> tuple[Check, ...]:
-    """The functions that verify `clauses`, those of one document together, the cheap ones first."""
-    checks = []
+    """What verifies `clauses`, those of one document together; closed fields are in `barred`."""
+    checks: list[Check] = []
     by_part: dict[str, list[Clause]] = {}
     for clause in clauses:
         if clause.field.part in DOCUMENTS:
             by_part.setdefault(clause.field.part, []).append(clause)
-        else:
-            checks.append(_check(clause))
-    return (*checks, *(_together(tuple(each)) for each in by_part.values()))
+        elif not is_closed(clause.field):
+            checks.append((getter(clause.field), _acceptor(clause)))
+    return (*checks, *((_itself, Together(tuple(each))) for each in by_part.values()))
+
+
+def _acceptor(clause: Clause) -> Acceptor:
+    """The fewest objects, for in a large index each has to be fetched from memory."""
+    if len(clause.predicates) == 1:
+        return clause.predicates[0]
+    if all(isinstance(each, Exact) for each in clause.predicates):
+        return OneOf(clause)
+    return clause
+
+
+class OneOf:
+    """Many exact values of a field."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, clause: Clause) -> None:
+        self._values = frozenset(each.value for each in clause.predicates if type(each) is Exact)
+
+    def accepts(self, value: Value) -> bool:
+        """As the clause."""
+        return value in self._values
+
+
+class Together:
+    """The clauses of one document."""
+
+    __slots__ = ("_clauses",)
+
+    def __init__(self, clauses: tuple[Clause, ...]) -> None:
+        self._clauses = clauses
+
+    def accepts(self, view: View) -> bool:
+        """As the naive evaluator."""
+        return hold_together(self._clauses, view)
+
+
+def _itself(view: View) -> View:
+    return view
 
 
 @lru_cache(maxsize=10_000)
-def _check(clause: Clause) -> Check:
-    if clause.field.part == EVENT:
-        get = attrgetter(path_of(clause.field.name))
-        if lookup_of(clause).is_exact and all(isinstance(each, Exact) for each in clause.predicates):
-            values = frozenset(key for _, key in lookup_of(clause).keys)
-            return lambda view: get(view.event) in values
-        return lambda view: clause.accepts(get(view.event))
-    return lambda view: clause.accepts(view.value(clause.field))
-
-
-@lru_cache(maxsize=10_000)
-def _together(clauses: tuple[Clause, ...]) -> Check:
-    return lambda view: hold_together(clauses, view)
+def getter(field: Field) -> Callable[[View], Value]:
+    """From an event to the value of a field that has one."""
+    if field.part == EVENT:
+        return attrgetter(f"event.{path_of(field.name)}")
+    name = field.name
+    return lambda view: view.event.event_payload.key_attributes.get(name, MISSING)  # type: ignore[union-attr]
 
 
 def path_of(name: str) -> str:
