@@ -20,6 +20,7 @@ from contracts.filters.naive import Unmet, explain, matches
 from contracts.filters.node import Failure
 from contracts.filters.parse import Refused, parse
 
+from contracts.filters.sql import to_sql
 from contracts.filters.tree import Filter
 from contracts.filters.view import View
 
@@ -33,5 +34,6 @@ __all__ = [
     "explain",
     "matches",
     "parse",
+    "to_sql",
 
 ]

@@ -1,35 +1,13 @@
 """A filter as a condition of ClickHouse over the columns of the table `events`.
 
 Every value is bound as a parameter, never written into the SQL. Payload and fault are taken apart in
-the query: one array of the values at the paths that the filter names, each with its place, from
-which the same choice is made as in `naive.py`. Numbers there are doubles or integers of 64 bits,
-for that is what ClickHouse reads: what no double holds is known by its spelling no more.
+the query (`sql_documents.py`). Numbers in them are doubles and integers of 64 bits, for that is what
+ClickHouse reads: a number that no double holds is another one there, or a text.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
-
-from contracts.filters.predicates import (
-    AnythingBut,
-    Cidr,
-    Exact,
-    Exists,
-    IgnoreCase,
-    Numeric,
-    Predicate,
-    Prefix,
-    Suffix,
-    Wildcard,
-    width,
-)
-from contracts.filters.sql_values import Attribute, Column, Json, SqlValue
-from contracts.filters.tree import ATTRIBUTES, DOCUMENTS, EVENT, Clause, Conjunction, Filter
-from contracts.filters.values import NUMBER, Odd, literal_pattern
-from contracts.filters.view import LEVELS_MAX
-
-NOT_MATCHING, MATCHING = "false", "true"
-
-IS_OPEN = "match(raw, '^[[{{]')"
+from contracts.filters.sql_documents import agreeing, leaves
+from contracts.filters.sql_values import Attribute, Bind, Column, Json, SqlValue, condition
+from contracts.filters.tree import ATTRIBUTES, DOCUMENTS, Clause, Conjunction, Filter
 
 
 def to_sql(filter_: Filter, prefix: str = "filter") -> tuple[str, dict[str, str]]:
@@ -46,10 +24,9 @@ class _Writer:
         self.parameters: dict[str, str] = {}
         self._prefix = prefix
         self._names: dict[str, str] = {}
-        self._variables = 0
 
     def bind(self, text: str) -> str:
-        """A parameter with this text. Numbers are texts too: JSONExtractFloat reads them exactly."""
+        """A parameter with this text."""
         if text not in self._names:
             name = self._names[text] = f"{self._prefix}_{len(self._names)}"
             self.parameters[name] = text
@@ -57,19 +34,33 @@ class _Writer:
 
     def conjunction(self, conjunction: Conjunction) -> str:
         """All clauses, those of the documents last: they cost most."""
-        columns = [each for each in conjunction if each.field.part not in DOCUMENTS]
-        conditions = [self._of_column(clause) for clause in columns]
+        conditions = []
+        for clause in conjunction:
+            if clause.field.part not in DOCUMENTS:
+                conditions.append(_either(clause, self._column(clause), self.bind))
         for part in DOCUMENTS:
             if clauses := [each for each in conjunction if each.field.part == part]:
-                conditions.append(self._of_document(part, clauses))
-        return f"({' AND '.join(conditions)})" if conditions else MATCHING
+                conditions.append(self._document(part, clauses))
+        return f"({' AND '.join(conditions)})" if conditions else "true"
 
-    def _of_column(self, clause: Clause) -> str:
+    def _column(self, clause: Clause) -> SqlValue:
         name = clause.field.name
-        value: SqlValue
-        if clause.field.part == ATTRIBUTES:
-            value = Attribute(self.bind(name))
-        else:
-            assert clause.field.part == EVENT
-            value = Column(name)
-        return self.clause(clause, value)
+        return Attribute(self.bind(name)) if clause.field.part == ATTRIBUTES else Column(name)
+
+    def _document(self, part: str, clauses: list[Clause]) -> str:
+        """Nested: a leaf for the first clause, of those that agree with it one for the next."""
+        paths = [f".{clause.field.name}" for clause in clauses]
+        found = leaves(part, [self.bind(path) for path in dict.fromkeys(paths)])
+        written = "true"
+        for number in reversed(range(len(clauses))):
+            leaf = f"leaf_{number}"
+            path = self.bind(paths[number])
+            here = [f"{leaf}.1 = {path}", _either(clauses[number], Json(f"{leaf}.3"), self.bind)]
+            here += [agreeing(f"leaf_{other}", leaf) for other in range(number)]
+            written = f"arrayExists({leaf} -> {' AND '.join([*here, written])}, leaves)"
+        return f"arrayExists(leaves -> {written}, [{found}])"  # which are thus read once
+
+
+def _either(clause: Clause, value: SqlValue, bind: Bind) -> str:
+    return f"({' OR '.join(condition(each, value, bind) for each in clause.predicates)})"
+
