@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
-ruler: Any = None
+from bench import ruler
 from contracts.codec import EventJson, decode, fill_defaults
 from contracts.events import EventSource, EventType, Operation
 from contracts.filters import Index, View, parse

@@ -52,7 +52,7 @@ class _Automaton:
     def widest(self) -> int:
         """The size of the largest set of places that some text leads to."""
         start = frozenset((number, 0) for number in range(len(self._wildcards)))
-        seen, waiting, widest = {start}, [start], 0
+        seen, waiting, widest = {start}, [start], 1
         while waiting:
             places = waiting.pop()
             for character in self._alphabet:
