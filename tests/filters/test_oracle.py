@@ -21,6 +21,12 @@ from contracts.filters.operators import read_predicate
 from contracts.filters.tree import Field
 from tests.filters import strategies
 
+
+@pytest.fixture(scope="module", autouse=True)
+def running() -> None:
+    ruler.start()
+
+
 CASES = Path(__file__).parents[3] / "shared" / "data" / "event-pattern-cases.json"
 
 DEVIATIONS = {

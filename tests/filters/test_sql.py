@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from chdb.state.sqlitelike import Connection, connect
+from clickhouse_connect.driver.binding import format_bind_value
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -76,7 +77,7 @@ def asked(engine: Connection, filters: list[Filter], events: list[EventJson]) ->
     for number, each in enumerate(filters):
         condition, bound = to_sql(each, f"p{number}")
         conditions.append(f"toUInt8({condition})")
-        parameters |= bound
+        parameters |= {name: format_bind_value(text) for name, text in bound.items()}
     query = f"SELECT [{', '.join(conditions)}] FROM events ORDER BY n FORMAT JSONCompactEachRow"
     lines = str(engine.query(query, params=parameters)).splitlines()
     return [json.loads(line)[0] for line in lines]
