@@ -26,6 +26,11 @@ def score(predicates: Iterable[Predicate]) -> int:
     return _Automaton(wildcards).widest() if wildcards else 0
 
 
+def bound(predicates: Iterable[Predicate]) -> int:
+    """What the score cannot exceed: all places there are."""
+    return sum(len(_tokens(each)) for each in _wildcards(predicates))
+
+
 def _wildcards(predicates: Iterable[Predicate]) -> Iterable[Wildcard]:
     for predicate in predicates:
         if isinstance(predicate, Wildcard):

@@ -11,14 +11,15 @@ from operator import attrgetter
 from typing import Any, NamedTuple, Union
 
 from contracts.filters.keys import ABOVE, BELOW, EXACT, Shape, cutter
-from contracts.filters.plan import KEYS_MAX, Check, Plan, path_of
+from contracts.filters.plan import KEYS_MAX, Checks, Plan, path_of
 from contracts.filters.tree import ATTRIBUTES, EVENT, Field
 from contracts.filters.values import Value
 from contracts.filters.view import View
 
 log = logging.getLogger(__name__)
 
-FEW = 4
+FEW, FIELDS = 8, 4
+"""Plans that lie in one tuple, and how much of it each takes."""
 
 
 class Failure(NamedTuple):
@@ -29,10 +30,13 @@ class Failure(NamedTuple):
 
 
 Found = list[str | Failure]
-Entry = tuple[int, tuple[Check, ...], str, Plan]
-"""Bits that are barred, checks, id; and the plan, which matching never touches."""
+Entries = tuple[Any, ...]
+"""Of each plan in turn the barred bits, checks, id, and the plan, which matching never touches.
 
-Child = Union[tuple[Entry, ...], "Node"]
+Flat, for what an event costs in a large index is objects fetched from memory.
+"""
+
+Child = Union[Entries, "Node"]
 
 
 def visit(child: Child, view: View, bits: int, found: Found) -> None:
@@ -40,18 +44,25 @@ def visit(child: Child, view: View, bits: int, found: Found) -> None:
     if type(child) is not tuple:
         child.collect(view, bits, found)  # type: ignore[union-attr]
         return
-    for barred, checks, subscription_id, _ in child:
+    each = iter(child)
+    for barred, checks, subscription_id, _ in zip(each, each, each, each, strict=False):
         if barred & bits:
             continue
         try:
-            for get, acceptor in checks:
-                if not acceptor.accepts(get(view)):
-                    break
-            else:
+            if holds(checks, view):
                 found.append(subscription_id)
         except Exception as cause:
             log.exception("the filter of subscription %s fails", subscription_id)
             found.append(Failure(subscription_id, cause))
+
+
+def holds(checks: Checks, view: View) -> bool:
+    """Whether the event passes every check."""
+    each = iter(checks)
+    for get, acceptor in zip(each, each, strict=False):
+        if not acceptor.accepts(get(view)):
+            return False
+    return True
 
 
 class Table:
@@ -77,16 +88,16 @@ class Table:
         if type(child) is Node:
             child.add(plan, subscription_id)
             return
-        entries: tuple[Entry, ...] = child or ()  # type: ignore[assignment]
+        entries: Entries = child or ()
         if not entries and shape in (ABOVE, BELOW):
             insort(self.above if shape == ABOVE else self.below, key)
-        entries = (*entries, (plan.barred, plan.checks, subscription_id, plan))
-        if len(entries) <= FEW:
+        entries = (*entries, plan.barred, plan.checks, subscription_id, plan)
+        if len(entries) <= FEW * FIELDS:
             children[key] = entries
             return
         node = children[key] = Node()
-        for *_, id_, each in entries:
-            node.add(each, id_)
+        for at in range(0, len(entries), FIELDS):
+            node.add(entries[at + 3], entries[at + 2])
 
     def discard(self, shape: Shape, key: Any, plan: Plan, subscription_id: str) -> None:
         """Undo `add`."""
@@ -95,8 +106,12 @@ class Table:
         if isinstance(child, Node):
             child.discard(plan, subscription_id)
         elif child is not None:
-            child = tuple(entry for entry in child if entry[2] != subscription_id)
-            children[key] = child
+            child = children[key] = tuple(
+                each
+                for at in range(0, len(child), FIELDS)
+                if child[at + 2] != subscription_id
+                for each in child[at : at + FIELDS]
+            )
         if child is None or child:
             return
         del children[key]
@@ -142,7 +157,7 @@ class Scanned(NamedTuple):
     """Those who have the same left to verify."""
 
     barred: int
-    checks: tuple[Check, ...]
+    checks: Checks
     ids: dict[str, None]
 
 
@@ -234,7 +249,7 @@ class Node:
             if barred & bits:
                 continue
             try:
-                if all(acceptor.accepts(get(view)) for get, acceptor in checks):
+                if holds(checks, view):
                     found.extend(ids)
             except Exception as cause:
                 log.exception("the filter of %d subscriptions fails", len(ids))

@@ -7,7 +7,7 @@ listed in docs/filters.md.
 from collections.abc import Iterator
 from typing import Any
 
-from contracts.filters.cost import COUNTED_MAX, SCORE_MAX, score
+from contracts.filters.cost import COUNTED_MAX, SCORE_MAX, bound, score
 from contracts.filters.operators import OPERATORS, Bad, read_predicate
 from contracts.filters.predicates import Exact
 from contracts.filters.tree import (
@@ -171,7 +171,9 @@ class _Parser:
             self._fault(pointer, f"{name} is one of {', '.join(values)}")
 
     def _score(self, predicates: tuple[Any, ...], pointer: str) -> None:
-        if self._limited and (found := score(predicates)) > SCORE_MAX:
+        if not self._limited or bound(predicates) <= SCORE_MAX:
+            return
+        if (found := score(predicates)) > SCORE_MAX:
             least = " at least" if found == COUNTED_MAX else ""
             detail = f"wildcards are too complex: they score {found}{least}, allowed is {SCORE_MAX}"
             self._fault(pointer, detail, score=found, limit=SCORE_MAX)

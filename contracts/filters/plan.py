@@ -4,10 +4,10 @@ The clause that the fewest events satisfy comes first, as far as its operators t
 (anything-but, exists false) is never looked up: nearly every event satisfies it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from contracts.codec import EventJson
 from contracts.filters.keys import Shape, is_lossy, keys_of
@@ -25,8 +25,10 @@ class Acceptor(Protocol):
         """Whether the value, or the whole event for the clauses of a document, is one of those."""
 
 
-Check = tuple[Callable[[View], Any], Acceptor]
-"""How to get the value, and what accepts it."""
+Checks = tuple[Any, ...]
+"""In turn how to get a value from a view, and the acceptor of it; flat, for few objects."""
+
+T = TypeVar("T", bound=Hashable)
 
 KEYS_MAX = 8
 """Of a clause that is looked up below another: each key repeats what is left."""
@@ -52,7 +54,7 @@ class Plan:
     def __init__(self, todo: tuple[Clause, ...], more: tuple[Clause, ...], barred: int) -> None:
         self.todo = todo
         self.more = more
-        self.barred = barred
+        self.barred = _shared(barred)
         self.checks = checks_of(todo + more)
 
     @property
@@ -179,25 +181,33 @@ def lookup_of(clause: Clause) -> Lookup:
     return Lookup(clause.field, tuple(dict.fromkeys(keys)), not any(is_lossy(s) for s, _ in keys))
 
 
-def checks_of(clauses: Iterable[Clause]) -> tuple[Check, ...]:
+def checks_of(clauses: Iterable[Clause]) -> Checks:
     """What verifies `clauses`, those of one document together; closed fields are in `barred`."""
-    checks: list[Check] = []
+    checks: list[Any] = []
     by_part: dict[str, list[Clause]] = {}
     for clause in clauses:
         if clause.field.part in DOCUMENTS:
             by_part.setdefault(clause.field.part, []).append(clause)
         elif not is_closed(clause.field):
-            checks.append((getter(clause.field), _acceptor(clause)))
-    return (*checks, *((_itself, Together(tuple(each))) for each in by_part.values()))
+            checks += (getter(clause.field), _acceptor(clause))
+    for each in by_part.values():
+        checks += (_itself, Together(tuple(each)))
+    return tuple(checks)
 
 
 def _acceptor(clause: Clause) -> Acceptor:
     """The fewest objects, for in a large index each has to be fetched from memory."""
     if len(clause.predicates) == 1:
-        return clause.predicates[0]
+        return _shared(clause.predicates[0])
     if all(isinstance(each, Exact) for each in clause.predicates):
         return OneOf(clause)
     return clause
+
+
+@lru_cache(maxsize=10_000)
+def _shared(value: T) -> T:
+    """The one of equal values that is in the caches of the processor already."""
+    return value
 
 
 class OneOf:
