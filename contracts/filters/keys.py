@@ -37,12 +37,14 @@ ABOVE: Shape = ("above", 0)
 """Half-lines of numbers are no keys but bounds in an order; so are those below."""
 BELOW: Shape = ("below", 0)
 
+FROM_MAX = 16
+"""Characters of a literal that are looked up from a delimiter on."""
 LOSSY = {"fold", "fold prefix", "fold suffix", "prefix part", "suffix part", "gram", "cell", "above", "below"}
 
 
 def is_lossy(shape: Shape) -> bool:
     """Whether a value under the same key may still be another one."""
-    return shape[0] in LOSSY
+    return shape[0] in LOSSY or shape[0].startswith("from")
 
 
 def keys_of(predicate: Predicate) -> list[tuple[Shape, Any]] | None:
@@ -89,9 +91,21 @@ def _wildcard(pieces: tuple[str, ...]) -> tuple[Shape, Any]:
         return ("prefix part", len(first)), first
     if len(last) >= enough:
         return ("suffix part", len(last)), last
+    if key := _from_delimiter(pieces, longest):
+        return key
     size = next(size for size in GRAMS if size <= len(longest))
     middle = (len(longest) - size) // 2
     return ("gram", size), longest[middle : middle + size]
+
+
+def _from_delimiter(pieces: tuple[str, ...], longest: str) -> tuple[Shape, Any] | None:
+    """A literal as `/1234/` is looked for where the text has its delimiter, in few places."""
+    for at, each in enumerate(longest[:-2]):
+        if not each.isalnum():
+            part = longest[at : at + FROM_MAX]
+            whole = part == longest and pieces == ("", longest, "")
+            return (f"{'has' if whole else 'from'}{each}", len(part)), part
+    return None
 
 
 def _numeric(predicate: Numeric) -> list[tuple[Shape, Any]]:
@@ -160,7 +174,20 @@ def _text_cutter(kind: str, size: int) -> Callable[[str], Iterable[Any]]:
             return lambda text: {text[at : at + size] for at in range(len(text) - size + 1)}
         case "cidr":
             return lambda text: _networks(text, size)
+        case _ if kind.startswith(("has", "from")):
+            return lambda text: _from(text, kind[-1], size)
     raise AssertionError(kind)
+
+
+def _from(text: str, delimiter: str, size: int) -> Iterable[str]:
+    """The parts of that size that begin with the delimiter."""
+    parts = []
+    end = len(text) - size
+    at = text.find(delimiter)
+    while 0 <= at <= end:
+        parts.append(text[at : at + size])
+        at = text.find(delimiter, at + 1)
+    return parts
 
 
 def _networks(text: str, size: int) -> Iterable[int]:

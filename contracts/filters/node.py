@@ -49,7 +49,7 @@ def visit(child: Child, view: View, bits: int, found: Found) -> None:
         if barred & bits:
             continue
         try:
-            if holds(checks, view):
+            if not checks or holds(checks, view):
                 found.append(subscription_id)
         except Exception as cause:
             log.exception("the filter of subscription %s fails", subscription_id)

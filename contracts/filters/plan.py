@@ -171,7 +171,7 @@ def _rank_of(shape: Shape, key: Any) -> int:
             return 8
         case "gram":
             return 2 if size > 2 else 6 - size // 2
-    return max(1, 5 - size) if size else 8
+    return max(1, 5 - size) if size else 8  # the longer the part of a text, the fewer have it
 
 
 @lru_cache(maxsize=10_000)
