@@ -13,6 +13,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
@@ -61,7 +62,10 @@ def a_pattern(random_: random.Random, number: int) -> dict[str, Any]:
     kinds: tuple[Callable[[], dict[str, Any]], ...] = (
         lambda: {"entity_id": [entity], "event_type": type_},
         lambda: {"event_source": source, "entity_id": [{"prefix": entity[:9]}]},
-        lambda: {"entity_name": [{"wildcard": f"*/{random_.randrange(5_000)}/*"}], "event_type": type_},
+        lambda: {
+            "entity_name": [{"wildcard": f"*/{random_.randrange(5_000)}/*"}],
+            "event_type": type_,
+        },
         lambda: {
             "event_type": type_,
             "key_attributes": {
@@ -104,7 +108,7 @@ def ours(patterns: list[Any], events: list[EventJson]) -> Iterator[tuple[str, fl
         index = Index()
         for number, pattern in enumerate(patterns[:count]):
             index.put("t", str(number), parse(pattern))
-        us = cpu_us(lambda index=index: matched(index, "t", events), len(events))
+        us = cpu_us(partial(matched, index, "t", events), len(events))
         few = few or us
         limit = LIMIT_US if count == SUBSCRIPTIONS[0] else few * LIMIT_GROWTH
         yield f"us per event, {count} subscriptions of one tenant", us, limit
@@ -119,8 +123,14 @@ def ours(patterns: list[Any], events: list[EventJson]) -> Iterator[tuple[str, fl
     spread = Index()
     for number, pattern in enumerate(patterns):
         spread.put(f"t{number % TENANTS}", str(number), parse(pattern))
-    us = cpu_us(lambda: sum(matched(spread, f"t{n}", [e]) for n, e in enumerate(events)), len(events))
-    yield f"us per event, {len(patterns)} over {TENANTS} tenants", us, few * LIMIT_GROWTH if few else None
+    us = cpu_us(
+        lambda: sum(matched(spread, f"t{n}", [e]) for n, e in enumerate(events)), len(events)
+    )
+    yield (
+        f"us per event, {len(patterns)} over {TENANTS} tenants",
+        us,
+        few * LIMIT_GROWTH if few else None,
+    )
 
 
 def matched(index: Index, tenant: str, events: list[EventJson]) -> int:

@@ -19,7 +19,6 @@ from contracts.filters.index import Index
 from contracts.filters.naive import Unmet, explain, matches
 from contracts.filters.node import Failure
 from contracts.filters.parse import Refused, parse
-
 from contracts.filters.sql import to_sql
 from contracts.filters.tree import Filter
 from contracts.filters.view import View
@@ -35,5 +34,4 @@ __all__ = [
     "matches",
     "parse",
     "to_sql",
-
 ]

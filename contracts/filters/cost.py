@@ -77,7 +77,9 @@ class _Automaton:
             if at and tokens[at - 1] is None:
                 reached.add((number, at))
             step = at
-            if step < len(tokens) and tokens[step] is None:  # the star takes this character, or none
+            if (
+                step < len(tokens) and tokens[step] is None
+            ):  # the star takes this character, or none
                 reached.add((number, step + 1))
                 step += 1
             if step < len(tokens) and tokens[step] == character:

@@ -39,7 +39,17 @@ BELOW: Shape = ("below", 0)
 
 FROM_MAX = 16
 """Characters of a literal that are looked up from a delimiter on."""
-LOSSY = {"fold", "fold prefix", "fold suffix", "prefix part", "suffix part", "gram", "cell", "above", "below"}
+LOSSY = {
+    "fold",
+    "fold prefix",
+    "fold suffix",
+    "prefix part",
+    "suffix part",
+    "gram",
+    "cell",
+    "above",
+    "below",
+}
 
 
 def is_lossy(shape: Shape) -> bool:

@@ -36,9 +36,7 @@ class Bad(Exception):
         self.more = more
 
 
-def read_predicate(
-    value: object, field: Field, pointer: str, values_max: int | None
-) -> Predicate:
+def read_predicate(value: object, field: Field, pointer: str, values_max: int | None) -> Predicate:
     """`value` of a pattern's list. Raises `Bad`."""
     if isinstance(value, list):
         raise Bad(pointer, "a list inside the list is not allowed")

@@ -9,7 +9,7 @@ from typing import Any
 
 from contracts.filters.cost import COUNTED_MAX, SCORE_MAX, bound, score
 from contracts.filters.operators import OPERATORS, Bad, read_predicate
-from contracts.filters.predicates import Exact
+from contracts.filters.predicates import Exact, Predicate
 from contracts.filters.tree import (
     ATTRIBUTES,
     CLOSED,
@@ -17,7 +17,6 @@ from contracts.filters.tree import (
     EVENT,
     FIELDS,
     Clause,
-    Conjunction,
     Field,
     Filter,
 )
@@ -148,12 +147,14 @@ class _Parser:
         if self._limited and len(listed) > VALUES_MAX:
             detail = "has too many values"
             return self._fault(pointer, detail, size=len(listed), limit=VALUES_MAX)
-        predicates = {}  # in the order of the pattern, each once
+        predicates: dict[Predicate, None] = {}  # in the order of the pattern, each once
         before = len(self.errors)
         for number, value in enumerate(listed):
             where = f"{pointer}/{number}" if isinstance(values, list) else pointer
             try:
-                predicate = read_predicate(value, field, where, VALUES_MAX if self._limited else None)
+                predicate = read_predicate(
+                    value, field, where, VALUES_MAX if self._limited else None
+                )
             except Bad as bad:
                 self._fault(bad.pointer, str(bad), **bad.more)
                 continue

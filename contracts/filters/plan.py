@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from contracts.codec import EventJson
 from contracts.filters.keys import Shape, is_lossy, keys_of
 from contracts.filters.naive import hold_together
-from contracts.filters.predicates import Exact
+from contracts.filters.predicates import Exact, Predicate
 from contracts.filters.tree import CLOSED, DOCUMENTS, EVENT, Clause, Conjunction, Field, Filter
 from contracts.filters.values import MISSING, Value
 from contracts.filters.view import View
@@ -95,7 +95,9 @@ def _plan(conjunction: Conjunction) -> Plan | None:
         if len(exact.predicates) < len(CLOSED[clause.field.name]):  # else it says nothing
             clauses.append(exact)
             barred |= _barred(exact)
-    ranked = sorted((rank, n) for n, each in enumerate(clauses) if (rank := _rank(each)) is not None)
+    ranked = sorted(
+        (rank, n) for n, each in enumerate(clauses) if (rank := _rank(each)) is not None
+    )
     todo = tuple(clauses[n] for _, n in ranked)
     return Plan(todo, tuple(each for each in clauses if each not in todo), barred)
 
@@ -198,7 +200,8 @@ def checks_of(clauses: Iterable[Clause]) -> Checks:
 def _acceptor(clause: Clause) -> Acceptor:
     """The fewest objects, for in a large index each has to be fetched from memory."""
     if len(clause.predicates) == 1:
-        return _shared(clause.predicates[0])
+        shared: Predicate = _shared(clause.predicates[0])
+        return shared
     if all(isinstance(each, Exact) for each in clause.predicates):
         return OneOf(clause)
     return clause

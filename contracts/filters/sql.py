@@ -63,4 +63,3 @@ class _Writer:
 
 def _either(clause: Clause, value: SqlValue, bind: Bind) -> str:
     return f"({' OR '.join(condition(each, value, bind) for each in clause.predicates)})"
-

@@ -42,7 +42,9 @@ def leaves(column: str, paths: Sequence[str]) -> str:
 
 def agreeing(one: str, other: str) -> str:
     """Whether two values lie in the same element of every array that both lie in."""
-    steps = f"arrayFirst(step -> step.1 != step.2, arrayZip({_cut(one, other)}, {_cut(other, one)}))"
+    steps = (
+        f"arrayFirst(step -> step.1 != step.2, arrayZip({_cut(one, other)}, {_cut(other, one)}))"
+    )
     return f"NOT startsWith({steps}.1, '#')"
 
 

@@ -16,7 +16,7 @@ from contracts.filters.predicates import (
     Wildcard,
     width,
 )
-from contracts.filters.values import NUMBER, Odd, literal_pattern
+from contracts.filters.values import NUMBER, Leaf, Odd, literal_pattern
 
 Bind = Callable[[str], str]
 """Makes a parameter of a text."""
@@ -91,7 +91,7 @@ def condition(predicate: Predicate, value: SqlValue, bind: Bind) -> str:
             return f"({value.is_present} AND NOT ({some}))"
 
 
-def _exact(exact: object, value: SqlValue, bind: Bind) -> str:
+def _exact(exact: Leaf, value: SqlValue, bind: Bind) -> str:
     if isinstance(exact, str):
         return f"({value.is_text} AND {value.text} = {bind(exact)})"
     if exact is None:
@@ -100,7 +100,6 @@ def _exact(exact: object, value: SqlValue, bind: Bind) -> str:
         return "false"  # columns and attributes hold no number, true or false
     if isinstance(exact, Odd):
         return f"{value.spelling} = {bind(exact.spelling)}"
-    assert isinstance(exact, float)
     return _compared(value, [f"= {_double(exact, bind)}"])
 
 

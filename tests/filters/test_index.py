@@ -51,7 +51,9 @@ def _agree(index: Index, filters: dict[str, Filter], events: list[Any]) -> None:
 
 
 @settings(max_examples=100)
-@given(st.lists(strategies.patterns, min_size=1, max_size=3), strategies.events(), st.integers(5, 9))
+@given(
+    st.lists(strategies.patterns, min_size=1, max_size=3), strategies.events(), st.integers(5, 9)
+)
 def test_many_of_a_kind(patterns: list[Any], event: Any, times: int) -> None:
     """More than lie in one list: nodes below nodes, and back to nothing."""
     filters = [parsed(pattern) for pattern in patterns]

@@ -20,7 +20,7 @@ def an_event(payload: Any = None, **changes: Any) -> EventJson:
     return EventJson(event_payload=body, entity_name=None, **fields)
 
 
-ACCEPTED = (
+ACCEPTED: tuple[Any, ...] = (
     {},
     {"event_type": "FAULT"},
     {"event_type": ["WARNING", "FAULT"], "operation": ["UPDATE"]},
@@ -35,7 +35,7 @@ ACCEPTED = (
     {"payload": {"order": {"total": [{"numeric": [">", 100]}]}}},
     {"fault": {"code": [{"exists": False}]}},
 )
-NOT_ACCEPTED = (
+NOT_ACCEPTED: tuple[Any, ...] = (
     {"entity_name": [{"prefix": ""}]},
     {"key_attributes": {"a": [{"exists": True}]}},
     {"key_attributes": {"amount": [7.5]}},
@@ -85,10 +85,16 @@ def test_values_of_different_elements_are_explained() -> None:
         ({"payload": ["x"]}, "/payload"),
         ({"key_attributes": {"a/b": {"c": ["x"]}}}, "/key_attributes/a~1b"),
         ({"key_attributes": {"$or": "x"}}, "/key_attributes/$or"),
-        ({"event_type": ["FAULT"], "$or": [{"event_type": ["WARNING"]}, {"entity_id": ["1"]}]}, "/$or"),
+        (
+            {"event_type": ["FAULT"], "$or": [{"event_type": ["WARNING"]}, {"entity_id": ["1"]}]},
+            "/$or",
+        ),
         ({"payload": {"a.b": ["x"], "a": {"b": ["y"]}}}, "/payload/a"),
         ({"entity_id": [{"numeric": [">", True]}]}, "/entity_id/0/numeric/1"),
-        ({"entity_id": [{"anything-but": {"prefix": ["a", 5]}}]}, "/entity_id/0/anything-but/prefix/1"),
+        (
+            {"entity_id": [{"anything-but": {"prefix": ["a", 5]}}]},
+            "/entity_id/0/anything-but/prefix/1",
+        ),
     ],
 )
 def test_refused_where(pattern: Any, pointer: str) -> None:

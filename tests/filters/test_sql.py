@@ -61,9 +61,7 @@ def test_sql_is_naive(engine: Connection) -> None:
             except Refused:
                 continue
         assume(filters)
-        expected = [
-            [int(matches(each, View(event))) for each in filters] for event in events
-        ]
+        expected = [[int(matches(each, View(event))) for each in filters] for event in events]
         assert asked(engine, filters, events) == expected, [*map(to_sql, filters)]
 
     check()
@@ -73,7 +71,8 @@ def asked(engine: Connection, filters: list[Filter], events: list[EventJson]) ->
     """What each filter says of each event."""
     engine.query("TRUNCATE TABLE events")
     engine.query(f"INSERT INTO events VALUES {', '.join(row(n, e) for n, e in enumerate(events))}")
-    conditions, parameters = [], {}
+    conditions: list[str] = []
+    parameters: dict[str, str] = {}
     for number, each in enumerate(filters):
         condition, bound = to_sql(each, f"p{number}")
         conditions.append(f"toUInt8({condition})")
