@@ -111,7 +111,7 @@ def _wildcard(pieces: tuple[str, ...]) -> tuple[Shape, Any]:
 def _from_delimiter(pieces: tuple[str, ...], longest: str) -> tuple[Shape, Any] | None:
     """A literal as `/1234/` is looked for where the text has its delimiter, in few places."""
     for at, each in enumerate(longest[:-2]):
-        if not each.isalnum():
+        if not (each.isascii() and each.isalnum()):
             part = longest[at : at + FROM_MAX]
             whole = part == longest and pieces == ("", longest, "")
             return (f"{'has' if whole else 'from'}{each}", len(part)), part

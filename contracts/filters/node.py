@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, NamedTuple, Union
 
+from contracts.filters.checks import Checks, holds, path_of
 from contracts.filters.keys import ABOVE, BELOW, EXACT, Shape, cutter
-from contracts.filters.plan import KEYS_MAX, Checks, Plan, path_of
+from contracts.filters.plan import KEYS_MAX, Plan
 from contracts.filters.tree import ATTRIBUTES, EVENT, Field
 from contracts.filters.values import Value
 from contracts.filters.view import View
@@ -54,15 +55,6 @@ def visit(child: Child, view: View, bits: int, found: Found) -> None:
         except Exception as cause:
             log.exception("the filter of subscription %s fails", subscription_id)
             found.append(Failure(subscription_id, cause))
-
-
-def holds(checks: Checks, view: View) -> bool:
-    """Whether the event passes every check."""
-    each = iter(checks)
-    for get, acceptor in zip(each, each, strict=False):  # noqa: SIM110 - all() costs twice as much
-        if not acceptor.accepts(get(view)):
-            return False
-    return True
 
 
 class Table:
