@@ -6,7 +6,7 @@ Java on the machine are needed.
 
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -38,9 +38,9 @@ def class_path(server: str) -> str:
     return ":".join(str(path) for path in paths)
 
 
-def missing() -> list[LockedDependency]:
-    """What has to be downloaded before the servers can run."""
-    jars = {_path(jar): jar for server in SERVERS for jar in locked(server)}
+def missing(of: Iterable[str] = SERVERS) -> list[LockedDependency]:
+    """What has to be downloaded before these, the servers unless named, can run."""
+    jars = {_path(jar): jar for each in of for jar in locked(each)}
     return [jar for path, jar in jars.items() if not path.exists()]
 
 
