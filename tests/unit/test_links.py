@@ -8,7 +8,7 @@ import pytest
 from tests.documents import ROOT, markdown_files
 
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"(?:\]\(|^\[[^\]]+\]: )([^)\s]+)", re.MULTILINE)
 NAMED = re.compile(r"`((?:[a-z_-]+/)+[a-z_0-9-]*\.?[a-z]*)`")
 
 
