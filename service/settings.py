@@ -19,6 +19,7 @@ from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
     SettingsError,
 )
@@ -111,7 +112,9 @@ def given() -> dict[str, str]:
 def _secrets(model: type[BaseSettings]) -> NestedSecretsSettingsSource:
     """Raises `SettingsError` when the folder that is named is none."""
     return NestedSecretsSettingsSource(
-        model, os.environ.get(SECRETS_DIR) or None, secrets_dir_missing="error"
+        SecretsSettingsSource(model),
+        os.environ.get(SECRETS_DIR) or None,
+        secrets_dir_missing="error",
     )
 
 

@@ -91,7 +91,9 @@ def _limits(schema: Any) -> str:
     if low is None and high is None:
         return ""
     unit = " items" if "items" in schema else " characters" if schema["type"] == "string" else ""
-    span = f"up to {high:,}" if low is None else f"{low:,} to {high:,}" if high else f"{low:,} or more"
+    span = (
+        f"up to {high:,}" if low is None else f"{low:,} to {high:,}" if high else f"{low:,} or more"
+    )
     return f", {span}{unit}"
 
 

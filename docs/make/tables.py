@@ -28,7 +28,9 @@ def page(answers: tuple[str, str]) -> str:
     objects, columns = ([json.loads(line) for line in each.splitlines()] for each in answers)
     text = TEXT.format(generated=GENERATED)
     for name, comment, is_view in objects:
-        rows = [(code(column), code(kind), told) for of, column, kind, told in columns if of == name]
+        rows = [
+            (code(column), code(kind), told) for of, column, kind, told in columns if of == name
+        ]
         if rows:
             text += f"## {name}\n\n{'A view. ' if is_view else ''}{comment}.\n\n"
             text += table(("column", "type", "meaning"), rows) + "\n"
@@ -45,6 +47,7 @@ def described() -> tuple[str, str]:
             for statement in statements(migration.text, "events"):
                 engine.query(statement)
         objects, columns = (
-            engine.query(sql.format(database="events")).bytes().decode() for sql in (OBJECTS, COLUMNS)
+            engine.query(sql.format(database="events")).bytes().decode()
+            for sql in (OBJECTS, COLUMNS)
         )
     return objects, columns

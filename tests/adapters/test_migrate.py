@@ -12,11 +12,11 @@ from contracts.block import INSERT_COLUMNS
 from contracts.connections import ClickHouseConnection
 from contracts.retention import retention_ttl
 from contracts.schema import TableSettings, migrations, record
-from processors.migrate import Migrate, SchemaRefused
-from service.clickhouse import ClickHouse
 from docs.make import REFERENCE
 from docs.make.tables import COLUMNS, page
 from docs.make.tables import OBJECTS as OBJECTS_TOLD
+from processors.migrate import Migrate, SchemaRefused
+from service.clickhouse import ClickHouse
 from tests.stack import Stack
 
 OBJECTS = """

@@ -9,9 +9,7 @@ from tests.stack import Stack
 
 
 @pytest.mark.parametrize("document", with_commands(), ids=lambda path: path.stem)
-def test_the_commands_run_as_they_are_written(
-    stack: Stack, document: Path, tmp_path: Path
-) -> None:
+def test_the_commands_run_as_they_are_written(stack: Stack, document: Path, tmp_path: Path) -> None:
     run(document, stack, tmp_path)
 
 

@@ -63,7 +63,7 @@ class Answer(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    do_POST = do_DELETE = do_HEAD = do_GET
+    do_POST = do_DELETE = do_HEAD = do_GET  # noqa: N815
 
     def log_message(self, *arguments: object) -> None:
         """Nothing: a test's output is its own."""
