@@ -24,8 +24,8 @@ test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickH
 	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} EVENTS_FAULTS_CLUSTER=long \
 		$(BIN)/pytest tests/faults tests/cluster -s
 
-check: setup ## Format, lint and types
-	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+check: setup ## Format, lint, types, links of the documents
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/pytest --quiet tests/unit/test_links.py
 
 docs: setup $(DOCS_INSTALLED) ## Write the generated references, then the site: .site/index.html; a broken link is an error
 	@$(BIN)/python -m docs.make

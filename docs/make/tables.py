@@ -3,12 +3,12 @@
 import json
 import tempfile
 
-from contracts.schema import migrations, statements
+from contracts.schema import PREPARE, migrations, statements
 from docs.make.markdown import GENERATED, code, table
 
 OBJECTS = """
 SELECT name, comment, engine LIKE '%View' FROM system.tables
-WHERE database = '{database}' AND name != 'migrations' ORDER BY name FORMAT JSONCompactEachRow
+WHERE database = '{database}' ORDER BY name FORMAT JSONCompactEachRow
 """
 COLUMNS = """
 SELECT table, name, type, comment FROM system.columns WHERE database = '{database}'
@@ -42,9 +42,8 @@ def described() -> tuple[str, str]:
     import chdb
 
     with tempfile.TemporaryDirectory() as folder, chdb.connect(folder) as engine:
-        engine.query("CREATE DATABASE events")
-        for migration in migrations():
-            for statement in statements(migration.text, "events"):
+        for text in (PREPARE, *(each.text for each in migrations())):
+            for statement in statements(text, "events"):
                 engine.query(statement)
         objects, columns = (
             engine.query(sql.format(database="events")).bytes().decode()
