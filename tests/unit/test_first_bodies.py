@@ -10,8 +10,9 @@ from contracts.access import Verifier
 from contracts.connections import Access, KafkaConnection
 from contracts.problems import Problem
 from contracts.topics import EVENTS
-from ingest.admission import Admission, Budget, Rate, Rates
+from ingest.admission import Admission, Rate, Rates
 from ingest.batch import BatchLimits, PostBatch
+from ingest.budget import Budget
 from ingest.events import PostEvent
 from ingest.first_bodies import FirstBodies
 from service.eventlog import EventLog
