@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOAD_INSTALLED := .venv-load/.installed
+DOCS_INSTALLED := .venv-docs/.installed
 
-.PHONY: up setup test test-faults test-model check bench-ingest help
+.PHONY: up setup test test-faults test-model check docs picture bench-ingest help
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -26,8 +27,15 @@ test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickH
 test-model: setup ## The state machine over the materializer's steps, 50,000 orders of events
 	@EVENTS_MODEL_EXAMPLES=$${EVENTS_MODEL_EXAMPLES:-50000} $(BIN)/pytest tests/model -s
 
-check: setup ## Format, lint and types
-	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+check: setup ## Format, lint, types, links of the documents
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/pytest --quiet tests/unit/test_links.py
+
+docs: setup $(DOCS_INSTALLED) ## Write the generated references, then the site: .site/index.html; a broken link is an error
+	@$(BIN)/python -m docs.make
+	@.venv-docs/bin/sphinx-build --quiet --nitpicky --fail-on-warning docs .site && echo "written: .site/index.html"
+
+picture: setup ## Draw docs/events.svg anew, from commands that run on a stack of their own
+	@$(BIN)/python -m docs.make.picture
 
 bench-ingest: setup $(LOAD_INSTALLED) ## Measure the edge, then a load test; LOAD="--seconds 60 --users 100"
 	@$(BIN)/python -m bench.ingest
@@ -46,4 +54,10 @@ $(INSTALLED): requirements/uv.txt requirements/dev.txt pyproject.toml
 $(LOAD_INSTALLED): requirements/load.txt | $(INSTALLED)
 	@echo "virtual environment of the load test"; $(BIN)/python -m venv --without-pip .venv-load
 	@$(BIN)/uv pip sync --quiet --python .venv-load/bin/python --require-hashes requirements/load.txt
+	@touch $@
+
+# Sphinx and its theme are for writing the site alone.
+$(DOCS_INSTALLED): requirements/docs.txt | $(INSTALLED)
+	@echo "virtual environment of the site"; $(BIN)/python -m venv --without-pip .venv-docs
+	@$(BIN)/uv pip sync --quiet --python .venv-docs/bin/python --require-hashes requirements/docs.txt
 	@touch $@

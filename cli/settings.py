@@ -13,7 +13,7 @@ COLUMNS = ("variable", "default", "read by", "meaning")
 
 def settings(
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="As the table in the README.")
+        bool, typer.Option("--markdown", help="As the table in docs/reference/settings.md.")
     ] = False,
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,

@@ -2,7 +2,7 @@
 
 On one server everything here is empty, so statements are what they would be without it. On a cluster
 an insert counts when most replicas have it, one after the other, because only then does a sequentially
-consistent read know which inserts there were; `docs/clickhouse-cluster.md` argues it case by case.
+consistent read know which inserts there were; `docs/operate/clickhouse-cluster.md` argues it case by case.
 """
 
 from typing import Any, NamedTuple

@@ -2,7 +2,7 @@
 
     python examples/consume.py [--group NAME] [--start latest] [--tenant acme] [--limit 10]
 
-The same NAME goes on where it ended. docs/consuming.md says what each step is for.
+The same NAME goes on where it ended. docs/how-to/consume-kafka.md says what each step is for.
 """
 
 import argparse

@@ -120,7 +120,7 @@ class Guard:
 def _refusal(group: str, lost: Sequence[Place]) -> str:
     if any(place.committed is not None and place.committed > place.end for place in lost):
         what = "its offsets are past the log's end, so this is not the log that it has read"
-        after = "for materialize, with an empty database (docs/reliability.md)"
+        after = "for materialize, with an empty database (docs/explanation/reliability.md)"
     else:
         what = "records left Kafka before it had handled them"
         after = "when `events audit` has named them"

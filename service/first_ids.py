@@ -25,7 +25,7 @@ class FirstIds:
                 self.made_anew.add(topic)
                 log.error(
                     "the topic %s was made anew: it had the id %s and has %s. This process leaves it"
-                    " alone until it is restarted, when that is meant (docs/reliability.md)",
+                    " alone until it is restarted, when that is meant (docs/explanation/reliability.md)",
                     *(topic, first, now),
                 )
 

@@ -1,4 +1,4 @@
-"""Settings of every service: read from the environment once, at start; what is wrong is named.
+"""Settings of every service: read from environment and secret files once, at start; what is wrong is named.
 
 A name with `__` behind `EVENTS_` can only be meant for us and is refused when nobody knows it. Another
 unknown one is warned of: Kubernetes sets EVENTS_PORT and the like for a Service named `events`.
@@ -15,7 +15,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +35,9 @@ MODELS = {
     "setup": "processors.settings:SetupSettings",
 }
 """Who reads settings. By name: one environment serves all, so each knows the names of the others."""
+SECRETS_DIR = "EVENTS_SECRETS_DIR"
+"""Names a folder whose files are named like variables and hold their texts, as Docker and Kubernetes
+mount secrets: they then appear in no environment and no list of processes."""
 OF_COMMANDS = frozenset(("EVENTS_HOME", "EVENTS_PORT_BASE", "EVENTS_TENANT", "EVENTS_API"))
 """Read by the `events` command and the examples, not by services."""
 WRONG_EXIT_CODE = 2
@@ -40,6 +50,18 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="ignore"
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, and the files of EVENTS_SECRETS_DIR."""
+        return init_settings, env_settings, _secrets(settings_cls)
 
 
 Model = TypeVar("Model", bound=BaseSettings)
@@ -87,10 +109,32 @@ def given() -> dict[str, str]:
     return {name: text for name, text in everything if name.startswith(PREFIX)}
 
 
+def _secrets(model: type[BaseSettings]) -> NestedSecretsSettingsSource:
+    """Raises `SettingsError` when the folder that is named is none."""
+    return NestedSecretsSettingsSource(
+        SecretsSettingsSource(model),
+        os.environ.get(SECRETS_DIR) or None,
+        secrets_dir_missing="error",
+    )
+
+
+def given_in_files(model: type[BaseSettings]) -> dict[str, str]:
+    """The EVENTS_ variables that EVENTS_SECRETS_DIR holds as files. Raises `BadSettings`."""
+    try:
+        files = {name.upper(): text or "" for name, text in _secrets(model).env_vars.items()}
+    except (SettingsError, OSError, UnicodeDecodeError) as error:
+        raise BadSettings([f"{SECRETS_DIR}: {error}."]) from error
+    return {name: text for name, text in files.items() if name.startswith(PREFIX)}
+
+
 def load(model: type[Model]) -> Model:
     """`model` from the environment. Raises `BadSettings`; warns of names that may be a slip."""
-    found = given()
-    wrong = []
+    found, files = given(), given_in_files(model)
+    wrong = [
+        f"{name}: is a variable and a file in {SECRETS_DIR}; which counts?"
+        for name in sorted(found.keys() & files.keys())
+    ]
+    found |= files
     for name, line in unknown(found).items():
         if "__" in name:
             wrong.append(line)
@@ -117,7 +161,7 @@ def load_or_exit(model: type[Model]) -> Model:
 
 def unknown(names: Iterable[str]) -> dict[str, str]:
     """A line for each name that no service, command or example reads, with the nearest one."""
-    known: set[str] = set(OF_COMMANDS)
+    known: set[str] = {*OF_COMMANDS, SECRETS_DIR}
     tables: list[str] = []
     for model in models().values():
         known.update(PREFIX + field.upper() for field in model.model_fields)  # groups as JSON

@@ -12,7 +12,7 @@
 
 A `View` is one event with its defaults filled; payload and fault are decoded when first asked for.
 An earlier subscription's accepted values per field are a pattern that means the same.
-docs/filters.md describes the language.
+docs/reference/filters.md describes the language.
 """
 
 from contracts.filters.index import Index

@@ -1,7 +1,7 @@
 """A pattern, decoded from JSON, becomes a filter or is refused with every reason.
 
 What EventBridge refuses is refused, and what would never match is not guessed at; the deviations are
-listed in docs/filters.md.
+listed in docs/reference/filters.md.
 """
 
 from collections.abc import Iterator

@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import re
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,15 +12,13 @@ from contracts.block import INSERT_COLUMNS
 from contracts.connections import ClickHouseConnection
 from contracts.retention import retention_ttl
 from contracts.schema import TableSettings, migrations, record
+from docs.make import REFERENCE
+from docs.make.tables import COLUMNS, page
+from docs.make.tables import OBJECTS as OBJECTS_TOLD
 from processors.migrate import Migrate, SchemaRefused
 from service.clickhouse import ClickHouse
 from tests.stack import Stack
 
-ANALYSIS = (Path(__file__).parent.parent.parent / "docs" / "analysis.md").read_text()
-COLUMNS = """
-SELECT table, name, type, comment FROM system.columns WHERE database = '{database}'
-AND default_kind != 'EPHEMERAL' ORDER BY table, position FORMAT JSONCompactEachRow
-"""
 OBJECTS = """
 SELECT replaceAll(create_table_query, '{database}', 'd') FROM system.tables
 WHERE database = '{database}' ORDER BY name FORMAT TSVRaw
@@ -99,10 +95,9 @@ def test_migrations_are_numbered_from_one_without_gaps() -> None:
 def test_the_schema_is_the_one_that_is_documented(run: Callable[[Check], None]) -> None:
     async def check(database: Database) -> None:
         await database.upgrade()
-        found = [json.loads(line) for line in (await database.select(COLUMNS)).splitlines()]
-        shown = [f"| {table} | `{name}` | {type_} | {text} |" for table, name, type_, text in found]
-        documented = re.findall(r"^\| \w+ \| `\w+` \| .* \|$", ANALYSIS, re.MULTILINE)
-        assert documented == shown, "\n".join(shown)
+        answers = await database.select(OBJECTS_TOLD), await database.select(COLUMNS)
+        assert (REFERENCE / "tables.md").read_text() == page(answers), "run: python -m docs.make"
+        found = [json.loads(line) for line in answers[1].splitlines()]
         assert all(text for _, _, _, text in found)
         names = {name for table, name, _, _ in found if table == "events"}
         assert set(INSERT_COLUMNS) - {"event_payload"} <= names

@@ -1,4 +1,4 @@
-"""The questions of docs/analysis.md, each run on events that were posted through the API."""
+"""The questions of docs/how-to/analyse.md, each run on events that were posted through the API."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ import pytest
 
 from tests.stack import Stack, eventually
 
-ANALYSIS = (Path(__file__).parent.parent.parent / "docs" / "analysis.md").read_text()
+ANALYSIS = (Path(__file__).parent.parent.parent / "docs" / "how-to" / "analyse.md").read_text()
 QUESTIONS = {
     int(number): sql
     for number, sql in re.findall(r"^### (\d+)\..*?```sql\n(.*?)```", ANALYSIS, re.M | re.S)

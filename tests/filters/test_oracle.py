@@ -1,4 +1,4 @@
-"""What event-ruler answers, the naive evaluator answers, but for what docs/filters.md lists.
+"""What event-ruler answers, the naive evaluator answers, but for what docs/reference/filters.md lists.
 
 The patterns and events are made by hypothesis and lie inside `payload`, where the whole language
 applies; the cases with answers of the engine are read where they are there.
