@@ -20,13 +20,13 @@ from rich.table import Table
 
 from bench import retail
 from bench.fill import retail_events
-from contracts.codec import EventJson, represent
-from contracts.compression import Codec, Compression, codec
-from contracts.parse import parse_event
-from contracts.recordbatch import Record, encode_batch
-from contracts.wire import encode
+from contracts.encoding.codec import EventJson, represent
+from contracts.encoding.compression import Codec, Compression, codec
+from contracts.encoding.parse import parse_event
+from contracts.encoding.recordbatch import Record, encode_batch
+from contracts.encoding.wire import encode
 from ingest.events import new_id
-from processors.checksums import fetch_with_checksums
+from processors.consume.checksums import fetch_with_checksums
 
 PARTITIONS = 6
 SIZES = (1, 2, 3, 5, 7, 10, 20, 40, 80)

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.rows import Times, insert, seed
-from contracts.schema import migrations, statements
+from contracts.clickhouse.schema import migrations, statements
 
 DAY_US = 24 * 60 * 60 * 1_000_000
 INSERT_ROWS = 250_000

@@ -8,15 +8,15 @@ from typing import cast
 from aiokafka import AIOKafkaConsumer
 
 from bench.ingest import bodies
-from contracts.codec import EventJson, represent
-from contracts.compression import Compression
-from contracts.connections import KafkaConnection
-from contracts.parse import parse_event
+from contracts.encoding.codec import EventJson, represent
+from contracts.encoding.compression import Compression
+from contracts.encoding.parse import parse_event
+from contracts.encoding.wire import encode
 from contracts.topics import EVENTS
-from contracts.wire import encode
 from ingest.events import new_id
-from service.eventlog import EventLog
-from service.lane import LaneLimits
+from service.connections import KafkaConnection
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import LaneLimits
 
 AT_ONCE = 5000
 KAFKA_TIMEOUT_S = 30

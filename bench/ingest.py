@@ -26,8 +26,8 @@ from rich.table import Table
 from bench import load
 from bench.broker import Look, PerEvent, look
 from bench.servers import DATA, NO_LIMITS, cpu_s, process, servers
-from contracts.compression import Compression
-from contracts.connections import KafkaConnection
+from contracts.encoding.compression import Compression
+from service.connections import KafkaConnection
 
 
 def bodies() -> dict[str, list[bytes]]:

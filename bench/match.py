@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from bench import ruler
-from contracts.codec import EventJson, decode, fill_defaults
+from contracts.encoding.codec import EventJson, decode, fill_defaults
 from contracts.events import EventSource, EventType, Operation
 from contracts.filters import Index, View, parse
 

@@ -23,12 +23,12 @@ from bench.lookups import EVERY_US, grow
 from bench.rows import TENANTS, Times, seed
 from bench.servers import cpu_s, servers, sql
 from cli.endpoints import Endpoints
-from contracts.block import Name
-from contracts.connections import ClickHouseConnection
+from contracts.encoding.block import Name
 from contracts.ids import IS_DERIVED, derived_id
-from processors.clickhouse import ClickHouseRows
-from processors.names import NamesFilter
+from processors.materialize.names import NamesFilter
+from processors.materialize.rows import ClickHouseRows
 from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection
 
 AT_ONCE = (1, 100, 500)
 ABSENT = 100_000

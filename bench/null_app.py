@@ -8,9 +8,9 @@ import sys
 
 import uvicorn
 
-from contracts.connections import Http
-from service.app import ALIKE, serve
-from service.http import Receive, Scope, Send
+from service.connections import Http
+from service.http.app import ALIKE, serve
+from service.http.asgi import Receive, Scope, Send
 from service.memory import settle
 
 

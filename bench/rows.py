@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.ingest import bodies
-from contracts.codec import represent
-from contracts.parse import parse_event
+from contracts.encoding.codec import represent
+from contracts.encoding.parse import parse_event
 
 TENANTS = [f"tenant-{number}" for number in range(10)]
 BATCH_ROWS = 10_000

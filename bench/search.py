@@ -23,7 +23,7 @@ from bench import load
 from bench.fill import fill, retail_events
 from bench.servers import cpu_s, process, servers
 from bench.view import TENANT, materialize
-from contracts.codec import EventJson
+from contracts.encoding.codec import EventJson
 from contracts.ids import derived_id
 
 DAY_MS = 24 * 60 * 60 * 1000

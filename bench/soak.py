@@ -26,8 +26,8 @@ from bench.broker import look
 from bench.fill import held
 from bench.ingest import BATCH_EVENTS, bodies
 from bench.servers import NO_LIMITS, cpu_s, process, servers
-from contracts.compression import Compression
-from contracts.connections import KafkaConnection
+from contracts.encoding.compression import Compression
+from service.connections import KafkaConnection
 
 MIB = 1024 * 1024
 LITTLE_ROOM = {

@@ -29,14 +29,14 @@ from bench.broker import look, received_bytes
 from bench.fill import AT_ONCE, fill, just_made
 from bench.servers import cpu_s, servers, sql
 from cli.endpoints import Endpoints
-from contracts.block import INSERT_COLUMNS
-from contracts.compression import Compression
-from contracts.connections import KafkaConnection
-from contracts.schema import migrations, statements
-from contracts.table import INSERT_SETTINGS
+from contracts.clickhouse.schema import migrations, statements
+from contracts.clickhouse.table import INSERT_SETTINGS
+from contracts.encoding.block import INSERT_COLUMNS
+from contracts.encoding.compression import Compression
 from contracts.topics import EVENTS, RECORD_BYTES_MAX
 from local.stack import Ports, environment
-from processors.run import FETCH_BYTES_MAX
+from processors.consume.run import FETCH_BYTES_MAX
+from service.connections import KafkaConnection
 
 TENANT = "bench"
 BATCH_ROWS = 10_000

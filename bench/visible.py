@@ -27,9 +27,9 @@ from bench.load_test import positive
 from bench.open_loop import OpenLoop, arrivals
 from bench.servers import cpu_s, whole_stack
 from cli.endpoints import Endpoints
-from contracts.connections import ClickHouseConnection
 from contracts.ids import made_at_ms
 from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection
 
 PATH = "/api/v1/events"
 TENANTS = [f"tenant-{number}" for number in range(4)]

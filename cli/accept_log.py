@@ -13,7 +13,7 @@ from cli.options import HOME, PORT_BASE, HomeOption, PortBaseOption
 
 if TYPE_CHECKING:
     from cli.servers import Servers
-    from processors.replay import Progress
+    from processors.consume.replay import Progress
 
 
 class Kind(StrEnum):
@@ -37,9 +37,9 @@ def accept_log(
     """
     from cli.offsets_bar import OffsetsBar
     from cli.servers import servers
-    from processors.audit import Unprovable
-    from processors.logs import NotACopy
-    from processors.step import Transient
+    from processors.consume.step import Transient
+    from processors.upkeep.audit import Unprovable
+    from processors.upkeep.logs import NotACopy
     from service.settings import BadSettings
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
@@ -56,9 +56,9 @@ def accept_log(
 
 
 async def _accept(kind: Kind, where: "Servers", bar: "Progress") -> int:
-    from processors.database import Database
-    from processors.logs import accept
-    from processors.replay import Log
+    from processors.consume.replay import Log
+    from processors.upkeep.database import Database
+    from processors.upkeep.logs import accept
     from service.clickhouse import ClickHouse
 
     clickhouse = ClickHouse(where.clickhouse, where.cluster)

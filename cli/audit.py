@@ -13,8 +13,8 @@ from cli.options import HOME, PORT_BASE, HomeOption, PortBaseOption
 
 if TYPE_CHECKING:
     from cli.servers import Servers
-    from processors.account import Account
-    from processors.replay import Progress
+    from processors.consume.replay import Progress
+    from processors.upkeep.account import Account
 
 WRONG = 1
 NOT_DONE = 2
@@ -47,8 +47,8 @@ def audit(
     """
     from cli.offsets_bar import OffsetsBar
     from cli.servers import servers
-    from processors.audit import Unprovable
-    from processors.step import Halt, Transient
+    from processors.consume.step import Halt, Transient
+    from processors.upkeep.audit import Unprovable
     from service.settings import BadSettings
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
@@ -66,10 +66,10 @@ def audit(
 
 
 async def _audit(where: "Servers", to_end: bool, bar: "Progress") -> "Account":
-    from processors.audit import Audit
-    from processors.database import Database
-    from processors.logs import number_of
-    from processors.replay import Log
+    from processors.consume.replay import Log
+    from processors.upkeep.audit import Audit
+    from processors.upkeep.database import Database
+    from processors.upkeep.logs import number_of
     from service.clickhouse import ClickHouse
 
     clickhouse = ClickHouse(where.clickhouse, where.cluster)

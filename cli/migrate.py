@@ -54,7 +54,7 @@ def migrate(
 
 async def _migrate(settings: "SetupSettings") -> None:
     """Apply what is missing with a line for each step. Exits 1 with the reason."""
-    from processors.migrate import Migrate, SchemaRefused
+    from processors.upkeep.migrate import Migrate, SchemaRefused
     from service.clickhouse import ClickHouse, ClickHouseFailed
 
     clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
@@ -85,7 +85,7 @@ async def _migrate(settings: "SetupSettings") -> None:
 
 
 def _print_access(settings: "SetupSettings") -> None:
-    from contracts.schema import ACCESS_FILE, statements
+    from contracts.clickhouse.schema import ACCESS_FILE, statements
 
     password = secrets.token_urlsafe(24)
     text = ACCESS_FILE.read_text("utf-8")

@@ -27,5 +27,5 @@ class OffsetsBar:
         self._progress.stop()
 
     def __call__(self, doing: str, done: int, total: int) -> None:
-        """See `processors.replay.Progress`."""
+        """See `processors.consume.replay.Progress`."""
         self._progress.update(self._task, description=doing, completed=done, total=total)

@@ -12,8 +12,8 @@ from cli.options import HOME, PORT_BASE, HomeOption, PortBaseOption
 
 if TYPE_CHECKING:
     from cli.servers import Servers
-    from processors.rebuild import Outcome
-    from processors.replay import Progress
+    from processors.consume.replay import Progress
+    from processors.upkeep.rebuild import Outcome
 
 
 def rebuild(
@@ -36,9 +36,9 @@ def rebuild(
     """
     from cli.offsets_bar import OffsetsBar
     from cli.servers import servers
-    from processors.audit import Unprovable
-    from processors.step import Halt, Transient
-    from processors.swap import Refused
+    from processors.consume.step import Halt, Transient
+    from processors.upkeep.audit import Unprovable
+    from processors.upkeep.swap import Refused
     from service.settings import BadSettings
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
@@ -74,10 +74,10 @@ def rebuild(
 
 
 async def _rebuild(where: "Servers", keep_old: bool, bar: "Progress") -> "Outcome":
-    from processors.database import Database
-    from processors.logs import number_of
-    from processors.rebuild import Rebuild
-    from processors.replay import Log
+    from processors.consume.replay import Log
+    from processors.upkeep.database import Database
+    from processors.upkeep.logs import number_of
+    from processors.upkeep.rebuild import Rebuild
     from service.clickhouse import ClickHouse
 
     clickhouse = ClickHouse(where.clickhouse, where.cluster)

@@ -9,8 +9,8 @@ from cli.endpoints import Endpoints, endpoints
 from service.settings import BadSettings, load
 
 if TYPE_CHECKING:
-    from contracts.connections import ClickHouseConnection, KafkaConnection
     from processors.settings import SetupSettings
+    from service.connections import ClickHouseConnection, KafkaConnection
 
 
 class Servers(NamedTuple):

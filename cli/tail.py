@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from cli.terminal import local_offset, printable
-from contracts.connections import METADATA_AGE_MS
+from service.connections import METADATA_AGE_MS
 
 START_TIMEOUT_S = 10.0
 POLL_MS = 1_000

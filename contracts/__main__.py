@@ -2,7 +2,7 @@
 
 import argparse
 
-from contracts.documents import write
+from contracts.documents.write import write
 
 if __name__ == "__main__":
     argparse.ArgumentParser(prog="python -m contracts", description=__doc__).parse_args()

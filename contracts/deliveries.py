@@ -7,7 +7,7 @@ Delivered at least once; subscribers tell repeats by (tenant, id), FIFO queues d
 import hashlib
 from typing import NamedTuple, cast
 
-from contracts.codec import EventJson
+from contracts.encoding.codec import EventJson
 
 SQS_BATCH_ENTRIES_MAX = 10
 SQS_BATCH_BYTES_MAX = 1_048_576  # since August 2025; one message may take all of it

@@ -7,7 +7,7 @@ records of one derived id are in one partition of the log, in its order.
 import hashlib
 import uuid
 
-from contracts.codec import is_event_id
+from contracts.encoding.codec import is_event_id
 from contracts.problems import Problem
 
 IDEMPOTENCY_KEY_BYTES_MAX = 255

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from contracts.codec import EventJson
+from contracts.encoding.codec import EventJson
 from contracts.events import EntityId, EntityName, EventSource, EventType
 from contracts.tenants import is_tenant
 

@@ -1,7 +1,7 @@
 """`python -m ingest`: settings, application, server."""
 
 from ingest.settings import IngestSettings
-from service.app import serve
+from service.http.app import serve
 from service.logs import configure
 from service.settings import explain, load_or_exit
 

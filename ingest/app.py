@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp
 
-from contracts.access import Verifier
 from contracts.topics import EVENTS, SUBSCRIPTIONS
 from ingest import batch, events
 from ingest.admission import Admission, Rates
@@ -17,14 +16,15 @@ from ingest.first_bodies import FirstBodies
 from ingest.measures import InHand
 from ingest.settings import IngestSettings
 from ingest.subscriptions import SubscriptionResource
-from service.app import Front, asgi_app
-from service.eventlog import EventLog
-from service.follow import SubscriptionsFollower
-from service.http import Resources
-from service.keys import SigningKeys
-from service.lane import LaneLimits
+from service.access.keys import SigningKeys
+from service.access.verifier import Verifier
+from service.http.app import Front, asgi_app
+from service.http.asgi import Resources
+from service.http.measures import Log
+from service.kafka.eventlog import EventLog
+from service.kafka.follow import SubscriptionsFollower
+from service.kafka.partition import LaneLimits
 from service.logs import configure
-from service.measures import Log
 
 
 class Edge:

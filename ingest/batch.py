@@ -9,10 +9,9 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
-from contracts.access import Verifier
-from contracts.parse import parse_event
+from contracts.encoding.parse import parse_event
+from contracts.encoding.recordbatch import Record
 from contracts.problems import Problem
-from contracts.recordbatch import Record
 from contracts.topics import EVENTS
 from ingest.admission import Admission
 from ingest.budget import Held
@@ -20,9 +19,8 @@ from ingest.events import encoded, new_id, not_confirmed
 from ingest.first_bodies import FirstBodies
 from ingest.split import PIECE_BYTES, Elements, Lines, Splitter
 from ingest.turns import Turns
-from service.encodings import Decoder, decoder
-from service.eventlog import EventLog
-from service.http import (
+from service.access.verifier import Verifier
+from service.http.asgi import (
     JSON,
     Receive,
     Scope,
@@ -34,7 +32,9 @@ from service.http import (
     too_large,
     utf8_media_type,
 )
-from service.lane import Unaccepted
+from service.http.request_bodies import Decoder, decoder
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import Unaccepted
 
 PATH = "/api/v1/events:batch"
 NDJSON = b"application/x-ndjson"

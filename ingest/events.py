@@ -8,18 +8,17 @@ import time
 
 from uuid_utils import uuid7
 
-from contracts.access import Verifier
-from contracts.codec import EventJson, represent
+from contracts.encoding.codec import EventJson, represent
+from contracts.encoding.parse import parse_event
+from contracts.encoding.recordbatch import Record
+from contracts.encoding.wire import encode
 from contracts.ids import derived_id
-from contracts.parse import parse_event
 from contracts.problems import Problem, unavailable
-from contracts.recordbatch import Record
 from contracts.topics import EVENTS
-from contracts.wire import encode
 from ingest.admission import Admission
 from ingest.first_bodies import FirstBodies
-from service.eventlog import EventLog
-from service.http import (
+from service.access.verifier import Verifier
+from service.http.asgi import (
     Receive,
     Scope,
     Send,
@@ -30,7 +29,8 @@ from service.http import (
     single_headers,
     too_large,
 )
-from service.lane import Unaccepted, Unacknowledged
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import Unaccepted, Unacknowledged
 
 PATH = "/api/v1/events"
 JSON_TYPE = (b"content-type", b"application/json")

@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from contracts.connections import ACK_TIMEOUT_S, Access, Http, KafkaConnection
 from contracts.events import EVENT_BYTES_MAX
 from ingest.admission import Rate
+from service.connections import ACK_TIMEOUT_S, Access, Http, KafkaConnection
 from service.settings import Settings
 
 

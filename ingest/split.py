@@ -10,8 +10,8 @@ from typing import Protocol
 
 import msgspec
 
-from contracts.dense import not_json
-from contracts.parse import BOM
+from contracts.encoding.dense import not_json
+from contracts.encoding.parse import BOM
 from contracts.problems import Problem
 
 PIECE_BYTES = 64 * 1024

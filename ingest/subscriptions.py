@@ -8,16 +8,14 @@ import json
 
 from uuid_utils import uuid7
 
-from contracts.access import Verifier
+from contracts.encoding.parse import parse
+from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.ids import read_id
-from contracts.parse import parse
 from contracts.problems import Problem, unavailable
-from contracts.recordbatch import encode_headers, new_record
 from contracts.subscriptions import Subscription, SubscriptionDraft, create, subscription_key
 from contracts.topics import SUBSCRIPTIONS
-from service.eventlog import EventLog
-from service.follow import SubscriptionsFollower
-from service.http import (
+from service.access.verifier import Verifier
+from service.http.asgi import (
     Receive,
     Resources,
     Scope,
@@ -28,7 +26,9 @@ from service.http import (
     respond,
     single_headers,
 )
-from service.lane import Unaccepted, Unacknowledged
+from service.kafka.eventlog import EventLog
+from service.kafka.follow import SubscriptionsFollower
+from service.kafka.partition import Unaccepted, Unacknowledged
 from service.regions import require_region
 
 PATH = "/api/v1/subscriptions"

@@ -9,8 +9,8 @@ from ingest.app import Edge
 from ingest.settings import IngestSettings
 from query.app import Reader
 from query.settings import QuerySettings
-from service.app import Front, asgi_app, serve
-from service.http import Resources
+from service.http.app import Front, asgi_app, serve
+from service.http.asgi import Resources
 from service.logs import configure
 from service.settings import explain, load_or_exit
 

@@ -18,32 +18,32 @@ from contracts.topics import (
     REJECTED,
     ROUTE_GROUP,
 )
-from processors.consume import Consume
-from processors.database import Database
-from processors.deliver import Deliver
-from processors.erasures import paying
-from processors.logs import number_of
-from processors.loss import Guard
-from processors.materialize import Materialize
-from processors.one_log import OfOneLog
-from processors.parked import Parked
-from processors.probes import probed
-from processors.replay import Log
-from processors.retry import Retry
-from processors.route import Route
-from processors.run import run
+from processors.consume.consume import Consume
+from processors.consume.loss import Guard
+from processors.consume.one_log import OfOneLog
+from processors.consume.probes import probed
+from processors.consume.replay import Log
+from processors.consume.run import run
+from processors.consume.step import Halt, Step
+from processors.deliver.deliver import Deliver
+from processors.deliver.destinations.sqs import SqsQueues
+from processors.deliver.parked import Parked
+from processors.deliver.retry import Retry
+from processors.deliver.route import Route
+from processors.materialize.erasures import paying
+from processors.materialize.step import Materialize
 from processors.settings import MaterializeSettings, RouteSettings, SetupSettings
-from processors.setup import setup
-from processors.sqs import SqsQueues
-from processors.step import Halt, Step
+from processors.upkeep.database import Database
+from processors.upkeep.logs import number_of
+from processors.upkeep.setup import setup
 from service.clickhouse import ClickHouse
-from service.eventlog import EventLog
-from service.follow import SubscriptionsFollower
-from service.lane import LaneLimits
+from service.kafka.eventlog import EventLog
+from service.kafka.follow import SubscriptionsFollower
+from service.kafka.partition import LaneLimits
+from service.kafka.topic_id import TopicId
 from service.logs import configure
 from service.memory import settle
 from service.settings import Settings, load_or_exit, settings_text
-from service.topic_id import TopicId
 
 log = logging.getLogger(__name__)
 

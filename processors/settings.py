@@ -2,15 +2,15 @@
 
 from pydantic import Field
 
-from contracts.connections import (
+from contracts.clickhouse.schema import ClusterSettings, TableSettings
+from contracts.topics import TopicSettings
+from service.connections import (
     ACK_TIMEOUT_S,
     ClickHouseConnection,
     KafkaConnection,
     Probes,
     SqsConnection,
 )
-from contracts.schema import ClusterSettings, TableSettings
-from contracts.topics import TopicSettings
 from service.settings import Settings
 
 

@@ -1,7 +1,7 @@
 """`python -m query`: settings, application, server."""
 
 from query.settings import QuerySettings
-from service.app import serve
+from service.http.app import serve
 from service.logs import configure
 from service.settings import explain, load_or_exit
 

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 
 from starlette.types import ASGIApp
 
-from contracts.access import Verifier
-from contracts.replicas import LIVING
+from contracts.clickhouse.replicas import LIVING
 from contracts.topics import EVENTS
 from query import events, search
 from query.erase import DeleteEvent
@@ -18,14 +17,15 @@ from query.scan import Limits
 from query.search import SearchEvents
 from query.settings import QuerySettings
 from query.store import EventStore
-from service.app import Front, asgi_app
+from service.access.keys import SigningKeys
+from service.access.verifier import Verifier
 from service.clickhouse import ClickHouse
-from service.eventlog import EventLog
-from service.http import Resources
-from service.keys import SigningKeys
-from service.lane import LaneLimits
+from service.http.app import Front, asgi_app
+from service.http.asgi import Resources
+from service.http.measures import Log
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import LaneLimits
 from service.logs import configure
-from service.measures import Log
 
 WAITING_BYTES_MAX = 1024 * 1024
 """Of tombstones for one Kafka partition: thousands."""

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from contracts.criteria import QUERY_BYTES_MAX, Search
-from contracts.parse import ERRORS_MAX, pointer
+from contracts.encoding.parse import ERRORS_MAX, pointer
 from contracts.problems import Problem
 
 ATTRIBUTE = "key_attributes."

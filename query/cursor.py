@@ -11,9 +11,9 @@ import struct
 import uuid
 from typing import NamedTuple
 
+from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
 from contracts.problems import Problem
-from contracts.search import Position
 
 CHECKSUM_BYTES = 10
 LAYOUT = struct.Struct(f">qq16s{CHECKSUM_BYTES}s")

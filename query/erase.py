@@ -7,16 +7,16 @@ followed, or was given the time to: a view that is late follows by itself.
 
 from uuid_utils import uuid7
 
-from contracts.access import Verifier
+from contracts.encoding.wire import decode_event, encode_erasure
 from contracts.ids import read_id
 from contracts.problems import unavailable
 from contracts.topics import EVENTS
-from contracts.wire import decode_event, encode_erasure
 from query.events import no_such_event
 from query.lookup import Lookup
-from service.eventlog import EventLog
-from service.http import Receive, Scope, Send, respond, single_headers
-from service.lane import Unaccepted, Unacknowledged
+from service.access.verifier import Verifier
+from service.http.asgi import Receive, Scope, Send, respond, single_headers
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import Unaccepted, Unacknowledged
 
 
 class DeleteEvent:

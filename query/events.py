@@ -4,11 +4,11 @@ An id that was made a moment ago may not be in ClickHouse yet: then the answer w
 bound, for the view to catch up instead of saying 404.
 """
 
-from contracts.access import Verifier
 from contracts.ids import read_id
 from contracts.problems import Problem
 from query.lookup import Lookup
-from service.http import Receive, Scope, Send, respond, single_headers
+from service.access.verifier import Verifier
+from service.http.asgi import Receive, Scope, Send, respond, single_headers
 
 PATH = "/api/v1/events/{id}"
 JSON_TYPE = (b"content-type", b"application/json")

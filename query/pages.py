@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple
 
+from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
-from contracts.search import Position
 from query.cursor import Rest
 from query.scan import Limits, Scan, Select, Stopped, TooSlow
 

@@ -9,8 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Iterator
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from contracts.criteria import Criteria
-from contracts.search import (
+from contracts.clickhouse.search import (
     TOO_MANY_ROWS,
     TOO_SLOW,
     Position,
@@ -19,7 +18,8 @@ from contracts.search import (
     read_positions,
     select_positions,
 )
-from contracts.table import select_events
+from contracts.clickhouse.table import select_events
+from contracts.criteria import Criteria
 from query.cursor import Rest
 from service.clickhouse import ClickHouseFailed
 

@@ -9,16 +9,16 @@ import logging
 import time
 from datetime import UTC, datetime
 
-from contracts.access import Verifier
+from contracts.clickhouse.search import Position
 from contracts.criteria import Search
 from contracts.problems import Problem, unavailable
-from contracts.search import Position
 from query.criteria import next_query, parse_search, read_pairs
 from query.cursor import Rest, decode, encode
 from query.pages import Pages, TooManySearches
 from query.scan import TooBroad, TooSlow
+from service.access.verifier import Verifier
 from service.clickhouse import ClickHouseFailed
-from service.http import Receive, Scope, Send, respond, single_headers
+from service.http.asgi import Receive, Scope, Send, respond, single_headers
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from contracts.connections import ACK_TIMEOUT_S, Access, ClickHouseConnection, Http, KafkaConnection
-from contracts.schema import ClusterSettings
+from contracts.clickhouse.schema import ClusterSettings
+from service.connections import ACK_TIMEOUT_S, Access, ClickHouseConnection, Http, KafkaConnection
 from service.settings import Settings
 
 

@@ -9,8 +9,14 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from contracts.replicas import Replicas
-from contracts.table import ONE_SERVER, read_erased, read_events, select_erased, select_events
+from contracts.clickhouse.replicas import Replicas
+from contracts.clickhouse.table import (
+    ONE_SERVER,
+    read_erased,
+    read_events,
+    select_erased,
+    select_events,
+)
 from service.clickhouse import ClickHouseFailed
 
 Key = tuple[str, uuid.UUID]

@@ -16,8 +16,8 @@ from clickhouse_connect import get_async_client
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
-from contracts.connections import ClickHouseConnection
-from contracts.replicas import QUORUM_TAKEN, Replicas
+from contracts.clickhouse.replicas import QUORUM_TAKEN, Replicas
+from service.connections import ClickHouseConnection
 
 QUORUM_POLL_S = 0.02
 

@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 
-from service.floods import Floods
+from service.kafka.floods import Floods
 
 
 class JsonLines(logging.Formatter):

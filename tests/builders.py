@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from contracts.codec import represent
+from contracts.encoding.codec import represent
+from contracts.encoding.parse import parse_event
 from contracts.events import EventSource, EventType, Operation
-from contracts.parse import parse_event
 
 SEED_SAMPLE = json.loads((Path(__file__).parent.parent / "examples" / "event.json").read_text())
 RETAIL = Path(__file__).parent.parent.parent / "shared" / "data" / "retail-events.ndjson"

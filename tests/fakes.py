@@ -4,12 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from contracts.block import Block, Name
+from contracts.clickhouse.table import FOR_EVER_MS
+from contracts.encoding.block import Block, Name
 from contracts.erasures import Erasure
 from contracts.ids import is_derived
-from contracts.table import FOR_EVER_MS
-from processors.names import NamesFilter
-from processors.step import Transient
+from processors.consume.step import Transient
+from processors.materialize.names import NamesFilter
 
 
 @dataclass

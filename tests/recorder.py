@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
 
-from contracts.connections import ClickHouseConnection
 from service.clickhouse import ClickHouse, ClickHouseFailed
+from service.connections import ClickHouseConnection
 
 
 class Sent(NamedTuple):

@@ -4,7 +4,7 @@ from typing import Any
 
 from aiokafka.record.default_records import DefaultRecordBatch
 
-from contracts.recordbatch import Record, encode_batch
+from contracts.encoding.recordbatch import Record, encode_batch
 
 
 def consumed(record: Record) -> Any:

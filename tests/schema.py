@@ -1,6 +1,6 @@
 """The schema of a test's own database."""
 
-from contracts.schema import migrations, statements
+from contracts.clickhouse.schema import migrations, statements
 from service.clickhouse import ClickHouse
 
 REPLACING = "ENGINE = ReplacingMergeTree(precedence)"

@@ -14,10 +14,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
-from contracts.access import Verifier
-from contracts.connections import Access
 from contracts.problems import Problem
-from service.keys import SigningKeys
+from service.access.keys import SigningKeys
+from service.access.verifier import Verifier
+from service.connections import Access
 
 KEY = generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_KEY = generate_private_key(public_exponent=65537, key_size=2048)

@@ -7,7 +7,7 @@ The clause that the fewest events satisfy comes first, as far as its operators t
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from contracts.codec import EventJson
+from contracts.encoding.codec import EventJson
 from contracts.filters.checks import checks_of, is_closed, shared
 from contracts.filters.keys import Shape, is_lossy, keys_of
 from contracts.filters.predicates import Exact

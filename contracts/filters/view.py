@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from contracts.codec import EventJson, decode_base64
+from contracts.encoding.codec import EventJson, decode_base64
 from contracts.filters.tree import ATTRIBUTES, EVENT, Field
 from contracts.filters.values import BOOLEANS, MISSING, Leaf, Odd, Value, number_of
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from contracts.openapi import openapi
+from contracts.documents.openapi import openapi
 from docs.make.markdown import GENERATED, code, table
 
 TEXT = """# HTTP API

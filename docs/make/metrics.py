@@ -7,8 +7,8 @@ from prometheus_client.registry import Collector
 
 from docs.make.markdown import GENERATED, code, table
 from ingest.measures import InHand
-from processors.probes import Measures
-from service.measures import Log, Requests
+from processors.consume.probes import Measures
+from service.http.measures import Log, Requests
 
 TEXT = """# Metrics
 

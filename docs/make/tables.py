@@ -3,7 +3,7 @@
 import json
 import tempfile
 
-from contracts.schema import PREPARE, migrations, statements
+from contracts.clickhouse.schema import PREPARE, migrations, statements
 from docs.make.markdown import GENERATED, code, table
 
 OBJECTS = """

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from contracts.asyncapi import asyncapi
+from contracts.documents.asyncapi import asyncapi
 from contracts.topics import DAY_MS, DELIVERIES_RETRY, Topic, TopicSettings, topics
 from docs.make.markdown import GENERATED, code, table
 

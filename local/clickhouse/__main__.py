@@ -4,10 +4,10 @@ import argparse
 import os
 from pathlib import Path
 
-from contracts.connections import Http
 from local.clickhouse.app import create_app
 from local.clickhouse.engine import Engine
-from service.app import serve
+from service.connections import Http
+from service.http.app import serve
 from service.logs import configure
 
 

@@ -6,9 +6,9 @@ For local use and tests: production names a real issuer in EVENTS_ACCESS__ISSUER
 import argparse
 from pathlib import Path
 
-from contracts.connections import Http
 from local.issuer.app import create_app
-from service.app import serve
+from service.connections import Http
+from service.http.app import serve
 from service.logs import configure
 
 

@@ -18,15 +18,15 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
-from contracts.connections import KafkaConnection
-from contracts.recordbatch import encode_batch, new_record
-from service import broker
-from service.broker import BrokerConnection
-from service.eventlog import EventLog
-from service.first_ids import FirstIds
-from service.lane import LaneLimits, Unacknowledged
-from service.produce import Ack, Batches
-from service.producer import Producer
+from contracts.encoding.recordbatch import encode_batch, new_record
+from service.connections import KafkaConnection
+from service.kafka import broker
+from service.kafka.broker import BrokerConnection
+from service.kafka.eventlog import EventLog
+from service.kafka.first_ids import FirstIds
+from service.kafka.partition import LaneLimits, Unacknowledged
+from service.kafka.produce import Ack, Batches
+from service.kafka.producer import Producer
 from tests.certificate import a_certificate
 from tests.stack import Stack
 

@@ -13,13 +13,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import ConsumerRecord
 
-from contracts.compression import Compression
-from contracts.connections import KafkaConnection
-from contracts.recordbatch import Record, encode_headers, new_record
+from contracts.encoding.compression import Compression
+from contracts.encoding.recordbatch import Record, encode_headers, new_record
 from local.java import command
-from service.eventlog import EventLog
-from service.lane import BATCH_BYTES_MAX, Lane, LaneLimits
-from service.producer import TURN_BYTES_MAX, Producer
+from service.connections import KafkaConnection
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import BATCH_BYTES_MAX, Lane, LaneLimits
+from service.kafka.producer import TURN_BYTES_MAX, Producer
 from tests.stack import Stack, eventually
 
 pytestmark = pytest.mark.anyio

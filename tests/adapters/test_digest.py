@@ -7,11 +7,11 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.block import Block, row
-from contracts.digest import MODULUS, row_hash
-from contracts.wire import decode_event
-from processors.clickhouse import ClickHouseRows
-from processors.offsets import Offsets
+from contracts.encoding.block import Block, row
+from contracts.encoding.digest import MODULUS, row_hash
+from contracts.encoding.wire import decode_event
+from processors.materialize.rows import ClickHouseRows
+from processors.upkeep.coverage import Offsets
 from tests.adapters.test_rows import fresh_table
 from tests.builders import events, represented
 from tests.stack import Stack

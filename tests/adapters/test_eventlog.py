@@ -19,12 +19,12 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import ConsumerRecord
 
-from contracts.connections import KafkaConnection
-from contracts.recordbatch import Record, encode_headers, new_record
-from service.broker import BrokerConnection
-from service.eventlog import EventLog
-from service.lane import LaneLimits, Unaccepted, Unacknowledged
-from service.topic_id import TopicId
+from contracts.encoding.recordbatch import Record, encode_headers, new_record
+from service.connections import KafkaConnection
+from service.kafka.broker import BrokerConnection
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import LaneLimits, Unaccepted, Unacknowledged
+from service.kafka.topic_id import TopicId
 from tests.records import consumed
 from tests.stack import Stack
 

@@ -4,13 +4,13 @@ import asyncio
 import time
 import uuid
 
-from contracts.connections import KafkaConnection
-from contracts.recordbatch import Record, encode_headers, new_record
+from contracts.encoding.recordbatch import Record, encode_headers, new_record
 from contracts.subscriptions import Subscription, subscription_key
 from contracts.topics import SUBSCRIPTIONS
-from service.eventlog import EventLog
-from service.follow import POLL_MS, SubscriptionsFollower
-from service.lane import LaneLimits
+from service.connections import KafkaConnection
+from service.kafka.eventlog import EventLog
+from service.kafka.follow import POLL_MS, SubscriptionsFollower
+from service.kafka.partition import LaneLimits
 from tests.queues import arn
 from tests.stack import Stack
 

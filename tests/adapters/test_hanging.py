@@ -8,14 +8,14 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
-from contracts.connections import KafkaConnection
 from contracts.topics import EVENTS, SUBSCRIPTIONS
-from service.cluster import Address, Cluster
-from service.first_ids import FirstIds
-from service.lane import Lane, LaneLimits
-from service.linger import Linger
-from service.links import Links
-from service.producer import Producer
+from service.connections import KafkaConnection
+from service.kafka.cluster import Address, Cluster
+from service.kafka.first_ids import FirstIds
+from service.kafka.linger import Linger
+from service.kafka.links import Links
+from service.kafka.partition import Lane, LaneLimits
+from service.kafka.producer import Producer
 from tests.stack import Stack
 
 pytestmark = pytest.mark.anyio

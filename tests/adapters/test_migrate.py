@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.block import INSERT_COLUMNS
-from contracts.connections import ClickHouseConnection
-from contracts.retention import retention_ttl
-from contracts.schema import TableSettings, migrations, record
+from contracts.clickhouse.schema import TableSettings, migrations, record
+from contracts.clickhouse.ttl import retention_ttl
+from contracts.encoding.block import INSERT_COLUMNS
 from docs.make import REFERENCE
 from docs.make.tables import COLUMNS, page
 from docs.make.tables import OBJECTS as OBJECTS_TOLD
-from processors.migrate import Migrate, SchemaRefused
+from processors.upkeep.migrate import Migrate, SchemaRefused
 from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection
 from tests.stack import Stack
 
 OBJECTS = """

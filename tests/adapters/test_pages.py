@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.connections import ClickHouseConnection
+from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
-from contracts.search import Position
 from query.cursor import Rest
 from query.pages import Pages, TooManySearches
 from query.scan import Limits, TooBroad, TooSlow
 from service.clickhouse import ClickHouse, ClickHouseFailed
+from service.connections import ClickHouseConnection
 from tests.builders import texts
 from tests.schema import create_schema
 from tests.stack import Stack

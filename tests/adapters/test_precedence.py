@@ -3,10 +3,10 @@
 import asyncio
 import uuid
 
-from contracts.block import Block, row
-from contracts.table import read_events, select_events
-from contracts.wire import decode_event
-from processors.clickhouse import ClickHouseRows
+from contracts.clickhouse.table import read_events, select_events
+from contracts.encoding.block import Block, row
+from contracts.encoding.wire import decode_event
+from processors.materialize.rows import ClickHouseRows
 from tests.adapters.test_rows import NOW_MS, fresh_table
 from tests.builders import an_event, represented
 from tests.stack import Stack

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from contracts.connections import ClickHouseConnection
-from contracts.replicas import LIVING
-from contracts.schema import TableSettings, migrations
-from contracts.table import select_events
-from processors.clickhouse import PENDING, ClickHouseRows
-from processors.erasures import Erasures
-from processors.migrate import Migrate
-from processors.swap import Tables
+from contracts.clickhouse.replicas import LIVING
+from contracts.clickhouse.schema import TableSettings, migrations
+from contracts.clickhouse.table import select_events
+from processors.materialize.erasures import Erasures
+from processors.materialize.rows import PENDING, ClickHouseRows
+from processors.upkeep.migrate import Migrate
+from processors.upkeep.swap import Tables
 from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection
 from tests.adapters.test_rows import a_row, block, fresh_table
 from tests.recorder import Recorder, on_cluster
 from tests.stack import Stack

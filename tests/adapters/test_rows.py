@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.block import Block, Row, row
-from contracts.connections import ClickHouseConnection
+from contracts.clickhouse.table import FOR_EVER_MS, read_events, select_events
+from contracts.encoding.block import Block, Row, row
+from contracts.encoding.wire import decode_event
 from contracts.erasures import ERASURES_MAX, WINDOW_MS, Erasure
 from contracts.ids import derived_id
-from contracts.table import FOR_EVER_MS, read_events, select_events
-from contracts.wire import decode_event
-from processors.clickhouse import ClickHouseRows
-from processors.erasures import Erasures
-from processors.materialize import Rows
+from processors.materialize.erasures import Erasures
+from processors.materialize.rows import ClickHouseRows
+from processors.materialize.step import Rows
 from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection
 from tests.builders import an_event, events, represented
 from tests.fakes import FakeRows
 from tests.model.ports import ModelDatabase

@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.problems import Problem
-from service.http import refuse_token_in
+from service.http.asgi import refuse_token_in
 
 REFUSED = [
     b"access_token=abc",

@@ -15,7 +15,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from contracts.access import TOKEN_BYTES_MAX
+from service.access.verifier import TOKEN_BYTES_MAX
 from tests.tokens import KEY, OTHER_KEY, Issuer, claims, refusal, serving, tenant_of, token
 
 HEAD = {"alg": "RS256", "typ": "at+jwt", "kid": "one"}

@@ -15,13 +15,13 @@ from starlette.types import Receive, Scope, Send
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from contracts.access import Verifier
-from contracts.connections import Access
-from contracts.parse import read_json
+from contracts.encoding.parse import read_json
 from contracts.problems import CONTENT_TYPE, Problem
 from query.criteria import parse_search, read_pairs
-from service.encodings import decoder
-from service.keys import SigningKeys
+from service.access.keys import SigningKeys
+from service.access.verifier import Verifier
+from service.connections import Access
+from service.http.request_bodies import decoder
 from tests.processes import free_port, running_module, served
 
 UNUSED = "http://127.0.0.1:9"  # the discard port: nobody answers

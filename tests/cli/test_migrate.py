@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from contracts.schema import ACCESS_FILE, migrations, statements
+from contracts.clickhouse.schema import ACCESS_FILE, migrations, statements
 from tests.cli.conftest import UNUSED, Events
 from tests.stack import Stack
 

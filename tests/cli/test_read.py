@@ -14,11 +14,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
 from cli import tail as following
-from contracts.connections import KafkaConnection
-from contracts.wire import decode_event, encode, encode_erasure
+from contracts.encoding.wire import decode_event, encode, encode_erasure
 from local import jars
-from service.eventlog import EventLog
-from service.lane import LaneLimits
+from service.connections import KafkaConnection
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import LaneLimits
 from tests.builders import represented
 from tests.cli.conftest import UNUSED, Api, Events, an_event
 from tests.cli.terminal import Terminal

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import jsonschema
 import pytest
 
-from contracts.documents import HERE as DOCUMENTS
-from contracts.parse import parse, parse_event
+from contracts.documents.write import HERE as DOCUMENTS
+from contracts.encoding.parse import parse, parse_event
 from contracts.subscriptions import SubscriptionDraft
 from query.criteria import parse_search, read_pairs
 from tests.clients.conftest import HERE, run

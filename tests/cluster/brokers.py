@@ -11,9 +11,9 @@ import time
 import uuid
 from pathlib import Path
 
-from contracts.connections import KafkaConnection
 from local.java import command
 from local.kafka import LOGGING
+from service.connections import KafkaConnection
 from tests.certificate import a_certificate
 from tests.processes import STOP_TIMEOUT_S, free_port
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-from contracts.connections import ACK_TIMEOUT_S, KafkaConnection
-from contracts.recordbatch import Record, encode_headers, new_record
-from service.eventlog import EventLog
-from service.lane import LaneLimits, Unaccepted
+from contracts.encoding.recordbatch import Record, encode_headers, new_record
+from service.connections import ACK_TIMEOUT_S, KafkaConnection
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import LaneLimits, Unaccepted
 from tests.cluster.brokers import DEADLINE_S
 from tests.cluster.topic import Topic, until
 

@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from bench.servers import free_port_base
-from contracts.documents import HERE
+from contracts.documents.write import HERE
 from contracts.problems import TITLES
 from tests.stack import eventually
 

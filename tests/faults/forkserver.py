@@ -19,7 +19,7 @@ import psutil
 import uvloop
 from faststream.kafka import KafkaBroker
 
-import processors.run
+import processors.consume.run
 import tests.faults.unprotected  # noqa: F401  # all is imported once, before the fork
 from processors.settings import MaterializeSettings
 from service.logs import configure
@@ -43,7 +43,7 @@ def become(request: dict[str, Any]) -> int:
     entry = getattr(importlib.import_module(module), name)
     named = partial(KafkaBroker, client_id=client_id(os.getpid()))  # so that it can be evicted
     try:
-        with mock.patch.object(processors.run, "KafkaBroker", named):
+        with mock.patch.object(processors.consume.run, "KafkaBroker", named):
             uvloop.run(entry(MaterializeSettings()))
     except BaseException:
         traceback.print_exc()

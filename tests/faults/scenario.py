@@ -17,15 +17,15 @@ import msgspec
 import psutil
 from uuid_utils import uuid7
 
-from contracts.codec import represent
-from contracts.connections import ClickHouseConnection, KafkaConnection
-from contracts.parse import parse_event
+from contracts.encoding.codec import represent
+from contracts.encoding.parse import parse_event
+from contracts.encoding.wire import encode, encode_erasure
 from contracts.topics import EVENTS
-from contracts.wire import encode, encode_erasure
 from ingest.events import new_id
 from service.clickhouse import ClickHouse
-from service.eventlog import EventLog
-from service.lane import LaneLimits
+from service.connections import ClickHouseConnection, KafkaConnection
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import LaneLimits
 from tests.builders import many_events
 from tests.faults.forkserver import client_id
 from tests.faults.group import Group, group

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from contracts.connections import ClickHouseConnection
-from processors.clickhouse import ClickHouseRows
-from processors.materialize import Materialize
+from processors.materialize.rows import ClickHouseRows
+from processors.materialize.step import Materialize
 from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord
 from tests.faults.servers import Servers

@@ -5,10 +5,10 @@ from typing import Any
 from unittest import mock
 
 from processors import __main__ as processor
-from processors.consume import Consume, next_offsets
-from processors.materialize import Materialize
+from processors.consume.consume import Consume, next_offsets
+from processors.consume.step import LogRecord
+from processors.materialize.step import Materialize
 from processors.settings import MaterializeSettings
-from processors.step import LogRecord
 
 
 class NoReadBack(Materialize):

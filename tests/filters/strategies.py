@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from contracts.codec import EventJson, PayloadJson
+from contracts.encoding.codec import EventJson, PayloadJson
 from contracts.events import EventSource, EventType, Operation
 
 NAMES = ("a", "b", "c", "a.b", "b.c")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from contracts.codec import EventJson, PayloadJson
+from contracts.encoding.codec import EventJson, PayloadJson
 from contracts.filters import Refused, View, explain, matches, parse, to_sql
 from contracts.subscriptions import Filter as AcceptedValues
 from tests.filters.strategies import encoded

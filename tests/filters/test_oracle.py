@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bench import ruler
-from contracts.codec import EventJson, PayloadJson
+from contracts.encoding.codec import EventJson, PayloadJson
 from contracts.filters import Refused, View, matches, parse
 from contracts.filters.cost import score
 from contracts.filters.operators import read_predicate

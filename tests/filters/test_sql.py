@@ -10,7 +10,7 @@ from clickhouse_connect.driver.binding import format_bind_value
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from contracts.codec import EventJson, decode_base64
+from contracts.encoding.codec import EventJson, decode_base64
 from contracts.filters import Filter, Refused, View, matches, parse, to_sql
 from tests.filters import strategies
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 
 from bench.rows import BATCH_ROWS, TENANTS, Times, insert, seed
-from contracts.connections import ClickHouseConnection
+from contracts.clickhouse.table import read_events, select_events
 from contracts.ids import made_at_ms
-from contracts.table import read_events, select_events
 from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection
 from tests.schema import create_schema
 from tests.stack import Stack
 

@@ -10,12 +10,12 @@ import httpx
 import jwt
 import pytest
 
-from contracts.access import Verifier
-from contracts.connections import Access
 from contracts.problems import Problem
 from local.issuer.app import create_app
 from local.issuer.request import FIELDS_MAX
-from service.keys import SigningKeys
+from service.access.keys import SigningKeys
+from service.access.verifier import Verifier
+from service.connections import Access
 from tests.processes import free_port, running_module
 
 

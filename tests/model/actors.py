@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Coroutine
 from typing import Any
 
-from processors.logs import number_of
-from processors.materialize import Materialize
-from processors.one_log import OfOneLog
-from processors.step import Halt, Step, Transient
+from processors.consume.one_log import OfOneLog
+from processors.consume.step import Halt, Step, Transient
+from processors.materialize.step import Materialize
+from processors.upkeep.logs import number_of
 from tests.fakes import FakeRecord
 from tests.model.kafka import Kafka, KafkaLog
 from tests.model.ports import ModelDatabase
@@ -41,7 +41,7 @@ class Job:
 
 
 class Materializer:
-    """A process of the group: the real step, in the loop of `processors.consume`."""
+    """A process of the group: the real step, in the loop of `processors.consume.consume`."""
 
     def __init__(self, kafka: Kafka, database: ModelDatabase) -> None:
         self._kafka, self._database = kafka, database
@@ -67,7 +67,7 @@ class Materializer:
         records: list[FakeRecord] = []
         for number, at in self._at.items():
             held = self._kafka.partitions[number]
-            if at > len(held):  # `processors.loss`
+            if at > len(held):  # `processors.consume.loss`
                 self.dead = True
                 return
             records += held[at : at + count - len(records)]

@@ -41,7 +41,7 @@ class Kafka:
 
 
 class KafkaLog:
-    """See `processors.replay.Log`."""
+    """See `processors.consume.replay.Log`."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka

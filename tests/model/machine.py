@@ -8,12 +8,12 @@ from unittest.mock import patch
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from contracts.block import Name
-from contracts.table import EVENTS_TABLE
-from processors.account import Account
-from processors.audit import Unprovable
-from processors.step import Halt, Transient
-from processors.swap import Refused
+from contracts.clickhouse.table import EVENTS_TABLE
+from contracts.encoding.block import Name
+from processors.consume.step import Halt, Transient
+from processors.upkeep.account import Account
+from processors.upkeep.audit import Unprovable
+from processors.upkeep.swap import Refused
 from tests.model.server import Stored, pause
 from tests.model.world import HOUR_MS, PROCESSES, TRANSIENT, World, posted
 
@@ -49,9 +49,9 @@ class Events(RuleBasedStateMachine):
 
         self._patches: list[Any] = [
             patch("asyncio.sleep", sleep),
-            patch("processors.absent.time", clock),
-            patch("processors.erasures.time", waiting),
-            patch("processors.rebuild.time", waiting),
+            patch("processors.upkeep.absent.time", clock),
+            patch("processors.materialize.erasures.time", waiting),
+            patch("processors.upkeep.rebuild.time", waiting),
         ]
         for each in self._patches:
             each.start()

@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from contracts.block import Block, Row
-from contracts.codec import EventJson, PayloadJson
+from contracts.encoding.block import Block, Row
+from contracts.encoding.codec import EventJson, PayloadJson
 from contracts.ids import is_derived
 
 

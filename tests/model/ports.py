@@ -1,18 +1,18 @@
-"""The ports of `processors.database.Database` on the server in memory. `Erasures` keeps its own rules."""
+"""The ports of `Database` on the server in memory. `Erasures` keeps its own rules."""
 
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from contracts.block import Block, Name
-from contracts.digest import MODULUS
+from contracts.clickhouse.table import EVENTS_TABLE, FOR_EVER_MS
+from contracts.encoding.block import Block, Name
+from contracts.encoding.digest import MODULUS
 from contracts.erasures import Erasure
-from contracts.table import EVENTS_TABLE, FOR_EVER_MS
-from processors.clickhouse import MATERIALIZER
-from processors.erasures import Erasures, Lingering, NoRoom
-from processors.names import NamesFilter
-from processors.offsets import Held
-from processors.swap import FRESH_TABLE, Stage
+from processors.materialize.erasures import Erasures, Lingering, NoRoom
+from processors.materialize.names import NamesFilter
+from processors.materialize.rows import MATERIALIZER
+from processors.upkeep.coverage import Held
+from processors.upkeep.swap import FRESH_TABLE, Stage
 from tests.model.native import rows_of
 from tests.model.server import Insert, Server, Storage, Stored, covering, pause, stored
 
@@ -125,7 +125,7 @@ class ModelRows:
 
 
 class ModelOffsets:
-    """See `processors.offsets.Offsets`."""
+    """See `processors.upkeep.coverage.Offsets`."""
 
     def __init__(self, server: Server, log: int, table: str) -> None:
         self._server, self.log, self.table = server, log, table
@@ -229,7 +229,7 @@ class ModelOffsets:
 
 
 class ModelTables:
-    """See `processors.swap.Tables`."""
+    """See `processors.upkeep.swap.Tables`."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -278,7 +278,7 @@ class ModelTables:
 
 
 class ModelLogs:
-    """See `processors.logs.Logs`."""
+    """See `processors.upkeep.logs.Logs`."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -295,7 +295,7 @@ class ModelLogs:
 
 
 class ModelDatabase:
-    """See `processors.database.Database`."""
+    """See `processors.upkeep.database.Database`."""
 
     def __init__(self, server: Server) -> None:
         self._server = server

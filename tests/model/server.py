@@ -10,11 +10,11 @@ import types
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from contracts.block import Name, Row
-from contracts.digest import row_hash
+from contracts.clickhouse.table import EVENTS_TABLE, FOR_EVER_MS, month_of
+from contracts.encoding.block import Name, Row
+from contracts.encoding.digest import row_hash
 from contracts.erasures import Erasure
-from contracts.table import EVENTS_TABLE, FOR_EVER_MS, month_of
-from processors.swap import FRESH_TABLE
+from processors.upkeep.swap import FRESH_TABLE
 
 
 @types.coroutine

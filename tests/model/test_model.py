@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from contracts.clickhouse.table import FOR_EVER_MS
 from contracts.erasures import WINDOW_MS, Erasure
-from contracts.table import FOR_EVER_MS
-from processors.names import NamesFilter
-from processors.one_log import OfOneLog
-from processors.reading import read_rows
-from processors.rebuild import Rebuild
-from processors.repeats import Sorted
-from processors.swap import FRESH_TABLE
+from processors.consume.one_log import OfOneLog
+from processors.materialize.names import NamesFilter
+from processors.materialize.reading import read_rows
+from processors.materialize.repeats import Sorted
+from processors.upkeep.rebuild import Rebuild
+from processors.upkeep.swap import FRESH_TABLE
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord
 from tests.model.machine import Events
@@ -127,7 +127,7 @@ BROKEN: dict[str, Callable[[], Any]] = {
         Rebuild, "_take_over", _nothing
     ),
     "the digests are not compared": lambda: patch(
-        "processors.audit._judge",
+        "processors.upkeep.audit._judge",
         lambda account, partition, offset, said, found: account.agree(partition, [said or 0]),
     ),
 }

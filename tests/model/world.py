@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from contracts.block import Name
-from contracts.digest import row_hash
+from contracts.clickhouse.table import EVENTS_TABLE
+from contracts.encoding.block import Name
+from contracts.encoding.digest import row_hash
 from contracts.erasures import WINDOW_MS as WINDOW_MS
 from contracts.ids import derived_id
-from contracts.table import EVENTS_TABLE
-from processors.account import Account
-from processors.audit import Audit
-from processors.logs import accept, number_of
-from processors.reading import read_rows
-from processors.rebuild import Outcome, Rebuild
-from processors.step import Transient
+from processors.consume.step import Transient
+from processors.materialize.reading import read_rows
+from processors.upkeep.account import Account
+from processors.upkeep.audit import Audit
+from processors.upkeep.logs import accept, number_of
+from processors.upkeep.rebuild import Outcome, Rebuild
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord
 from tests.model.actors import Job, Materializer

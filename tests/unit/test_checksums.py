@@ -15,10 +15,10 @@ from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from contracts.compression import Codec, Compression, codec
-from contracts.recordbatch import encode_batch, encode_headers, new_record
-from processors.checksums import BATCHES, CheckedRecords, fetch_with_checksums
-from processors.loss import GuardedConsumer
+from contracts.encoding.compression import Codec, Compression, codec
+from contracts.encoding.recordbatch import encode_batch, encode_headers, new_record
+from processors.consume.checksums import BATCHES, CheckedRecords, fetch_with_checksums
+from processors.consume.loss import GuardedConsumer
 
 HEADERS = encode_headers([("ce_tenant", b"acme")])
 FIRST = [new_record(b"acme:1", text, HEADERS, 1000 + len(text)) for text in (b"one", b"second")]

@@ -13,8 +13,8 @@ from cloudevents.v1.kafka import from_binary
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.encoding.wire import UNFIT, decode_event, encode, encode_erasure
 from contracts.ids import derived_id
-from contracts.wire import UNFIT, decode_event, encode, encode_erasure
 from tests.builders import an_event, events, represented
 from tests.records import consumed
 

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from contracts.codec import decode_base64
+from contracts.encoding.codec import decode_base64
+from contracts.encoding.parse import parse_event
 from contracts.events import CANONICAL_BASE64, EventDraft
-from contracts.parse import parse_event
 from contracts.problems import Problem
 from tests.builders import an_event, events
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.compatibility import breaks_for_consumers, breaks_for_posters
-from contracts.documents import HERE
-from contracts.shapes import Unsupported
+from contracts.documents.compatibility import breaks_for_consumers, breaks_for_posters
+from contracts.documents.shapes import Unsupported
+from contracts.documents.write import HERE
 
 Schema = dict[str, Any]
 

@@ -8,10 +8,10 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from processors import consume as consuming
-from processors.consume import Consume
-from processors.loss import Guard
-from processors.materialize import Materialize
+from processors.consume import consume as consuming
+from processors.consume.consume import Consume
+from processors.consume.loss import Guard
+from processors.materialize.step import Materialize
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord, FakeRows
 

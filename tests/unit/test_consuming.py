@@ -4,10 +4,10 @@ import json
 import re
 from pathlib import Path
 
-from contracts.codec import decode, fill_defaults
-from contracts.compatibility import breaks_for_consumers
-from contracts.documents import HERE, documents
-from contracts.wire import ERASED, encode, encode_erasure
+from contracts.documents.compatibility import breaks_for_consumers
+from contracts.documents.write import HERE, documents
+from contracts.encoding.codec import decode, fill_defaults
+from contracts.encoding.wire import ERASED, encode, encode_erasure
 from tests.builders import an_event, represented
 from tests.records import consumed
 

@@ -16,7 +16,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.commit import OffsetFetchResponse_v3
 
-from processors.coordinator import hear_group_errors
+from processors.consume.coordinator import hear_group_errors
 
 PARTITION = TopicPartition("events", 0)
 
@@ -89,5 +89,5 @@ def test_why_the_tasks_of_a_coordinator_ended_is_said_once_and_by_us(
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(check())
-    assert [record.name for record in caplog.records] == ["processors.coordinator"] * 3
+    assert [record.name for record in caplog.records] == ["processors.consume.coordinator"] * 3
     assert all("unexpected" in record.getMessage() for record in caplog.records)

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from contracts.connections import SqsConnection
 from contracts.deliveries import Delivery
-from contracts.recordbatch import Record
+from contracts.encoding.recordbatch import Record
 from contracts.subscriptions import Filter, SqsDestination, Subscription, Subscriptions
 from contracts.topics import DELIVERIES_DEAD
-from processors import deliver as delivering
-from processors.deliver import Deliver
-from processors.outcomes import Outcome
-from processors.parked import Place
-from processors.route import plan_of
-from processors.sqs import PERMANENT, UNSENDABLE, SqsQueues, code_of
+from processors.deliver import deliver as delivering
+from processors.deliver.deliver import Deliver
+from processors.deliver.destinations.sqs import PERMANENT, UNSENDABLE, SqsQueues, code_of
+from processors.deliver.outcomes import Outcome
+from processors.deliver.parked import Place
+from processors.deliver.route import plan_of
+from service.connections import SqsConnection
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord
 from tests.queues import arn

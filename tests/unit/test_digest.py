@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from contracts.block import Row, row
-from contracts.digest import row_hash
-from contracts.wire import decode_event
+from contracts.encoding.block import Row, row
+from contracts.encoding.digest import row_hash
+from contracts.encoding.wire import decode_event
 from tests.builders import events, represented, texts
 
 ID = "01a20d33-994f-74a1-8936-e15ecec113da"

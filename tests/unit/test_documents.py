@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from openapi_spec_validator import validate
 
-from contracts.documents import HERE, MODELS, documents
-from contracts.parse import parse_event
+from contracts.documents.write import HERE, MODELS, documents
+from contracts.encoding.parse import parse_event
 from contracts.problems import Problem
 from tests.builders import SEED_SAMPLE, an_event, events, represented
 

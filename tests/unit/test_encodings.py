@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.problems import Problem
-from service.encodings import decoder
+from service.http.request_bodies import decoder
 
 LIMIT = 1_000_000
 COMPRESS: dict[bytes, Callable[[bytes], bytes]] = {

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from contracts.erasures import WINDOW_MS, Erasure
 from contracts.ids import derived_id
-from processors.materialize import Materialize
-from processors.step import Transient
+from processors.consume.step import Transient
+from processors.materialize.step import Materialize
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord, FakeRows
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.codec import represent
-from contracts.parse import parse_event, read_json
+from contracts.encoding.codec import represent
+from contracts.encoding.parse import parse_event, read_json
+from contracts.encoding.wire import decode_event
 from contracts.problems import Problem
-from contracts.wire import decode_event
 from tests.builders import SEED_SAMPLE, a_payload, an_event, events, represented
 
 ID = "01a20d33-994f-74a1-8936-e15ecec113da"

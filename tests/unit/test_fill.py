@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from contracts.connections import ClickHouseConnection
-from processors.database import Database
-from processors.fill import Fill
+from processors.upkeep.database import Database
+from processors.upkeep.fill import Fill
+from service.connections import ClickHouseConnection
 
 
 class Empty:

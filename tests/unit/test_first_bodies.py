@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from contracts.access import Verifier
-from contracts.connections import Access, KafkaConnection
 from contracts.problems import Problem
 from contracts.topics import EVENTS
 from ingest.admission import Admission, Rate, Rates
@@ -15,9 +13,11 @@ from ingest.batch import BatchLimits, PostBatch
 from ingest.budget import Budget
 from ingest.events import PostEvent
 from ingest.first_bodies import FirstBodies
-from service.eventlog import EventLog
-from service.keys import SigningKeys
-from service.lane import LaneLimits, Unaccepted
+from service.access.keys import SigningKeys
+from service.access.verifier import Verifier
+from service.connections import Access, KafkaConnection
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import LaneLimits, Unaccepted
 from tests.builders import an_event
 
 ID, OTHER = "01a20d33-994f-84a1-8936-e15ecec113da", "01a20d33-994f-84a1-8936-e15ecec113db"

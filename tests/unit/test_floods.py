@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from service import floods
-from service.floods import Floods
+from service.kafka import floods
+from service.kafka.floods import Floods
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from typing import Any
 import jwt
 import pytest
 
-from contracts.access import Verifier
-from contracts.connections import Access
-from contracts.keys import DOCUMENT_BYTES_MAX, UnreadableKeys, read_keys
 from contracts.problems import Problem
-from service.keys import SigningKeys
+from service.access.jwks import DOCUMENT_BYTES_MAX, UnreadableKeys, read_keys
+from service.access.keys import SigningKeys
+from service.access.verifier import Verifier
+from service.connections import Access
 from tests.tokens import KEY, OTHER_KEY, Issuer, claims, headers, serving, token, verifier
 
 ACCESS = Access()
@@ -30,8 +30,8 @@ class Clock:
             time=lambda: time.time() + self.ahead_s,
             monotonic=lambda: time.monotonic() + self.ahead_s,
         )
-        monkeypatch.setattr("contracts.access.time", seen)
-        monkeypatch.setattr("service.keys.time", seen)
+        monkeypatch.setattr("service.access.verifier.time", seen)
+        monkeypatch.setattr("service.access.keys.time", seen)
 
 
 @pytest.fixture

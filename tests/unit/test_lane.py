@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from aiokafka import TopicPartition
 
-from contracts.recordbatch import Record, new_record
-from service.lane import BATCH_BYTES_MAX, Lane, LaneLimits, Unaccepted, Unacknowledged
-from service.linger import Linger
+from contracts.encoding.recordbatch import Record, new_record
+from service.kafka.linger import Linger
+from service.kafka.partition import BATCH_BYTES_MAX, Lane, LaneLimits, Unaccepted, Unacknowledged
 
 LARGE = new_record(b"k", bytes(BATCH_BYTES_MAX * 2 // 3), b"\0", 1_790_000_000_000)
 

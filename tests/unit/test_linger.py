@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from service.deadline import Deadline
-from service.linger import Linger
+from service.kafka.deadline import Deadline
+from service.kafka.linger import Linger
 
 LONG_S = 60.0
 SOON_S = 10.0

@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.access import Verifier
-from contracts.connections import Access, KafkaConnection
+from contracts.clickhouse.table import read_events
 from contracts.problems import Problem
-from contracts.table import read_events
 from contracts.topics import EVENTS
 from query.erase import DeleteEvent
 from query.lookup import Lookup
 from query.store import EventStore
+from service.access.keys import SigningKeys
+from service.access.verifier import Verifier
 from service.clickhouse import ClickHouseFailed
-from service.eventlog import EventLog
-from service.keys import SigningKeys
-from service.lane import LaneLimits
+from service.connections import Access, KafkaConnection
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import LaneLimits
 from tests.builders import an_event, represented
 
 ID = uuid.UUID("01a20d33-994f-74a1-8936-e15ecec113da")

@@ -10,8 +10,8 @@ from aiokafka.errors import CommitFailedError, KafkaError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors import loss
-from processors.loss import Guard, Place, RecordsLost
+from processors.consume import loss
+from processors.consume.loss import Guard, Place, RecordsLost
 
 PARTITION = TopicPartition("events", 0)
 offsets = st.integers(min_value=0, max_value=50)

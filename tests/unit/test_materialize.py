@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.ids import derived_id
-from processors.consume import next_offsets
-from processors.materialize import Materialize
-from processors.step import Transient
+from processors.consume.consume import next_offsets
+from processors.consume.step import Transient
+from processors.materialize.step import Materialize
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord, FakeRows
 

@@ -7,7 +7,7 @@ from prometheus_client.registry import Collector
 
 from ingest.budget import Budget
 from ingest.measures import InHand
-from service.measures import Log, Requests
+from service.http.measures import Log, Requests
 
 
 def shown(collector: Collector) -> list[str]:

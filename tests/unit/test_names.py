@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.ids import derived_id
-from processors.names import IDS_OF_A_WORD, WORDS_MAX, WORDS_MIN, NamesFilter, words_for
+from processors.materialize.names import IDS_OF_A_WORD, WORDS_MAX, WORDS_MIN, NamesFilter, words_for
 
 FULL = IDS_OF_A_WORD * WORDS_MIN
 ids = st.uuids(version=4).map(str) | st.builds(

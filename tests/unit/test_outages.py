@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from service.outages import Outages
+from service.kafka.outages import Outages
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from contracts.recordbatch import Record
-from processors.parked import Parked, Place, read_place
-from processors.step import Transient
-from service.lane import Unaccepted
+from contracts.encoding.recordbatch import Record
+from processors.consume.step import Transient
+from processors.deliver.parked import Parked, Place, read_place
+from service.kafka.partition import Unaccepted
 from tests.fakes import FakeRecord
 from tests.records import consumed
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from contracts.connections import Http
-from service.patience import LEAVING_S, Patience, Phase, Seen, Verdict
+from service.connections import Http
+from service.http.patience import LEAVING_S, Patience, Phase, Seen, Verdict
 
 LIMITS = Http(silence_s=30, body_bytes_per_s=1000, keep_alive_s=75)
 

@@ -7,17 +7,17 @@ import subprocess
 import sys
 from typing import Any
 
-from contracts.connections import KafkaConnection
-from processors.consume import Consume
-from processors.loss import Guard
-from processors.materialize import Materialize
-from processors.probes import missing
-from processors.retention import Backlog, Retention
+from processors.consume.consume import Consume
+from processors.consume.loss import Guard
+from processors.consume.probes import missing
+from processors.consume.time_left import Backlog, Retention
+from processors.materialize.step import Materialize
+from service.connections import KafkaConnection
 from tests.fakes import FakeRows
 
 SERVE_ON = """
 import asyncio, sys
-from service.app import serving
+from service.http.app import serving
 
 async def main():
     async with serving(None, "127.0.0.1", int(sys.argv[1])):

@@ -5,8 +5,8 @@ from aiokafka.protocol.produce import ProduceRequest_v7, ProduceResponse_v7
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.recordbatch import EncodedBatch
-from service.produce import Ack, decode_acks, encode_produce
+from contracts.encoding.recordbatch import EncodedBatch
+from service.kafka.produce import Ack, decode_acks, encode_produce
 
 NAMES = st.text("abc.-", min_size=1, max_size=20)
 NUMBERS = st.integers(0, 2**31 - 1)

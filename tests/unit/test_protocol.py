@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-import service.door
-import service.protocol
-from contracts.connections import Http
-from service.app import asgi_app, serving
-from service.door import Door
-from service.http import Receive, Scope, Send, read_body, respond
-from service.protocol import PIPELINE_MAX
+import service.http.door
+import service.http.protocol
+from service.connections import Http
+from service.http.app import asgi_app, serving
+from service.http.asgi import Receive, Scope, Send, read_body, respond
+from service.http.door import Door
+from service.http.protocol import PIPELINE_MAX
 from tests.processes import free_port
 
 HOST = "127.0.0.1"
@@ -38,8 +38,8 @@ APP = asgi_app({"/echo": {"GET": echo, "POST": echo}}, nothing, contextlib.nullc
 @contextlib.asynccontextmanager
 async def connected(door: Door) -> AsyncIterator[tuple[int, Door]]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service.protocol, "Door", lambda: door)
-        patch.setattr(service.door, "SWEEP_S", 0.02)
+        patch.setattr(service.http.protocol, "Door", lambda: door)
+        patch.setattr(service.http.door, "SWEEP_S", 0.02)
         port = free_port()
         async with serving(APP, HOST, port):
             yield port, door

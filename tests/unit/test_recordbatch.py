@@ -9,8 +9,8 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.compression import Compression, codec
-from contracts.recordbatch import (
+from contracts.encoding.compression import Compression, codec
+from contracts.encoding.recordbatch import (
     EncodedBatch,
     Record,
     encode_batch,

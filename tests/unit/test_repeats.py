@@ -6,12 +6,12 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.block import Block, Name, Row, row
+from contracts.encoding.block import Block, Name, Row, row
+from contracts.encoding.wire import decode_event
 from contracts.erasures import Erasure
 from contracts.ids import derived_id
-from contracts.wire import decode_event
-from processors.names import NamesFilter
-from processors.repeats import RETENTION_MIN_MS, Sorted
+from processors.materialize.names import NamesFilter
+from processors.materialize.repeats import RETENTION_MIN_MS, Sorted
 from tests.builders import an_event, represented
 
 NOW_MS = 1_790_000_000_000

@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from contracts.block import Block, row
-from contracts.connections import ClickHouseConnection
+from contracts.clickhouse.schema import TableSettings, migrations
+from contracts.clickhouse.table import INSERT_SETTINGS
+from contracts.encoding.block import Block, row
+from contracts.encoding.wire import decode_event
 from contracts.erasures import Erasure
-from contracts.schema import TableSettings, migrations
-from contracts.table import INSERT_SETTINGS
-from contracts.wire import decode_event
-from processors import clickhouse as rows_module
-from processors.clickhouse import ClickHouseRows
-from processors.erasures import Erasures
-from processors.logs import Logs
-from processors.migrate import Migrate
-from processors.offsets import Offsets
-from processors.step import Transient
+from processors.consume.step import Transient
+from processors.materialize import rows as rows_module
+from processors.materialize.erasures import Erasures
+from processors.materialize.rows import ClickHouseRows
+from processors.upkeep.coverage import Offsets
+from processors.upkeep.logs import Logs
+from processors.upkeep.migrate import Migrate
 from query.app import Reader
 from query.settings import QuerySettings
 from service.clickhouse import ClickHouse, ClickHouseFailed
+from service.connections import ClickHouseConnection
 from tests.builders import an_event, represented
 from tests.recorder import Recorder, on_cluster, on_one_server
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from contracts.schema import PREPARE, Migration, TableSettings, migrations, statements
+from contracts.clickhouse.schema import PREPARE, Migration, TableSettings, migrations, statements
 
 CHANGES = ("CREATE", "ALTER", "DROP", "RENAME")
 

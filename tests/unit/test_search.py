@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.clickhouse.search import Position, select_positions
 from contracts.criteria import Criteria, Search, instant_ms
 from contracts.problems import Problem
-from contracts.search import Position, select_positions
 from query.criteria import next_query, parse_search, read_pairs
 from query.cursor import Rest, decode, encode
 from tests.builders import texts

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.parse import parse
+from contracts.encoding.parse import parse
 from contracts.problems import Problem
 from contracts.subscriptions import SqsDestination, SubscriptionDraft
 from service.regions import require_region

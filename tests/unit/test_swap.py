@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from contracts.connections import ClickHouseConnection
-from processors.step import Transient
-from processors.swap import FRESH_TABLE, MARK, Refused, Tables
+from processors.consume.step import Transient
+from processors.upkeep.swap import FRESH_TABLE, MARK, Refused, Tables
 from service.clickhouse import ClickHouseFailed
+from service.connections import ClickHouseConnection
 from tests.recorder import Recorder
 
 ENGINE = (

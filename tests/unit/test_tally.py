@@ -6,7 +6,7 @@ import pytest
 
 from bench import retail
 from bench.tally import Bounds, Tally, bounds, of_batch, of_event
-from contracts.parse import parse_event
+from contracts.encoding.parse import parse_event
 
 
 def a_batch(*statuses: int, accepted: int | None = None) -> bytes:

@@ -4,10 +4,16 @@ import uuid
 
 import pytest
 
-from contracts.block import row
+from contracts.encoding.block import row
+from contracts.encoding.wire import (
+    Undecodable,
+    decode_erasure,
+    decode_event,
+    encode,
+    encode_erasure,
+)
 from contracts.erasures import WINDOW_MS, Erasure
 from contracts.ids import derived_id
-from contracts.wire import Undecodable, decode_erasure, decode_event, encode, encode_erasure
 from tests.builders import an_event, represented
 from tests.records import consumed
 

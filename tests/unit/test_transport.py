@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.app import serving
-from service.http import Receive, Scope, Send, respond
-from service.transport import JOINED_BYTES_MAX, Whole
+from service.http.app import serving
+from service.http.asgi import Receive, Scope, Send, respond
+from service.http.transport import JOINED_BYTES_MAX, Whole
 from tests.processes import free_port
 
 HOST = "127.0.0.1"

@@ -8,10 +8,10 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from processors.consume import Consume
-from processors.loss import Guard
-from processors.materialize import Materialize
-from processors.watchdog import LOOKS, StuckConsumer, watch
+from processors.consume.consume import Consume
+from processors.consume.loss import Guard
+from processors.consume.watchdog import LOOKS, StuckConsumer, watch
+from processors.materialize.step import Materialize
 from tests.fakes import FakeRows
 
 PARTITION = TopicPartition("events", 0)

@@ -11,10 +11,10 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from contracts.connections import ClickHouseConnection, KafkaConnection
 from contracts.topics import EVENTS, MATERIALIZE_GROUP
-from processors.replay import Log
+from processors.consume.replay import Log
 from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection, KafkaConnection
 from tests import stack as stacks
 from tests.stack import Stack, events, eventually
 

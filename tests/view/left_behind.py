@@ -13,10 +13,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from contracts.connections import ClickHouseConnection
-from contracts.schema import PREPARE, migrations, record, statements
+from contracts.clickhouse.schema import PREPARE, migrations, record, statements
 from contracts.topics import EVENTS, MATERIALIZE_GROUP, ROUTE_GROUP
 from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection
 from tests.processes import free_port, running_module
 
 FOLDER = Path(__file__).parent / "first_release"

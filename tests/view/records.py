@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from contracts.codec import EventJson, represent
-from contracts.connections import KafkaConnection
-from contracts.parse import parse_event
-from contracts.recordbatch import Record
+from contracts.encoding.codec import EventJson, represent
+from contracts.encoding.parse import parse_event
+from contracts.encoding.recordbatch import Record
+from contracts.encoding.wire import encode
 from contracts.topics import EVENTS
-from contracts.wire import encode
-from service.eventlog import EventLog
-from service.lane import LaneLimits
+from service.connections import KafkaConnection
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import LaneLimits
 from tests.stack import Stack
 
 

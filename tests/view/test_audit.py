@@ -8,8 +8,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from contracts.topics import EVENTS
-from processors.absent import runs
-from processors.offsets import SPAN, spans
+from processors.upkeep.absent import runs
+from processors.upkeep.coverage import SPAN, spans
 from tests.builders import an_event, many_events, represented
 from tests.stack import events, eventually
 from tests.view.conftest import View

@@ -2,7 +2,7 @@
 
 import json
 
-from contracts.recordbatch import BATCH_HEAD, LENGTH_STARTS
+from contracts.encoding.recordbatch import BATCH_HEAD, LENGTH_STARTS
 from contracts.topics import EVENTS
 from tests.builders import an_event
 from tests.stack import events

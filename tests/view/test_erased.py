@@ -5,18 +5,18 @@ from unittest import mock
 
 from uuid_utils import uuid7
 
-from contracts.connections import ClickHouseConnection, KafkaConnection
+from contracts.encoding.wire import decode_event, encode_erasure
 from contracts.erasures import ERASURES_TABLE
 from contracts.topics import EVENTS
-from contracts.wire import decode_event, encode_erasure
-from processors.database import Database
-from processors.fill import Fill
-from processors.rebuild import Rebuild
-from processors.replay import Log
-from processors.swap import FRESH_TABLE, Tables
+from processors.consume.replay import Log
+from processors.upkeep.database import Database
+from processors.upkeep.fill import Fill
+from processors.upkeep.rebuild import Rebuild
+from processors.upkeep.swap import FRESH_TABLE, Tables
 from service.clickhouse import ClickHouse
-from service.eventlog import EventLog
-from service.lane import LaneLimits
+from service.connections import ClickHouseConnection, KafkaConnection
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import LaneLimits
 from tests.builders import many_events
 from tests.stack import eventually
 from tests.view.conftest import View, by_parts, silent

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from uuid_utils import uuid7
 
-from contracts.recordbatch import Record
+from contracts.encoding.recordbatch import Record
 from tests import stack as stacks
 from tests.builders import an_event
 from tests.stack import events, eventually

@@ -8,7 +8,7 @@ import pytest
 from uuid_utils import uuid7
 
 from contracts.ids import derived_id
-from processors.account import WRONG
+from processors.upkeep.account import WRONG
 from tests.builders import an_event, many_events
 from tests.stack import events, eventually
 from tests.view.conftest import View

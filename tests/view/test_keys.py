@@ -16,10 +16,10 @@ import httpx
 import pytest
 from uuid_utils import uuid7
 
+from contracts.clickhouse.schema import TableSettings
+from contracts.clickhouse.ttl import modify_expires_at, modify_ttl, retention_ttl
+from contracts.encoding.wire import encode_erasure
 from contracts.ids import derived_id
-from contracts.retention import modify_expires_at, modify_ttl, retention_ttl
-from contracts.schema import TableSettings
-from contracts.wire import encode_erasure
 from local.stack import Ports, environment
 from tests.builders import an_event
 from tests.processes import STOP_TIMEOUT_S, free_port, is_ready

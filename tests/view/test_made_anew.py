@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from contracts.wire import decode_event
+from contracts.encoding.wire import decode_event
 from tests import stack as stacks
 from tests.builders import many_events
 from tests.stack import Stack, events, eventually

@@ -13,14 +13,14 @@ from contextlib import contextmanager
 import pytest
 
 from bench.fill import fill, just_made
-from contracts.connections import ClickHouseConnection
 from contracts.topics import EVENTS
-from processors.clickhouse import MATERIALIZER
-from processors.database import Database
-from processors.fill import Fill
-from processors.replay import Log
-from processors.swap import FRESH_TABLE, MARK, Refused, Tables
+from processors.consume.replay import Log
+from processors.materialize.rows import MATERIALIZER
+from processors.upkeep.database import Database
+from processors.upkeep.fill import Fill
+from processors.upkeep.swap import FRESH_TABLE, MARK, Refused, Tables
 from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection
 from tests.builders import an_event, many_events
 from tests.stack import Stack, eventually
 from tests.view.conftest import View, by_parts, silent

@@ -11,20 +11,20 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from contracts.codec import represent
-from contracts.connections import ClickHouseConnection
-from contracts.schema import TableSettings
-from contracts.table import read_events, select_events
+from contracts.clickhouse.schema import TableSettings
+from contracts.clickhouse.table import read_events, select_events
+from contracts.encoding.codec import represent
+from contracts.encoding.wire import decode_event
 from contracts.topics import EVENTS
-from contracts.wire import decode_event
-from processors.clickhouse import ClickHouseRows
-from processors.database import Database
-from processors.logs import number_of
-from processors.materialize import Materialize
-from processors.migrate import Migrate
-from processors.one_log import NotAccepted
-from processors.replay import Log
+from processors.consume.one_log import NotAccepted
+from processors.consume.replay import Log
+from processors.materialize.rows import ClickHouseRows
+from processors.materialize.step import Materialize
+from processors.upkeep.database import Database
+from processors.upkeep.logs import number_of
+from processors.upkeep.migrate import Migrate
 from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection
 from tests import stack as stacks
 from tests.builders import an_event, many_events
 from tests.stack import eventually

@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from unittest import mock
 
-import processors.offsets
-from contracts.connections import ClickHouseConnection
-from processors.database import Database
-from processors.rebuild import Outcome, Rebuild
-from processors.replay import Log
-from processors.swap import FRESH_TABLE
+import processors.upkeep.coverage
+from processors.consume.replay import Log
+from processors.upkeep.database import Database
+from processors.upkeep.rebuild import Outcome, Rebuild
+from processors.upkeep.swap import FRESH_TABLE
 from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection
 from tests.builders import an_event, many_events
 from tests.faults.servers import kills, seed
 from tests.stack import eventually
@@ -33,7 +33,7 @@ def test_a_rebuild_that_would_show_less_does_not_swap_and_says_what(
     view.audit("--to-end")
     event_id = ids[7]
     view.forget()  # so what is there is copied from the table in use
-    spoiled = processors.offsets.COPY.replace("WHERE ", f"WHERE id != '{event_id}' AND ", 1)
+    spoiled = processors.upkeep.coverage.COPY.replace("WHERE ", f"WHERE id != '{event_id}' AND ", 1)
     outcomes: list[Outcome] = []
 
     async def rebuild(log: Log, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
@@ -41,7 +41,7 @@ def test_a_rebuild_that_would_show_less_does_not_swap_and_says_what(
         outcomes.append(await again(keep_old=False, progress=silent))
 
     partition, offset = view.position(event_id)
-    with mock.patch("processors.offsets.COPY", spoiled):
+    with mock.patch("processors.upkeep.coverage.COPY", spoiled):
         by_parts(view, rebuild)
     [(account, swapped, kept)] = outcomes
     assert not swapped

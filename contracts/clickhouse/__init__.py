@@ -1,0 +1,1 @@
+"""Tables, their schema and what is asked of them."""

@@ -1,0 +1,100 @@
+"""SQL of searches in the table of events: positions of matching rows, newest first.
+
+Rows are found in two steps. The first reads only the columns that the criteria name and gives
+positions, the second is the lookup by id, so that a search shows what GET shows: of two rows of an
+event, which may lie in two pages or months, the one that stays.
+Every value is bound as a parameter of ClickHouse's HTTP interface, never written into the SQL.
+"""
+
+import uuid
+from typing import Any, NamedTuple
+
+from contracts.clickhouse.table import read_stored
+from contracts.criteria import Criteria
+from contracts.encoding.codec import represent
+
+TOO_MANY_ROWS = (158, 307)
+"""ClickHouse's error codes when a query would read more than its settings allow."""
+TOO_SLOW = (159, 160)
+"""And when it takes longer."""
+
+SELECT_POSITIONS = """
+SELECT toUnixTimestamp64Milli(received_at), id
+FROM {database}.events
+WHERE tenant = {{tenant:String}}
+    AND received_at >= fromUnixTimestamp64Milli({{from_ms:Int64}}, 'UTC')
+    AND received_at <= fromUnixTimestamp64Milli({{to_ms:Int64}}, 'UTC')
+    AND (received_at < fromUnixTimestamp64Milli({{to_ms:Int64}}, 'UTC')
+        OR toUInt128(id) < {{to_id:UInt128}}){conditions}
+ORDER BY received_at DESC, toUInt128(id) DESC
+LIMIT {{count:UInt32}}
+FORMAT TabSeparated
+"""
+
+TEXT = "positionCaseInsensitiveUTF8(ifNull({column}, ''), {{q:String}}) > 0"
+CONDITIONS = {
+    "event_type": "event_type = {event_type:String}",
+    "event_source": "event_source = {event_source:String}",
+    "operation": "operation = {operation:String}",
+    "entity_id": "entity_id = {entity_id:String}",
+    "entity_name": "entity_name = {entity_name:String}",
+    "q": f"({TEXT.format(column='payload')} OR {TEXT.format(column='fault')})",
+}
+
+
+class Position(NamedTuple):
+    """A row's place in the order of a search: newest first, ids of one millisecond downwards."""
+
+    received_ms: int
+    event_id: uuid.UUID = uuid.UUID(int=0)
+
+
+def select_positions(
+    database: str, tenant: str, criteria: Criteria, from_ms: int, before: Position, count: int
+) -> tuple[str, dict[str, Any]]:
+    """The query for the `count` newest matching rows of [from_ms, before), and its parameters."""
+    parameters: dict[str, Any] = {
+        "tenant": tenant,
+        "from_ms": from_ms,
+        "to_ms": before.received_ms,
+        "to_id": before.event_id.int,
+        "count": count,
+    }
+    conditions = []
+    for name, condition in CONDITIONS.items():
+        value = getattr(criteria, name)
+        if value is not None:
+            conditions.append(condition)
+            parameters[name] = value
+    for number, (name, value) in enumerate(criteria.key_attributes.items()):
+        key, text = f"attribute_name_{number}", f"attribute_{number}"
+        conditions.append(f"key_attributes[{{{key}:String}}] = {{{text}:String}}")
+        parameters |= {key: name, text: value}
+    joined = "".join(f"\n    AND {condition}" for condition in conditions)
+    return SELECT_POSITIONS.format(database=database, conditions=joined), parameters
+
+
+def read_positions(lines: bytes) -> list[Position]:
+    """The answer to `select_positions`; a row that was written twice comes twice."""
+    fields = (line.split("\t") for line in lines.decode("ascii").splitlines())
+    return [Position(int(received_ms), uuid.UUID(event_id)) for received_ms, event_id in fields]
+
+
+def read_found(lines: bytes) -> dict[Position, bytes]:
+    """The answer to `select_events` as representations by the position of the row that stays."""
+    return {
+        Position(int(each.received_ms), uuid.UUID(each.id)): represent(each.event())
+        for each in read_stored(lines)
+    }
+
+
+def read_limits(rows_max: int, seconds: float, threads: int) -> dict[str, Any]:
+    """Settings under which ClickHouse refuses a query that reads or takes too much; 0 rows: no limit."""
+    return {
+        "max_rows_to_read": rows_max,
+        "read_overflow_mode": "throw",
+        "max_execution_time": round(seconds, 3),
+        "timeout_overflow_mode": "throw",
+        "max_threads": threads,
+        "wait_end_of_query": 1,  # an error is a status, never text after the first rows
+    }

@@ -1,0 +1,250 @@
+"""The OpenAPI 3.1 document of the HTTP API, built from the models."""
+
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from contracts.criteria import EventPage, query_parameters
+from contracts.documents.json_schema import Published
+from contracts.events import Event, EventDraft
+from contracts.ids import IDEMPOTENCY_KEY_BYTES_MAX
+from contracts.problems import CONTENT_TYPE, TITLES, key_used
+from contracts.subscriptions import Subscription, SubscriptionDraft
+from contracts.tenants import TENANT_PATTERN
+
+VERSION = version("events-api")  # pyproject.toml's
+SCOPE = "authentication"
+ALWAYS = (400, 401, 403, 405, 503)
+REFERENCE = "#/components/schemas/{model}"
+
+
+class FieldProblem(BaseModel):
+    """One offending field of a request."""
+
+    pointer: str
+    detail: str
+    limit: int | None = None
+    size: int | None = None
+
+
+class ProblemDocument(BaseModel):
+    """An RFC 9457 problem document."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] | None = None
+    id: str | None = None
+
+
+class BatchItem(BaseModel):
+    """What became of one event of a batch: its id, or the problem."""
+
+    status: int
+    id: str | None = None
+    problem: ProblemDocument | None = None
+
+
+class BatchAnswer(BaseModel):
+    """What became of a batch: one item per event, in order."""
+
+    accepted: int
+    rejected: int
+    items: list[BatchItem]
+
+
+class SubscriptionList(BaseModel):
+    """All subscriptions of a tenant, oldest first."""
+
+    items: list[Subscription]
+
+
+def openapi() -> dict[str, Any]:
+    """The document, members in a stable order."""
+    models = (
+        *(EventDraft, Event, EventPage, BatchAnswer, ProblemDocument),
+        *(SubscriptionDraft, Subscription, SubscriptionList),
+    )
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in models],
+        ref_template=REFERENCE,
+        schema_generator=Published,
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Events API",
+            "version": VERSION,
+            "description": "Post events, find and search them, subscribe queues to them.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "http://127.0.0.1:8800", "description": "the local stack"}],
+        "security": [{"oauth2": [SCOPE]}],
+        "paths": _event_paths() | _subscription_paths(),
+        "components": {
+            "schemas": schemas["$defs"],
+            "parameters": _parameters(),
+            "responses": {str(status): _problem(status) for status in TITLES},
+            "securitySchemes": {"oauth2": _oauth2()},
+        },
+    }
+
+
+def _event_paths() -> dict[str, Any]:
+    post = _operation(
+        "postEvent",
+        "Create an event",
+        201,
+        "Event",
+        also=(413, 415, 422, 429),
+        body="EventDraft",
+        headers=("Location",),
+    )
+    post["parameters"].append({"$ref": "#/components/parameters/IdempotencyKey"})
+    search = _operation("searchEvents", "Search events", 200, "EventPage", headers=("Link",))
+    search["parameters"] += query_parameters()
+    get = _operation("getEvent", "Find an event by its id", 200, "Event", also=(404,))
+    erase = _operation("eraseEvent", "Erase an event", 204, also=(404,))
+    return {
+        "/api/v1/events": {"get": search, "post": post},
+        "/api/v1/events:batch": {"post": _batch()},
+        "/api/v1/events/{eventId}": {
+            "parameters": [_id_parameter("eventId")],
+            "get": get,
+            "delete": erase,
+        },
+    }
+
+
+def _batch() -> dict[str, Any]:
+    post = _operation("postEvents", "Create many events", 201, "BatchAnswer", also=(413, 415, 429))
+    some = {"description": "Some were accepted", "content": _json("BatchAnswer")}
+    problem = {CONTENT_TYPE: {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}}
+    none = {
+        "description": "None was accepted, or invalid input",
+        "headers": {"Allow": {"schema": {"type": "string"}}},
+        "content": _json("BatchAnswer") | problem,
+    }
+    post["responses"] |= {"207": some, "405": none}
+    post["parameters"] += [
+        {"$ref": "#/components/parameters/IdempotencyKey"},
+        {
+            "name": "Content-Encoding",
+            "in": "header",
+            "schema": {"enum": ["gzip", "zstd", "identity"]},
+        },
+    ]
+    event = {"$ref": REFERENCE.format(model="EventDraft")}
+    # NDJSON is told in words: no schema of OpenAPI 3.1 says it, and generators warn or break on it
+    post["requestBody"] = {
+        "required": True,
+        "description": "A JSON array of events. The same events as application/x-ndjson, one object"
+        " a line, are taken as well; both may be compressed as Content-Encoding says.",
+        "content": {"application/json": {"schema": {"type": "array", "items": event}}},
+    }
+    return post
+
+
+def _subscription_paths() -> dict[str, Any]:
+    draft, one = "SubscriptionDraft", "Subscription"
+    return {
+        "/api/v1/subscriptions": {
+            "post": _operation(
+                "postSubscription", "Create a subscription", 201, one,
+                also=(413, 415), body=draft, headers=("Location",),
+            ),
+            "get": _operation("listSubscriptions", "List subscriptions", 200, "SubscriptionList"),
+        },
+        "/api/v1/subscriptions/{id}": {
+            "parameters": [_id_parameter("id")],
+            "get": _operation("getSubscription", "Read a subscription", 200, one, also=(404,)),
+            "put": _operation(
+                "putSubscription", "Replace a subscription", 200, one, also=(404, 413, 415), body=draft
+            ),
+            "delete": _operation("deleteSubscription", "Delete a subscription", 204, also=(404,)),
+        },
+    }  # fmt: skip
+
+
+def _operation(
+    name: str,
+    summary: str,
+    status: int,
+    answer: str = "",
+    *,
+    also: tuple[int, ...] = (),
+    body: str = "",
+    headers: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": "Deleted" if status == 204 else "Success"}
+    if headers:
+        success["headers"] = {header: {"schema": {"type": "string"}} for header in headers}
+    if answer:
+        success["content"] = _json(answer)
+    responses = {str(status): success}
+    for problem in sorted({*ALWAYS, *also}):
+        responses[str(problem)] = {"$ref": f"#/components/responses/{problem}"}
+    operation: dict[str, Any] = {
+        "operationId": name,
+        "summary": summary,
+        "parameters": [{"$ref": "#/components/parameters/Tenant"}],
+        "responses": responses,
+    }
+    if body:
+        operation["requestBody"] = {"required": True, "content": _json(body)}
+    return operation
+
+
+def _json(model: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": REFERENCE.format(model=model)}}}
+
+
+def _id_parameter(name: str) -> dict[str, Any]:
+    schema = {"type": "string", "format": "uuid"}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _parameters() -> dict[str, Any]:
+    return {
+        "Tenant": {
+            "name": "X-TWC-Tenant",
+            "in": "header",
+            "required": True,
+            "description": "The tenant; the token must be for it.",
+            "schema": {"type": "string", "pattern": TENANT_PATTERN},
+        },
+        "IdempotencyKey": {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "Names the request: a repeat gives the same id and counts once."
+            " For another entity it names another event; of two bodies of one entity the first counts.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_BYTES_MAX},
+        },
+    }
+
+
+def _problem(status: int) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}
+    if status == 422:  # the one that tells an id
+        content["example"] = key_used("0193a2b4-7c1e-8d3f-8a5b-2f6c9d0e1a2b").document()
+    answer: dict[str, Any] = {"description": TITLES[status][1], "content": {CONTENT_TYPE: content}}
+    told = {
+        401: ("WWW-Authenticate",),
+        405: ("Allow",),
+        429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
+        503: ("Retry-After",),
+    }.get(status)
+    if told:
+        answer["headers"] = {name: {"schema": {"type": "string"}} for name in told}
+    return answer
+
+
+def _oauth2() -> dict[str, Any]:
+    flow = {
+        "tokenUrl": "http://127.0.0.1:8803/token",
+        "scopes": {SCOPE: "Everything of one tenant"},
+    }
+    return {"type": "oauth2", "flows": {"clientCredentials": flow}}

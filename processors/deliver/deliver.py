@@ -1,0 +1,115 @@
+"""From deliveries of one subscription to its queue, in order; what is refused for good is parked.
+
+Nothing that a subscription holds stops another: where sending raises, the messages are sent one by
+one, and the one that raises alone is kept on `deliveries.dead` with its cause.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from contracts.deliveries import Delivery
+from contracts.encoding.recordbatch import encode_headers, new_record
+from contracts.subscriptions import SqsDestination, Subscription
+from contracts.topics import DELIVERIES_DEAD
+from processors.consume.step import Transient
+from processors.deliver.destinations.sqs import packed
+from processors.deliver.outcomes import Outcome
+from service.kafka.eventlog import EventLog
+from service.kafka.partition import Unaccepted, Unacknowledged
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 10.0
+"""A queue that is slow falls behind as one that fails does: it is sent no more batches after this."""
+OURS = (OSError, MemoryError, RuntimeError)
+"""Raised for want of something here, not for what a message holds: trying again may help."""
+
+
+class Queues(Protocol):
+    """The queues as the router needs them."""
+
+    async def send(
+        self, destination: SqsDestination, deliveries: Sequence[Delivery]
+    ) -> list[Outcome]:
+        """Send up to ten messages in order; one outcome for each.
+
+        Raises nothing of the network; `Unsendable` for a batch that is refused for what it holds.
+        """
+
+
+class Deliver:
+    """Sends and parks."""
+
+    def __init__(self, queues: Queues, dead: EventLog) -> None:
+        self._queues = queues
+        self._dead = dead
+
+    async def __call__(
+        self,
+        key: tuple[str, str],
+        subscription: Subscription,
+        deliveries: Sequence[Delivery],
+        settled: set[tuple[int, int]],
+    ) -> list[Delivery]:
+        """Send what is not `settled`, which grows; returns what is left when a batch has failed.
+
+        Or when it has taken `PATIENCE_S`.
+
+        Raises `Transient` when Kafka does not take what was refused.
+        """
+        give_up_s = time.monotonic() + PATIENCE_S
+        for batch in packed([each for each in deliveries if each.position not in settled]):
+            outcomes = await self._send(subscription.destination, batch)
+            for outcome in outcomes:
+                if outcome.state == "refused":
+                    await self.park(key, subscription, outcome)
+                if outcome.state != "failed":
+                    settled.add(outcome.delivery.position)
+            failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+            if failed:
+                arn = subscription.destination.arn
+                log.warning("%d messages wait for %s: %s", len(failed), arn, failed[0].reason)
+            if failed or time.monotonic() > give_up_s:
+                break
+        return [each for each in deliveries if each.position not in settled]
+
+    async def _send(
+        self, destination: SqsDestination, batch: Sequence[Delivery]
+    ) -> Sequence[Outcome]:
+        try:
+            return await self._queues.send(destination, batch)
+        except Exception as error:
+            if isinstance(error, OURS):
+                return [Outcome(each, "failed", repr(error)) for each in batch]
+            if len(batch) == 1:
+                return [Outcome(batch[0], "refused", repr(error))]
+        outcomes: list[Outcome] = []
+        for each in batch:
+            if outcomes and outcomes[-1].state == "failed":  # in order, or not at all
+                outcomes.append(Outcome(each, "failed", outcomes[-1].reason))
+            else:
+                outcomes += await self._send(destination, [each])
+        return outcomes
+
+    async def park(
+        self, key: tuple[str, str], subscription: Subscription, outcome: Outcome
+    ) -> None:
+        """Keep what was refused on `deliveries.dead`. Raises `Transient` if Kafka does not."""
+        log.error("%s refused a message: %s", subscription.destination.arn, outcome.reason)
+        headers = [(name, text.encode()) for name, text in outcome.delivery.attributes.items()]
+        headers += [
+            ("reason", outcome.reason[:1000].encode(errors="replace")),
+            ("destination", subscription.destination.arn.encode()),
+        ]
+        record = new_record(
+            ":".join(key).encode(),
+            outcome.delivery.body.encode(),
+            encode_headers(headers),
+            time.time_ns() // 1_000_000,
+        )
+        try:
+            await self._dead.append(DELIVERIES_DEAD, record)
+        except (Unaccepted, Unacknowledged) as error:
+            raise Transient(f"{DELIVERIES_DEAD} does not take the message: {error}") from error

@@ -1,0 +1,172 @@
+"""Serves the subscriptions that are behind, from the log, until they have caught up.
+
+    place -> its events from `events` -> its queue -> the place moves, or waits: 1 s, doubled
+
+A few places at a time, each with a pause of its own, so that a queue that hangs holds up the others
+that are behind for seconds, and nobody else at all.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+from contracts.topics import DELIVERIES_RETRY, EVENTS, ROUTE_GROUP
+from processors.consume.replay import Log
+from processors.consume.step import LogRecord, Transient
+from processors.deliver.deliver import Deliver
+from processors.deliver.parked import Parked, Place, read_place
+from processors.deliver.route import CATCH_UP_TIMEOUT_S, plan_of
+from service.kafka.follow import SubscriptionsFollower
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 1.0
+PLACES_AT_ONCE = 8
+RECORDS_MAX = 500
+
+
+class Retry:
+    """The work beside the router's step; `log_of` makes a connection to Kafka."""
+
+    def __init__(
+        self,
+        parked: Parked,
+        follower: SubscriptionsFollower,
+        deliver: Deliver,
+        log_of: Callable[[], Log],
+        pause_max_s: float,
+    ) -> None:
+        self._parked = parked
+        self._follower = follower
+        self._deliver = deliver
+        self._log_of = log_of
+        self._pause_max_s = pause_max_s
+        self._reading = asyncio.Lock()  # the connection reads one partition at a time
+        self._pauses: dict[Place, float] = {}
+        self._due_s: dict[Place, float] = {}
+        self._settled: defaultdict[Place, set[tuple[int, int]]] = defaultdict(set)
+
+    async def run(self) -> None:
+        """Serve until cancelled; while Kafka fails, try again."""
+        while True:
+            source = self._log_of()
+            try:
+                await source.start()
+                while True:
+                    await self._round(source)
+            except Transient as error:
+                log.warning("who is behind waits: %s", error)
+            finally:
+                await source.stop()
+            await asyncio.sleep(FIRST_PAUSE_S)
+
+    async def _round(self, source: Log) -> None:
+        """What is due, or wait for it."""
+        self._parked.moved.clear()
+        if not self._parked.known:
+            await self._learn(source)
+        self._due_s = {place: self._due_s.get(place, 0.0) for place in self._parked.behind}
+        now_s = time.monotonic()
+        due = sorted((at_s, place) for place, at_s in self._due_s.items() if at_s <= now_s)
+        places = [place for _, place in due[:PLACES_AT_ONCE]]
+        if not places:
+            wait_s = min(self._due_s.values(), default=math.inf) - now_s
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if wait_s == math.inf else wait_s):
+                    await self._parked.moved.wait()
+            return
+        if not await self._follower.catch_up(CATCH_UP_TIMEOUT_S):
+            raise Transient("the subscriptions cannot be read from Kafka")
+        bounds = await source.bounds(EVENTS)
+        turns = (self._turn(source, place, bounds[place.partition][0]) for place in places)
+        results = await asyncio.gather(*turns, return_exceptions=True)
+        await self._parked.save()
+        for failure in results:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    async def _learn(self, source: Log) -> None:
+        """Read who is behind in our partitions."""
+        generation, behind = self._parked.generation, dict[Place, int]()
+        if not self._parked.partitions:
+            return
+        for number, (first, end) in (await source.bounds(DELIVERIES_RETRY)).items():
+            async for batch in source.read(DELIVERIES_RETRY, number, first, end, RECORDS_MAX):
+                for record in batch:
+                    _apply(behind, record)
+        routed = await source.committed(ROUTE_GROUP)
+        if generation == self._parked.generation:
+            self._parked.learn(behind, routed)
+            self._settled.clear()
+            self._pauses.clear()
+
+    async def _turn(self, source: Log, place: Place, kept_from: int) -> None:
+        """Serve one place some of what it lacks."""
+        subscription = self._follower.table.get(place.tenant, place.subscription_id)
+        offset, routed = self._parked.behind.get(place), self._parked.routed.get(place.partition)
+        if offset is None:
+            return
+        if subscription is None or not subscription.enabled or offset == routed:
+            self._parked.forget(place)
+            self._settled.pop(place, None)
+            self._pauses.pop(place, None)
+            log.info("subscription %s of %s is not behind any more", *place[1::-1])
+            return
+        if routed is None or offset > routed:  # its router reads again what it had in hand
+            self._wait(place)
+            return
+        if offset < kept_from:
+            log.error("%d records left Kafka before %s was served", kept_from - offset, place)
+        generation, settled = self._parked.generation, self._settled[place]
+        records, next_offset = await self._read(source, place, max(offset, kept_from), routed)
+        planned = plan_of(self._follower.table, records).get(place[:2])
+        left = []
+        if planned is not None:
+            for outcome in planned.unmade:
+                if outcome.delivery.position not in settled:
+                    await self._deliver.park(place[:2], subscription, outcome)
+                    settled.add(outcome.delivery.position)
+            left = await self._deliver(place[:2], subscription, planned.deliveries, settled)
+        if generation != self._parked.generation:
+            return
+        reached = left[0].position[1] if left else next_offset
+        self._settled[place] = {each for each in settled if each[1] > reached}
+        self._parked.move(place, reached)
+        if left and reached == offset:
+            self._wait(place)
+        elif not left:
+            self._pauses.pop(place, None)
+
+    def _wait(self, place: Place) -> None:
+        pause_s = self._pauses.get(place, FIRST_PAUSE_S)
+        self._pauses[place] = min(2 * pause_s, self._pause_max_s)
+        self._due_s[place] = time.monotonic() + pause_s
+
+    async def _read(
+        self, source: Log, place: Place, first: int, end: int
+    ) -> tuple[list[LogRecord], int]:
+        """Some records from `first` on, before `end`, and the offset to go on at."""
+        if first >= end:
+            return [], end
+        async with self._reading:
+            batches = source.read(EVENTS, place.partition, first, end, RECORDS_MAX)
+            async with contextlib.aclosing(batches):
+                async for batch in batches:
+                    return batch, batch[-1].offset + 1
+        return [], end
+
+
+def _apply(behind: dict[Place, int], record: LogRecord) -> None:
+    try:
+        place, offset = read_place(record.key, record.value)
+    except ValueError as error:
+        log.error("%s at %d is passed over: %s", DELIVERIES_RETRY, record.offset, error)
+        return
+    if offset is None:
+        behind.pop(place, None)
+    else:
+        behind[place] = offset

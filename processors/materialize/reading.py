@@ -1,0 +1,60 @@
+"""What records of the log say: rows of events, erasures of tombstones, rejects of what is neither."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from contracts.encoding.block import NotBase64, Row, row
+from contracts.encoding.wire import Undecodable, decode_erasure, decode_event, decode_tenant
+from contracts.erasures import Erasure
+from processors.consume.step import LogRecord, Reject
+
+Found = TypeVar("Found")
+
+YEAR_2200_MS = 7_258_118_400_000  # the table's column ends in 2299
+
+
+def split(
+    records: Sequence[LogRecord],
+) -> tuple[Sequence[LogRecord], Sequence[LogRecord]]:
+    """Records with a value, events as they should be, and tombstones."""
+    tombstones = [record for record in records if record.value is None]
+    if not tombstones:
+        return records, tombstones
+    return [record for record in records if record.value is not None], tombstones
+
+
+def read_erasures(tombstones: Sequence[LogRecord]) -> tuple[list[Erasure], list[Reject]]:
+    """Erasures of the tombstones, rejects of those that name no event."""
+    return _read(tombstones, _erasure)
+
+
+def read_rows(records: Sequence[LogRecord]) -> tuple[list[Row], list[Reject]]:
+    """Rows of the records, rejects of those that are no events."""
+    return _read(records, _row)
+
+
+def _read(
+    records: Sequence[LogRecord], one: Callable[[LogRecord], Found]
+) -> tuple[list[Found], list[Reject]]:
+    found: list[Found] = []
+    rejects: list[Reject] = []
+    for record in records:
+        try:
+            if not 0 <= record.timestamp < YEAR_2200_MS:
+                raise Undecodable(
+                    f"the record's time, {record.timestamp} ms, is not between 1970 and 2200"
+                )
+            found.append(one(record))
+        except (Undecodable, NotBase64) as error:
+            rejects.append(Reject(record, str(error)))
+    return found, rejects
+
+
+def _erasure(record: LogRecord) -> Erasure:
+    tenant, event_id, final = decode_erasure(record.headers)
+    return Erasure(tenant, event_id, record.partition, record.offset, record.timestamp, final)
+
+
+def _row(record: LogRecord) -> Row:
+    tenant, event = decode_tenant(record.headers), decode_event(record.value)
+    return row(tenant, record.partition, record.offset, record.timestamp, event)

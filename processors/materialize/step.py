@@ -1,0 +1,150 @@
+"""Step: events become rows of ClickHouse, each exactly once.
+
+The table itself is the authority on what it holds, by partition and offset of the record (design
+6.3). Rows are inserted without asking while the offsets are past everything that the table may
+hold. Where it may hold them already - a partition just assigned, an insert whose answer was lost -
+the offsets are read back first, after any insert still running has ended, and only the missing
+rows are inserted. What a paused earlier owner may write late, ReplacingMergeTree absorbs.
+
+An event under an Idempotency-Key is a record as often as its request was sent, all in one partition.
+A repeat is left out when the table shows the event and it had not expired when the repeat was
+received; the table is asked for the ids that `NamesFilter` may know. So of two bodies the first in the
+log wins, and what was answered 201 is found.
+
+A tombstone is noted as an erasure, and the rows of its event are taken away. It is final: no record
+of that event, before or after it, is stored any more. What has an id of its own comes once, so its
+name is asked for only where it may be read again, possibly behind its tombstone.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Protocol
+
+from contracts.encoding.block import Block, Name, Row
+from contracts.erasures import Erasure, by_name
+from processors.consume.step import LogRecord, Reject
+from processors.materialize.names import NamesFilter
+from processors.materialize.reading import read_erasures, read_rows, split
+from processors.materialize.repeats import Sorted, is_covered
+
+CHUNK_RECORDS = 500
+"""Records that are decoded and encoded before the next are: few enough for the CPU's cache."""
+
+
+class Rows(Protocol):
+    """The table as this step needs it. Every method raises `Transient` when ClickHouse fails."""
+
+    async def insert(self, block: Block) -> None:
+        """Write `block`, its rows all of one month; on return they are stored, all of them."""
+
+    async def settle(self, partitions: Collection[int]) -> None:
+        """Return when no insert into these partitions is running any more, whoever sent it."""
+
+    async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
+        """The highest stored offset of each of these partitions, -1 for none."""
+
+    async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
+        """The stored (partition, offset) within the spans: first and last offset by partition."""
+
+    async def filter(self) -> NamesFilter:
+        """The derived ids of all events that are stored or were erased, of whichever partition."""
+
+    async def shown(self, names: Sequence[Name]) -> dict[Name, int]:
+        """Those of `names` that the table has: when each expires, in ms since 1970."""
+
+    async def erased(self, names: Sequence[Name]) -> list[Erasure]:
+        """What is noted of `names`."""
+
+    async def erase(self, erasures: Sequence[Erasure]) -> None:
+        """Note these erasures and have the rows that they cover taken away; may be repeated."""
+
+
+class Materialize:
+    """The step. Records read again are absorbed by reading back, see the module's docstring."""
+
+    def __init__(self, table: Rows) -> None:
+        self._table = table
+        self._names = NamesFilter()
+        self._may_hold: dict[int, int] = {}  # highest offset that the table may hold, if known
+
+    def assigned(self, partitions: Collection[int]) -> None:
+        """Forget what was known: another process may have written since."""
+        for partition in partitions:
+            self._may_hold.pop(partition, None)
+
+    async def __call__(self, records: Sequence[LogRecord]) -> list[Reject]:
+        """Store what is missing of `records`, erase; returns those that are neither."""
+        events, tombstones = split(records)
+        await self._learn({record.partition for record in events})
+        stored = await self._stored(events)
+        erasures, rejects = read_erasures(tombstones)
+        if erasures:
+            self._names.add_all(each.event_id for each in erasures)
+            await self._table.erase(erasures)
+        batch = Sorted(self._names, dict(self._may_hold))
+        for chunk in chunks(events):
+            rows, unreadable = read_rows(without(chunk, stored))
+            rejects += unreadable
+            batch.add(uncovered(rows, erasures))
+        for partition, (_, last) in spans(events).items():
+            self._may_hold[partition] = max(self._may_hold[partition], last)
+        try:
+            await self._insert(batch.blocks)
+            while batch.doubtful:
+                erased = await self._table.erased(batch.names())
+                shown = await self._table.shown(batch.names(derived=True))
+                await self._insert(batch.decide(shown, erased))
+        except BaseException:  # its outcome is unknown, also when we are being cancelled
+            self.assigned({record.partition for record in events})
+            raise
+        return sorted(rejects, key=lambda reject: reject.record.offset)
+
+    async def _insert(self, blocks: dict[int, Block]) -> None:
+        for month in sorted(blocks):  # each into one partition of the table
+            await self._table.insert(blocks[month])
+
+    async def _learn(self, partitions: Collection[int]) -> None:
+        """Learn what the table may hold of the partitions of which that is unknown."""
+        if self._names.crowded:
+            self._may_hold.clear()
+        unknown = set(partitions) - self._may_hold.keys()
+        if unknown:
+            await self._table.settle(unknown)
+            self._names = await self._table.filter()
+            self._may_hold |= await self._table.high_water(unknown)
+
+    async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
+        """Partition and offset of those of `records` that the table holds already."""
+        doubtful = [
+            record for record in records if record.offset <= self._may_hold[record.partition]
+        ]
+        return await self._table.present(spans(doubtful)) if doubtful else set()
+
+
+def chunks(records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:
+    """`records` in pieces of `CHUNK_RECORDS`."""
+    for start in range(0, len(records), CHUNK_RECORDS):
+        yield records[start : start + CHUNK_RECORDS]
+
+
+def without(
+    records: Sequence[LogRecord], stored: Collection[tuple[int, int]]
+) -> Sequence[LogRecord]:
+    """`records` but for those whose partition and offset are in `stored`."""
+    if not stored:
+        return records
+    return [record for record in records if (record.partition, record.offset) not in stored]
+
+
+def uncovered(rows: list[Row], erasures: Sequence[Erasure]) -> list[Row]:
+    """`rows` without those that one of `erasures` would take away again."""
+    if not erasures:
+        return rows
+    named = by_name(erasures)
+    return [row_ for row_ in rows if not is_covered(row_, named.get(row_.name, ()))]
+
+
+def spans(records: Sequence[LogRecord]) -> dict[int, tuple[int, int]]:
+    """First and last offset of `records` by partition; within one they are in order."""
+    last = {record.partition: record.offset for record in records}
+    first = {record.partition: record.offset for record in reversed(records)}
+    return {partition: (first[partition], last[partition]) for partition in last}

@@ -1,0 +1,1 @@
+"""What keeps the view honest: setup, migrations, audit, rebuild."""

@@ -1,0 +1,41 @@
+"""A database of events as the processors see it: one port for each thing that is done with it.
+
+Who needs several of them, or a fresh table's beside those of the table in use, takes this, not a client.
+"""
+
+from contracts.clickhouse.table import EVENTS_TABLE
+from processors.materialize.erasures import Erasures
+from processors.materialize.rows import MATERIALIZER, ClickHouseRows
+from processors.upkeep.coverage import Offsets
+from processors.upkeep.logs import Logs
+from processors.upkeep.swap import Tables
+from service.clickhouse import ClickHouse
+from service.connections import ClickHouseConnection
+
+
+class Database:
+    """Gives the ports of one database; `table` is one of events, `log` the number of a log."""
+
+    def __init__(self, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
+        self._clickhouse = clickhouse
+        self._connection = connection
+
+    def rows(self, log: int, table: str = EVENTS_TABLE, tag: str = MATERIALIZER) -> ClickHouseRows:
+        """What the materializer needs of a table."""
+        return ClickHouseRows(self._clickhouse, self._connection, log, table, tag)
+
+    def offsets(self, log: int, table: str = EVENTS_TABLE) -> Offsets:
+        """What a table holds of a log."""
+        return Offsets(self._clickhouse, self._connection.database, log, table)
+
+    def erasures(self, table: str = EVENTS_TABLE) -> Erasures:
+        """What was erased, and what takes it away from a table."""
+        return Erasures(self._clickhouse, self._connection, table)
+
+    def logs(self) -> Logs:
+        """The logs that were accepted."""
+        return Logs(self._clickhouse, self._connection)
+
+    def tables(self) -> Tables:
+        """The two tables of a rebuild."""
+        return Tables(self._clickhouse, self._connection)

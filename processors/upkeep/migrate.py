@@ -1,0 +1,90 @@
+"""Brings a database to this release's schema and gives it the retention of the settings.
+
+Safe to repeat and to run twice at once: every statement leaves what is there alone, and a migration
+is recorded after it was applied. Nothing is applied to a database that a newer release has changed,
+nor when a migration's text is no longer what was applied.
+"""
+
+import json
+
+from contracts.clickhouse.schema import (
+    PREPARE,
+    SELECT_APPLIED,
+    Migration,
+    TableSettings,
+    migrations,
+    record,
+    statements,
+)
+from contracts.clickhouse.table import EVENTS_TABLE
+from contracts.clickhouse.ttl import (
+    EXPIRES_NOW,
+    TTL_NOW,
+    modify_expires_at,
+    modify_ttl,
+    retention_ttl,
+)
+from service.clickhouse import ClickHouse
+
+
+class SchemaRefused(Exception):
+    """The database and this release do not fit together; nothing was changed."""
+
+
+class Migrate:
+    """Steps for one database; each raises `ClickHouseFailed`."""
+
+    def __init__(self, clickhouse: ClickHouse, database: str, tables: TableSettings) -> None:
+        self._clickhouse = clickhouse
+        self._database = database
+        self._tables = tables
+
+    async def pending(self) -> list[Migration]:
+        """What the database has not had yet, in order. Raises `SchemaRefused`."""
+        await self._run(PREPARE)
+        answer = await self._clickhouse.read_back(SELECT_APPLIED.format(database=self._database))
+        applied = [json.loads(line) for line in answer.splitlines()]
+        known = migrations()
+        refuse(f"Database {self._database}", known, applied)
+        had = {number for number, _, _ in applied}
+        return [each for each in known if each.number not in had]
+
+    async def apply(self, migration: Migration) -> None:
+        """Run the migration's statements, then record it."""
+        await self._run(migration.text)
+        await self._clickhouse.execute(record(migration, self._database))
+
+    async def retain(self) -> str | None:
+        """Give the events table the TTL of the settings; the statement if one was needed."""
+        ttl, place = retention_ttl(self._tables), (self._database, self._tables.cluster)
+        if await self._now(EXPIRES_NOW) != (ttl or "NULL"):
+            await self._clickhouse.execute(modify_expires_at(ttl, *place))
+        if await self._now(TTL_NOW) == (ttl or ""):
+            return None
+        statement = modify_ttl(ttl, *place)
+        await self._clickhouse.execute(statement)
+        return statement
+
+    async def _now(self, query: str) -> str:
+        asked = query.format(database=self._database, table=EVENTS_TABLE)
+        return (await self._clickhouse.select(asked)).decode().strip()
+
+    async def _run(self, text: str) -> None:
+        for statement in statements(text, self._database, self._tables.cluster):
+            await self._clickhouse.execute(statement)
+
+
+def refuse(where: str, known: list[Migration], applied: list[tuple[int, str, str]]) -> None:
+    """Raise `SchemaRefused` when what was `applied` is not a part of what is `known`."""
+    by_number = {each.number: each for each in known}
+    for number, name, sha256 in applied:
+        if number not in by_number:
+            raise SchemaRefused(
+                f"{where} has had migration {number:04d}_{name}, which this release does not know:"
+                " a newer release has been here. Use that release or a newer one."
+            )
+        if by_number[number].sha256 != sha256:
+            raise SchemaRefused(
+                f"Migration {number:04d}_{name} has changed since {where[0].lower()}{where[1:]} had"
+                " it. Its text is frozen: restore it and put the change into a new migration."
+            )

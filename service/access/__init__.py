@@ -1,0 +1,1 @@
+"""Who may call: tokens, and the keys that they are signed with."""

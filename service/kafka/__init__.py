@@ -1,0 +1,1 @@
+"""Appending to Kafka and following a topic."""
