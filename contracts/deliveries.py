@@ -5,6 +5,7 @@ Delivered at least once; subscribers tell repeats by (tenant, id), FIFO queues d
 """
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
 from contracts.encoding.codec import EventJson
@@ -44,3 +45,18 @@ def delivery(
     # a group per entity keeps an entity's events in order; hashed, for ids may hold any character
     group = hashlib.sha256(f"{tenant}:{event.entity_id}".encode()).hexdigest()
     return Delivery(value.decode(), attributes, group, position)
+
+
+def packed(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
+    """`deliveries` in order, in batches that SQS takes: ten messages and one MiB at the most."""
+    batch: list[Delivery] = []
+    size_bytes = 0
+    for each in deliveries:
+        full = len(batch) == SQS_BATCH_ENTRIES_MAX
+        if batch and (full or size_bytes + each.size_bytes > SQS_BATCH_BYTES_MAX):
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(each)
+        size_bytes += each.size_bytes
+    if batch:
+        yield batch

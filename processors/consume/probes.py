@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Iterator
+from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -14,7 +15,6 @@ from prometheus_client.registry import Collector
 
 from processors.consume.consume import Consume
 from processors.consume.time_left import Retention
-from processors.deliver.parked import Parked
 from processors.settings import ConsumerSettings
 from service.http.app import asgi_app, serving
 from service.http.asgi import Resources
@@ -23,11 +23,19 @@ from service.http.measures import metrics_of
 STOP_TIMEOUT_S = 15.0
 
 
+class Behind(Protocol):
+    """What a processor serves apart from the log."""
+
+    @property
+    def subscriptions(self) -> int:
+        """How many subscriptions have not caught up."""
+
+
 class Measures(Collector):
     """The metrics of one group's process, as they are at the moment."""
 
     def __init__(
-        self, consume: Consume, retention: Retention, parked: Parked | None = None
+        self, consume: Consume, retention: Retention, parked: Behind | None = None
     ) -> None:
         self._consume = consume
         self._parked = parked
@@ -69,7 +77,7 @@ class Measures(Collector):
 
 @contextlib.asynccontextmanager
 async def probed(
-    consume: Consume, group: str, settings: ConsumerSettings, parked: Parked | None = None
+    consume: Consume, group: str, settings: ConsumerSettings, parked: Behind | None = None
 ) -> AsyncIterator[None]:
     """Watch the log and answer probes for as long as the context is open."""
     retention = Retention(settings.kafka, group, lambda: _assigned(consume))
@@ -97,7 +105,7 @@ async def _watch(retention: Retention, consume: Consume) -> None:
 
 
 def missing(
-    consume: Consume, retention: Retention, threshold_s: float, parked: Parked | None = None
+    consume: Consume, retention: Retention, threshold_s: float, parked: Behind | None = None
 ) -> list[str]:
     """What keeps the process from being ready: kafka, assignment, retention, deliveries."""
     names = [] if retention.fresh else ["kafka"]

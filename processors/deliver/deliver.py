@@ -9,12 +9,11 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from contracts.deliveries import Delivery
+from contracts.deliveries import Delivery, packed
 from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.subscriptions import SqsDestination, Subscription
 from contracts.topics import DELIVERIES_DEAD
 from processors.consume.step import Transient
-from processors.deliver.destinations.sqs import packed
 from processors.deliver.outcomes import Outcome
 from service.kafka.eventlog import EventLog
 from service.kafka.partition import Unaccepted, Unacknowledged

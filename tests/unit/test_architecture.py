@@ -12,13 +12,46 @@ ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("cli", "contracts", "ingest", "local", "processors", "query", "service")
 LINES_MAX = 250
 
-ALLOWED = {
-    "contracts": {"contracts"},
-    "service": {"contracts", "service"},
-    "ingest": {"contracts", "service", "ingest"},
-    "query": {"contracts", "service", "query"},
-    "processors": {"contracts", "service", "processors"},
+CONTRACTS = ("contracts", "contracts/encoding", "contracts/clickhouse", "contracts/filters")
+SERVICE = ("service", "service/http", "service/kafka", "service/access")
+ALLOWED: dict[str, tuple[str, ...]] = {
+    # what two processes must agree on: plain models, then bytes, tables, documents of them
+    "contracts": (*CONTRACTS, "contracts/documents"),
+    "contracts/encoding": ("contracts",),
+    "contracts/filters": ("contracts", "contracts/encoding"),
+    "contracts/clickhouse": ("contracts", "contracts/encoding", "contracts/filters"),
+    "contracts/documents": CONTRACTS,
+    # how a process of ours runs
+    "service": (*CONTRACTS, *SERVICE),
+    "service/access": (*CONTRACTS, "service"),
+    "service/kafka": (*CONTRACTS, "service"),
+    "service/http": (*CONTRACTS, "service", "service/kafka"),
+    # the services
+    "ingest": (*CONTRACTS, *SERVICE),
+    "query": (*CONTRACTS, *SERVICE),
+    "processors": (
+        *CONTRACTS,
+        *SERVICE,
+        *("processors/consume", "processors/materialize", "processors/upkeep"),
+        *("processors/deliver", "processors/deliver/destinations"),
+    ),
+    "processors/consume": (*CONTRACTS, *SERVICE, "processors"),
+    "processors/materialize": (*CONTRACTS, *SERVICE, "processors/consume"),
+    "processors/upkeep": (
+        *(*CONTRACTS, *SERVICE, "processors"),
+        *("processors/consume", "processors/materialize"),
+    ),
+    "processors/deliver": (*CONTRACTS, *SERVICE, "processors/consume"),
+    "processors/deliver/destinations": (*CONTRACTS, *SERVICE, "processors/deliver"),
 }
+"""Which folders the files of a folder may import, beside their own."""
+SETTINGS_ALONE = {
+    "processors/consume": "processors.settings",
+    "processors/upkeep": "processors.settings",
+}
+"""Of the parent's files these see one."""
+CONCRETE_DESTINATIONS = re.compile(r"processors\.deliver\.destinations\.(?!protocol|registry)\w+")
+KNOW_DESTINATIONS = {"processors/__main__.py", "processors/deliver/destinations/registry.py"}
 LIBRARIES_OF_CONTRACTS = {
     *("pydantic", "pydantic_core", "jwt"),
     *(
@@ -46,10 +79,43 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("package", ALLOWED)
-def test_a_package_imports_only_the_packages_that_it_may(package: str) -> None:
-    for path in files(package):
-        assert imported(path) & set(PACKAGES) <= ALLOWED[package], path
+def modules(path: Path) -> set[str]:
+    """Every module of ours that the file imports, dotted."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            below = {f"{node.module}.{alias.name}" for alias in node.names}
+            are = {each for each in below if (ROOT / f"{each.replace('.', '/')}.py").exists()}
+            found |= are or {node.module}
+    return {each for each in found if each.split(".")[0] in PACKAGES}
+
+
+@pytest.mark.parametrize("folder", ALLOWED)
+def test_a_folder_imports_only_the_folders_that_it_may(folder: str) -> None:
+    for path in sorted((ROOT / folder).glob("*.py")):
+        for module in modules(path):
+            source = module.replace(".", "/").rpartition("/")[0]
+            if (ROOT / module.replace(".", "/")).is_dir():
+                source = module.replace(".", "/")
+            if source != folder:
+                assert source in ALLOWED[folder], f"{path}: {module}"
+            if source == "processors":
+                assert SETTINGS_ALONE.get(folder, module) == module, f"{path}: {module}"
+
+
+def test_every_folder_has_its_rule() -> None:
+    for package in ("contracts", "service", "ingest", "query", "processors"):
+        for path in files(package):
+            assert path.parent.relative_to(ROOT).as_posix() in ALLOWED, path
+
+
+def test_only_the_registry_knows_a_concrete_destination() -> None:
+    for path in files("processors"):
+        if path.relative_to(ROOT).as_posix() not in KNOW_DESTINATIONS:
+            known = [each for each in modules(path) if CONCRETE_DESTINATIONS.fullmatch(each)]
+            assert not known, path
 
 
 def test_contracts_need_no_library_that_does_input_or_output() -> None:

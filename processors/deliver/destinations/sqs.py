@@ -7,7 +7,7 @@ botocore's own are off, and its deadlines are seconds, not its default minute.
 import asyncio
 import functools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from botocore.exceptions import (
     UnknownRegionError,
 )
 
-from contracts.deliveries import SQS_BATCH_BYTES_MAX, SQS_BATCH_ENTRIES_MAX, Delivery
+from contracts.deliveries import Delivery
 from contracts.subscriptions import SqsDestination
 from processors.deliver.outcomes import Outcome, State
 from service.connections import SqsConnection
@@ -159,18 +159,3 @@ def _entry(number: int, delivery: Delivery, destination: SqsDestination) -> dict
 
 def _all(deliveries: Sequence[Delivery], state: State, reason: str) -> list[Outcome]:
     return [Outcome(each, state, reason) for each in deliveries]
-
-
-def packed(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
-    """`deliveries` in order, in batches that SQS takes: ten messages and one MiB at the most."""
-    batch: list[Delivery] = []
-    size_bytes = 0
-    for each in deliveries:
-        full = len(batch) == SQS_BATCH_ENTRIES_MAX
-        if batch and (full or size_bytes + each.size_bytes > SQS_BATCH_BYTES_MAX):
-            yield batch
-            batch, size_bytes = [], 0
-        batch.append(each)
-        size_bytes += each.size_bytes
-    if batch:
-        yield batch
