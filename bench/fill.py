@@ -16,7 +16,7 @@ from contracts.topics import EVENTS
 from ingest.events import new_id
 from service.connections import KafkaConnection
 from service.kafka.eventlog import EventLog
-from service.kafka.partition import LaneLimits
+from service.kafka.partition import QueueLimits
 
 AT_ONCE = 5000
 KAFKA_TIMEOUT_S = 30
@@ -48,7 +48,7 @@ async def fill(
 ) -> list[str]:
     """Append `events`, each as it is when its turn comes, `at_once` before an answer; their ids."""
     connection = KafkaConnection(bootstrap_servers=kafka, compression=compression)
-    log = EventLog(connection, (EVENTS,), LaneLimits(1 << 28, 30))
+    log = EventLog(connection, (EVENTS,), QueueLimits(1 << 28, 30))
     await log.start()
     while not log.ready:
         await asyncio.sleep(0.05)

@@ -11,7 +11,7 @@ import uvicorn
 from service.connections import Http
 from service.http.app import ALIKE, serve
 from service.http.asgi import Receive, Scope, Send
-from service.memory import settle
+from service.memory import tune
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,5 +39,5 @@ if __name__ == "__main__":
     if sys.argv[2:] == ["whole"]:
         serve(app, Http(port=int(sys.argv[1])))
     else:
-        settle()
+        tune()
         uvicorn.run(app, port=int(sys.argv[1]), loop="uvloop", **ALIKE | {"http": "httptools"})

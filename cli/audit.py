@@ -77,7 +77,7 @@ async def _audit(where: "Servers", to_end: bool, bar: "Progress") -> "Account":
         async with Log.connected(where.kafka) as log:
             database = Database(clickhouse, where.clickhouse)
             number = await number_of(await log.topic_id(), log, database)
-            compare = Audit(log, database.offsets(number), database.erasures())
+            compare = Audit(log, database.coverage(number), database.erasures())
             return await compare(to_end=to_end, progress=bar)
     finally:
         await clickhouse.close()

@@ -23,7 +23,7 @@ from service.http.asgi import Resources
 from service.http.measures import Log
 from service.kafka.eventlog import EventLog
 from service.kafka.follow import SubscriptionsFollower
-from service.kafka.partition import LaneLimits
+from service.kafka.partition import QueueLimits
 from service.logs import configure
 
 
@@ -31,7 +31,7 @@ class Edge:
     """The parts of one edge process."""
 
     def __init__(self, settings: IngestSettings) -> None:
-        limits = LaneLimits(settings.waiting_bytes_max, settings.ack_timeout_s)
+        limits = QueueLimits(settings.waiting_bytes_max, settings.ack_timeout_s)
         self.verifier = Verifier(settings.access, SigningKeys(settings.access))
         self.log = EventLog(settings.kafka, (EVENTS, SUBSCRIPTIONS), limits)
         self.follower = SubscriptionsFollower(settings.kafka)

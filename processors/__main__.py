@@ -39,10 +39,10 @@ from processors.upkeep.setup import setup
 from service.clickhouse import ClickHouse
 from service.kafka.eventlog import EventLog
 from service.kafka.follow import SubscriptionsFollower
-from service.kafka.partition import LaneLimits
+from service.kafka.partition import QueueLimits
 from service.kafka.topic_id import TopicId
 from service.logs import configure
-from service.memory import settle
+from service.memory import tune
 from service.settings import Settings, load_or_exit, settings_text
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ STOP_TIMEOUT_S = 15.0
 
 async def materialize(settings: MaterializeSettings) -> None:
     """Kafka to ClickHouse, until stopped."""
-    limits = LaneLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
+    limits = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
     rejected = EventLog(settings.kafka, (REJECTED,), limits)
     clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
     database = Database(clickhouse, settings.clickhouse)
@@ -90,7 +90,7 @@ async def materialize(settings: MaterializeSettings) -> None:
 
 async def route(settings: RouteSettings) -> None:
     """Kafka to SQS, until stopped."""
-    limits = LaneLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
+    limits = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
     topics = EventLog(settings.kafka, (REJECTED, DELIVERIES_RETRY, DELIVERIES_DEAD), limits)
     follower = SubscriptionsFollower(settings.kafka)
     queues = SqsQueues(settings.sqs, settings.sends_max)
@@ -161,7 +161,7 @@ def main() -> None:
     """Run one processor; ends when it is stopped, or with the error that stopped it."""
     processor = _chosen()
     configure(processor)
-    settle((500_000, 20, 100))  # a batch is many objects and no cycles
+    tune((500_000, 20, 100))  # a batch is many objects and no cycles
     try:
         if processor == "materialize":
             uvloop.run(materialize(load_or_exit(MaterializeSettings)))

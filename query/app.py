@@ -24,7 +24,7 @@ from service.http.app import Front, asgi_app
 from service.http.asgi import Resources
 from service.http.measures import Log
 from service.kafka.eventlog import EventLog
-from service.kafka.partition import LaneLimits
+from service.kafka.partition import QueueLimits
 from service.logs import configure
 
 WAITING_BYTES_MAX = 1024 * 1024
@@ -37,7 +37,7 @@ class Reader:
     def __init__(self, settings: QuerySettings) -> None:
         self.verifier = Verifier(settings.access, SigningKeys(settings.access))
         self.clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
-        limits = LaneLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
+        limits = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
         self.log = EventLog(settings.kafka, (EVENTS,), limits)
         store = functools.partial(
             EventStore,

@@ -94,17 +94,17 @@ class EventStore:
                 found |= read_erased(await self._select(select_erased(self._database, missing)))
         except ClickHouseFailed as error:
             failure = error
-            _settle(futures, lambda key, future: future.set_exception(failure))
+            _resolve(futures, lambda key, future: future.set_exception(failure))
         except BaseException:
-            _settle(futures, lambda key, future: future.cancel())
+            _resolve(futures, lambda key, future: future.cancel())
             raise
         else:
-            _settle(
+            _resolve(
                 futures, lambda key, future: future.set_result(found.get((key[0], str(key[1]))))
             )
 
 
-def _settle(
+def _resolve(
     futures: dict[Key, asyncio.Future[bytes | None]],
     outcome: Callable[[Key, asyncio.Future[bytes | None]], object],
 ) -> None:

@@ -25,7 +25,7 @@ def keep_freed_memory() -> bool:
     return all(mallopt(name, size) for name, size in thresholds)
 
 
-def settle(thresholds: tuple[int, int, int] = GC_THRESHOLDS) -> None:
+def tune(thresholds: tuple[int, int, int] = GC_THRESHOLDS) -> None:
     """Keep freed memory, and have the garbage collector look less often, never again at what is there.
 
     Hundreds of requests wait at once, so most of what it would look at is alive; young objects get

@@ -69,7 +69,7 @@ class FakeRows:
             self.fail_after -= 1
             raise Transient("the answer was lost")
 
-    async def settle(self, partitions: Collection[int]) -> None:
+    async def wait_for_inserts(self, partitions: Collection[int]) -> None:
         """See `Rows`."""
         self.settled.append(set(partitions))
 

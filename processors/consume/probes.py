@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from processors.consume.consume import Consume
-from processors.consume.time_left import Retention
+from processors.consume.time_left import TimeLeft
 from processors.settings import ConsumerSettings
 from service.http.app import asgi_app, serving
 from service.http.asgi import Resources
@@ -34,9 +34,7 @@ class Behind(Protocol):
 class Measures(Collector):
     """The metrics of one group's process, as they are at the moment."""
 
-    def __init__(
-        self, consume: Consume, retention: Retention, parked: Behind | None = None
-    ) -> None:
+    def __init__(self, consume: Consume, retention: TimeLeft, parked: Behind | None = None) -> None:
         self._consume = consume
         self._parked = parked
         self._retention = retention
@@ -80,7 +78,7 @@ async def probed(
     consume: Consume, group: str, settings: ConsumerSettings, parked: Behind | None = None
 ) -> AsyncIterator[None]:
     """Watch the log and answer probes for as long as the context is open."""
-    retention = Retention(settings.kafka, group, lambda: _assigned(consume))
+    retention = TimeLeft(settings.kafka, group, lambda: _assigned(consume))
 
     async def waiting_for() -> list[str]:
         return missing(consume, retention, settings.loss_threshold_s, parked)
@@ -97,7 +95,7 @@ async def probed(
         await asyncio.wait({watching}, timeout=STOP_TIMEOUT_S)
 
 
-async def _watch(retention: Retention, consume: Consume) -> None:
+async def _watch(retention: TimeLeft, consume: Consume) -> None:
     try:
         await retention.follow()
     except Exception as error:  # a bug: unwatched, a loss would come without a warning
@@ -105,7 +103,7 @@ async def _watch(retention: Retention, consume: Consume) -> None:
 
 
 def missing(
-    consume: Consume, retention: Retention, threshold_s: float, parked: Behind | None = None
+    consume: Consume, retention: TimeLeft, threshold_s: float, parked: Behind | None = None
 ) -> list[str]:
     """What keeps the process from being ready: kafka, assignment, retention, deliveries."""
     names = [] if retention.fresh else ["kafka"]

@@ -50,7 +50,7 @@ def seconds_until_loss(backlog: Backlog, retention_ms: int, now_ms: int) -> floa
     return max(0.0, (backlog.since_ms + retention_ms - now_ms) / 1000)
 
 
-class Retention:
+class TimeLeft:
     """Backlogs by partition of `events`, and its retention, as last seen; all of it ages by itself.
 
     `partitions` gives those that are ours at the moment.

@@ -94,7 +94,7 @@ class ClickHouseRows:
         except ClickHouseFailed as error:
             raise Transient(f"insert of {len(block.offsets)} rows: {error}") from error
 
-    async def settle(self, partitions: Collection[int]) -> None:
+    async def wait_for_inserts(self, partitions: Collection[int]) -> None:
         """See `Rows`."""
         ours = set(partitions)
         try:
@@ -102,13 +102,13 @@ class ClickHouseRows:
                 while any(ours & busy for busy in await self._busy()):
                     await asyncio.sleep(SETTLE_POLL_S)
                 if self._clickhouse.replicas.cluster:
-                    await self._settle_quorum()
+                    await self._wait_for_quorum()
         except TimeoutError as error:
             raise Transient(
                 f"an insert into the partitions {sorted(ours)} still runs in ClickHouse"
             ) from error
 
-    async def _settle_quorum(self) -> None:
+    async def _wait_for_quorum(self) -> None:
         """Wait for the insert whose server gave up or died before it had its quorum.
 
         Replicas bring it there or undo it. Until then no sequential read shows it, and after that it

@@ -36,7 +36,7 @@ class Rows(Protocol):
     async def insert(self, block: Block) -> None:
         """Write `block`, its rows all of one month; on return they are stored, all of them."""
 
-    async def settle(self, partitions: Collection[int]) -> None:
+    async def wait_for_inserts(self, partitions: Collection[int]) -> None:
         """Return when no insert into these partitions is running any more, whoever sent it."""
 
     async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
@@ -108,7 +108,7 @@ class Materialize:
             self._may_hold.clear()
         unknown = set(partitions) - self._may_hold.keys()
         if unknown:
-            await self._table.settle(unknown)
+            await self._table.wait_for_inserts(unknown)
             self._names = await self._table.filter()
             self._may_hold |= await self._table.high_water(unknown)
 

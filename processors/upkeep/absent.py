@@ -25,12 +25,12 @@ from processors.consume.step import LogRecord
 from processors.materialize.erasures import Erasures
 from processors.materialize.reading import read_erasures, read_rows, split
 from processors.materialize.repeats import is_covered
-from processors.upkeep.coverage import KEYS_MAX, Offsets
+from processors.upkeep.coverage import KEYS_MAX, Coverage
 
 Reason = Literal["empty", "erasure", "erased", "repeat", "rejected", "expired", "missing"]
 
 READ_ON = 1_000
-"""Offsets that are read and passed over rather than looked up anew."""
+"""Coverage that are read and passed over rather than looked up anew."""
 
 
 class Explained(NamedTuple):
@@ -44,7 +44,7 @@ class Explained(NamedTuple):
 class Absent:
     """Explains offsets. Every method raises `Transient` when a server fails."""
 
-    def __init__(self, log: Log, table: Offsets, erasures: Erasures) -> None:
+    def __init__(self, log: Log, table: Coverage, erasures: Erasures) -> None:
         self._log = log
         self._table = table
         self._erasures = erasures
@@ -104,7 +104,7 @@ class Absent:
     async def _erased(
         self, rows: Sequence[Row], tombstones: Sequence[Erasure]
     ) -> dict[int, Literal["erasure", "erased"]]:
-        """Offsets of tombstones that were obeyed, and of events that are away for one."""
+        """Coverage of tombstones that were obeyed, and of events that are away for one."""
         names = [row.name for row in rows]
         wanted = [*names, *(each.name for each in tombstones)]
         noted = await self._erasures.of(wanted, self._table.log)

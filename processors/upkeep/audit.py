@@ -21,7 +21,7 @@ from processors.materialize.erasures import Erasures
 from processors.materialize.reading import read_rows, split
 from processors.upkeep.absent import Absent
 from processors.upkeep.account import SHOWN_MAX, Account, Range
-from processors.upkeep.coverage import Offsets, spans
+from processors.upkeep.coverage import Coverage, spans
 
 RECORDS_MAX = 5_000
 """Records that are read at once."""
@@ -41,7 +41,7 @@ class Said(NamedTuple):
 class Audit:
     """Compares one log with one table. Methods raise `Transient` when a server fails."""
 
-    def __init__(self, log: Log, table: Offsets, erasures: Erasures) -> None:
+    def __init__(self, log: Log, table: Coverage, erasures: Erasures) -> None:
         """`table`: as far as its rows are of this log."""
         self._log = log
         self._table = table

@@ -15,7 +15,7 @@ from processors.consume.step import Transient
 from service.clickhouse import ClickHouse, ClickHouseFailed
 
 SPAN = 50_000
-"""Offsets of one partition that one query looks at."""
+"""Coverage of one partition that one query looks at."""
 KEYS_MAX = 1_000
 """(tenant, id) of one query: with the longest names, half of ClickHouse's max_query_size."""
 
@@ -86,7 +86,7 @@ class Held(NamedTuple):
     digest: int
 
 
-class Offsets:
+class Coverage:
     """A table of events, as far as its rows are of the log of this number.
 
     Every method raises `Transient` when ClickHouse fails. Without FINAL: a row that came twice counts twice.
@@ -122,7 +122,7 @@ class Offsets:
         return found
 
     async def not_in(
-        self, other: "Offsets", partition: int, first: int, end: int, count: int
+        self, other: "Coverage", partition: int, first: int, end: int, count: int
     ) -> list[tuple[int, Name]]:
         """At most `count` events of the range, with their offsets, that `other` does not show.
 
@@ -183,7 +183,9 @@ class Offsets:
         )
         return [int(ms) for [ms] in await self._lines(EXPIRIES, received=listed, ttl=ttl)]
 
-    async def copy(self, source: "Offsets", partition: int, first: int, end: int, tag: str) -> None:
+    async def copy(
+        self, source: "Coverage", partition: int, first: int, end: int, tag: str
+    ) -> None:
         """Take over from `source` what this table lacks of the range, in an insert with this tag."""
         statement = COPY.format(
             into=self.table,
@@ -197,9 +199,9 @@ class Offsets:
         except ClickHouseFailed as error:
             raise Transient(f"copying partition {partition} from {first}: {error}") from error
 
-    def of(self, log: int) -> "Offsets":
+    def of(self, log: int) -> "Coverage":
         """The same table, as far as its rows are of another log."""
-        return Offsets(self._clickhouse, self._database, log, self._name)
+        return Coverage(self._clickhouse, self._database, log, self._name)
 
     def range(self, partition: int, first: int, end: int) -> str:
         """The condition on rows of the range."""

@@ -6,7 +6,7 @@ Who needs several of them, or a fresh table's beside those of the table in use, 
 from contracts.clickhouse.table import EVENTS_TABLE
 from processors.materialize.erasures import Erasures
 from processors.materialize.rows import MATERIALIZER, ClickHouseRows
-from processors.upkeep.coverage import Offsets
+from processors.upkeep.coverage import Coverage
 from processors.upkeep.logs import Logs
 from processors.upkeep.swap import Tables
 from service.clickhouse import ClickHouse
@@ -24,9 +24,9 @@ class Database:
         """What the materializer needs of a table."""
         return ClickHouseRows(self._clickhouse, self._connection, log, table, tag)
 
-    def offsets(self, log: int, table: str = EVENTS_TABLE) -> Offsets:
+    def coverage(self, log: int, table: str = EVENTS_TABLE) -> Coverage:
         """What a table holds of a log."""
-        return Offsets(self._clickhouse, self._connection.database, log, table)
+        return Coverage(self._clickhouse, self._connection.database, log, table)
 
     def erasures(self, table: str = EVENTS_TABLE) -> Erasures:
         """What was erased, and what takes it away from a table."""

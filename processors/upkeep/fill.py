@@ -18,7 +18,7 @@ from processors.consume.step import LogRecord
 from processors.materialize.reading import read_rows, split
 from processors.materialize.step import Materialize, without
 from processors.materialize.step import spans as spans_of
-from processors.upkeep.coverage import KEYS_MAX, Offsets, spans
+from processors.upkeep.coverage import KEYS_MAX, Coverage, spans
 from processors.upkeep.database import Database
 
 RECORDS_MAX = 10_000
@@ -49,13 +49,13 @@ class Fill:
         self._log = log
         self._rows = database.rows(number, into, REBUILD)
         self._step = Materialize(self._rows)
-        self._into = database.offsets(number, into)
+        self._into = database.coverage(number, into)
         self._source_rows = database.rows(number, source)
-        self._source = database.offsets(number, source)
+        self._source = database.coverage(number, source)
 
-    async def settle(self, partitions: Collection[int]) -> None:
+    async def wait_for_inserts(self, partitions: Collection[int]) -> None:
         """Return when no insert of an earlier rebuild, one that was killed, is running any more."""
-        await self._rows.settle(partitions)
+        await self._rows.wait_for_inserts(partitions)
 
     async def up_to(self, ends: dict[int, int], progress: Progress) -> int:
         """Make each partition complete below its end; how many offsets were looked at."""
@@ -88,7 +88,7 @@ class Fill:
             self.done[partition] = min(first, stored.get(partition, (first, 0))[0])
 
     async def _copy(
-        self, into: Offsets, source: Offsets, partition: int, first: int, end: int
+        self, into: Coverage, source: Coverage, partition: int, first: int, end: int
     ) -> None:
         """What the log does not keep, as far as the source has it."""
         if first == end:

@@ -18,7 +18,7 @@ from processors.consume.step import Transient
 from processors.materialize.reading import read_rows
 from processors.upkeep.account import WRONG
 from processors.upkeep.audit import Audit
-from processors.upkeep.coverage import Offsets
+from processors.upkeep.coverage import Coverage
 from service.clickhouse import ClickHouse, ClickHouseFailed
 from service.connections import ClickHouseConnection
 
@@ -63,7 +63,7 @@ async def number_of(topic_id: uuid.UUID, log: Log, database: "Database") -> int:
     The first log is accepted unasked, also for a table from before logs had names when its newest
     rows say what the log says there. Raises `NotAccepted`, and `Transient` when a server fails.
     """
-    logs, table = database.logs(), database.offsets(0)
+    logs, table = database.logs(), database.coverage(0)
     known = await logs.known()
     if topic_id in known:
         return known[topic_id]
@@ -86,7 +86,7 @@ async def accept(
     `NotACopy`, `Unprovable`, and `Transient` when a server fails.
     """
     logs, topic_id = database.logs(), await log.topic_id()
-    known, first = await logs.known(), database.offsets(0)
+    known, first = await logs.known(), database.coverage(0)
     if topic_id in known:
         return known[topic_id]
     latest = max([0, *known.values(), *await first.other_logs()])
@@ -95,7 +95,7 @@ async def accept(
         return latest + 1
     table = first.of(latest)
     # what a materializer of the old log still inserts would come behind the comparison
-    await database.rows(latest).settle({*await log.bounds(EVENTS), *await table.bounds()})
+    await database.rows(latest).wait_for_inserts({*await log.bounds(EVENTS), *await table.bounds()})
     ends = {partition: last + 1 for partition, (_, last) in (await table.bounds()).items()}
     audit = Audit(log, table, database.erasures())
     account = await audit(to_end=True, progress=progress, until=ends)
@@ -110,7 +110,7 @@ async def accept(
     return latest
 
 
-async def _continues(log: Log, table: Offsets) -> bool:
+async def _continues(log: Log, table: Coverage) -> bool:
     kept = await log.bounds(EVENTS)
     for partition, (_, highest) in (await table.bounds()).items():
         first, end = kept.get(partition, (0, 0))

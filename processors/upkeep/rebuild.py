@@ -8,7 +8,7 @@
 
 Why nothing is lost and nothing double:
 
-1. *Offsets divide the work.* A rebuild inserts offsets below what the materializer has committed, as
+1. *Coverage divide the work.* A rebuild inserts offsets below what the materializer has committed, as
    asked for before; the materializer inserts offsets at or past it, because it goes on, also after
    a crash or a rebalance, from there. So they never insert the same record, whichever table the
    name `events` means. (A paused earlier owner of a partition may write late, with or without a
@@ -59,13 +59,13 @@ from processors.consume.replay import Log, Progress
 from processors.consume.step import Transient
 from processors.upkeep.account import SHOWN_MAX, Account, Position
 from processors.upkeep.audit import Audit
-from processors.upkeep.coverage import Offsets, spans
+from processors.upkeep.coverage import Coverage, spans
 from processors.upkeep.database import Database
 from processors.upkeep.fill import Fill
 from processors.upkeep.swap import FRESH_TABLE, Refused
 
 NEAR = 1_000
-"""Offsets that may be left for after the swap: a fraction of a second's work."""
+"""Coverage that may be left for after the swap: a fraction of a second's work."""
 ROUNDS_MAX = 50
 COMMIT_TIMEOUT_S = 120.0
 POLL_S = 0.05
@@ -208,11 +208,11 @@ class Rebuild:
             source=source,
             done=done,
         )
-        await fill.settle((await self._log.bounds(EVENTS)).keys())
+        await fill.wait_for_inserts((await self._log.bounds(EVENTS)).keys())
         return fill
 
-    def _table(self, name: str) -> Offsets:
-        return self._database.offsets(self._number, name)
+    def _table(self, name: str) -> Coverage:
+        return self._database.coverage(self._number, name)
 
 
 def _past(committed: dict[int, int], stored: dict[int, tuple[int, int]]) -> bool:

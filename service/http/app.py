@@ -27,7 +27,7 @@ from service.http.asgi import (
 from service.http.door import Door
 from service.http.measures import metrics_of
 from service.http.protocol import GuardedHttp
-from service.memory import settle
+from service.memory import tune
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def asgi_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[dict[str, Door]]:
         async with running():
-            settle()  # a worker is a process of its own
+            tune()  # a worker is a process of its own
             if front is None:
                 yield {}
                 return
@@ -104,7 +104,7 @@ def serve(app: ASGIApp | str, http: Http) -> None:
     `app` is an application, or the import path of a factory that takes nothing: with `http.workers`
     above one each worker makes its own, on the one port; a worker that dies is started again.
     """
-    settle()
+    tune()
     uvicorn.run(
         app,
         factory=isinstance(app, str),

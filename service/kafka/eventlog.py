@@ -1,6 +1,6 @@
 """Append records to Kafka topics and know that they are durable: acks=all, idempotent.
 
-`EventLog` keeps one producer and its lanes; a producer that failed is replaced, not repaired. While
+`EventLog` keeps one producer and its queues; a producer that failed is replaced, not repaired. While
 there is none, `append` refuses at once and `ready` is false.
 """
 
@@ -16,7 +16,7 @@ from contracts.encoding.recordbatch import Record
 from service.connections import KafkaConnection
 from service.kafka.first_ids import FirstIds
 from service.kafka.outages import Outages
-from service.kafka.partition import Lane, LaneLimits, Unaccepted, Unacknowledged
+from service.kafka.partition import PartitionQueue, QueueLimits, Unaccepted, Unacknowledged
 from service.kafka.producer import Producer
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ class EventLog:
     """The topics of one cluster, to append to. Start and stop it on the loop that uses it."""
 
     def __init__(
-        self, connection: KafkaConnection, topics: Sequence[str], limits: LaneLimits
+        self, connection: KafkaConnection, topics: Sequence[str], limits: QueueLimits
     ) -> None:
         self._connection = connection
         self._topics = topics
         self._limits = limits
-        self._lanes: dict[str, list[Lane]] = {}
+        self._queues: dict[str, list[PartitionQueue]] = {}
         self._producer: Producer | None = None
         self._first_ids = FirstIds()
         self._known: list[tuple[str, int]] = []
@@ -47,12 +47,12 @@ class EventLog:
 
         A topic that was made anew is one: who takes it for the old one has to be told.
         """
-        lanes = list(self._all_lanes())
+        queues = list(self._all_queues())
         reachable = self._producer is not None and self._producer.reachable
         return (
             reachable
             and not self.made_anew
-            and 2 * sum(lane.stalled for lane in lanes) < len(lanes)
+            and 2 * sum(queue.stalled for queue in queues) < len(queues)
         )
 
     @property
@@ -63,33 +63,33 @@ class EventLog:
     @property
     def stalled_partitions(self) -> list[tuple[str, int]]:
         """Topic and number of the partitions that take no records; while disconnected all that were known."""
-        if not self._lanes:
+        if not self._queues:
             return self._known
-        return [tuple(lane.partition) for lane in self._all_lanes() if lane.stalled]
+        return [tuple(queue.partition) for queue in self._all_queues() if queue.stalled]
 
     def append(self, topic: str, record: Record) -> asyncio.Future[int]:
-        """A future of the record's offset once it is durable; see `Lane.append` for what is raised."""
-        lanes = self._lanes.get(topic)
-        if not lanes:
+        """A future of the record's offset once it is durable; raises as `PartitionQueue.append` does."""
+        queues = self._queues.get(topic)
+        if not queues:
             raise Unaccepted(self._first_ids.refusal(topic))
-        return lanes[record.key_hash % len(lanes)].append((record,), record.size_bytes)
+        return queues[record.key_hash % len(queues)].append((record,), record.size_bytes)
 
     async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
         """Append `records`; when all are settled, what each failed with, None for durable ones."""
         failures: list[Exception | None] = [None] * len(records)
-        lanes = self._lanes.get(topic)
-        if not lanes:
+        queues = self._queues.get(topic)
+        if not queues:
             return [Unaccepted(self._first_ids.refusal(topic)) for _ in records]
         indexes: dict[int, list[int]] = {}
         for index, record in enumerate(records):
-            indexes.setdefault(record.key_hash % len(lanes), []).append(index)
+            indexes.setdefault(record.key_hash % len(queues), []).append(index)
         appended = [
-            (found, _appended(lanes[number], [records[index] for index in found]))
+            (found, _appended(queues[number], [records[index] for index in found]))
             for number, found in indexes.items()
         ]
         for found, future in appended:
             try:
-                await future  # its lane keeps the deadline
+                await future  # its queue keeps the deadline
             except (Unaccepted, Unacknowledged) as error:
                 for index in found:
                     failures[index] = error
@@ -120,14 +120,14 @@ class EventLog:
             await asyncio.sleep(RECONNECT_S)
 
     async def _serve(self, producer: Producer) -> None:
-        self._producer, self._lanes = producer, producer.lanes
+        self._producer, self._queues = producer, producer.queues
         log.info("connected to Kafka")
         self._outages.over(["connection to Kafka"])
         try:
             await producer.run()
         finally:
-            self._known = [tuple(lane.partition) for lane in self._all_lanes()]
-            self._producer, self._lanes = None, {}
+            self._known = [tuple(queue.partition) for queue in self._all_queues()]
+            self._producer, self._queues = None, {}
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_S):
                     await producer.close()
@@ -136,17 +136,17 @@ class EventLog:
         """Wait until Kafka has what was appended, for at most `DRAIN_S`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
-                while not all(lane.idle for lane in self._all_lanes()):
+                while not all(queue.idle for queue in self._all_queues()):
                     await asyncio.sleep(self._limits.linger_s)
 
-    def _all_lanes(self) -> Iterator[Lane]:
-        return itertools.chain.from_iterable(self._lanes.values())
+    def _all_queues(self) -> Iterator[PartitionQueue]:
+        return itertools.chain.from_iterable(self._queues.values())
 
 
-def _appended(lane: Lane, records: Sequence[Record]) -> asyncio.Future[int]:
-    """`Lane.append`, with a refusal in the future."""
+def _appended(queue: PartitionQueue, records: Sequence[Record]) -> asyncio.Future[int]:
+    """`PartitionQueue.append`, with a refusal in the future."""
     try:
-        return lane.append(records, sum(record.size_bytes for record in records))
+        return queue.append(records, sum(record.size_bytes for record in records))
     except Unaccepted as error:
         refused: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         refused.set_exception(error)

@@ -30,7 +30,7 @@ class FirstIds:
                 )
 
     def refusal(self, topic: str) -> str:
-        """Why nothing can be appended to a topic that has no lanes."""
+        """Why nothing can be appended to a topic that has no queues."""
         if topic in self.made_anew:
             return f"the topic {topic} was made anew: restart this service when that is meant"
         return "there is no connection to Kafka"

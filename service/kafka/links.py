@@ -1,6 +1,6 @@
-"""A connection to each broker that leads something, and the lanes that wait while theirs is made.
+"""A connection to each broker that leads something, and the queues that wait while theirs is made.
 
-No lane is held up by a broker that has lost it: whenever it is learned who leads what, those that wait
+No queue is held up by a broker that has lost it: whenever it is learned who leads what, those that wait
 for another are given back, and a connection to a broker that is silent or has moved is closed, so
 that its batches are sent again.
 """
@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from service.kafka.broker import BrokerConnection
 from service.kafka.cluster import NO_LEADER, Address, Cluster
-from service.kafka.partition import Lane
+from service.kafka.partition import PartitionQueue
 
 SILENT_S = 1.0
 """A broker that has not answered for so long may have lost what it led."""
@@ -25,17 +25,17 @@ class _Opening(NamedTuple):
 
     task: asyncio.Task[BrokerConnection]
     address: Address
-    lanes: list[Lane]
+    queues: list[PartitionQueue]
 
 
 class Links:
-    """Connections by broker. `due` gets the lanes that can be sent, `failed` those that cannot yet."""
+    """Connections by broker. `due` gets the queues that can be sent, `failed` those that cannot yet."""
 
     def __init__(
         self,
         cluster: Cluster,
         due: Callable[..., None],
-        failed: Callable[[list[Lane], BaseException, int], None],
+        failed: Callable[[list[PartitionQueue], BaseException, int], None],
     ) -> None:
         self._cluster = cluster
         self._give_back = due
@@ -51,27 +51,27 @@ class Links:
         silent = any(each.silent_s > SILENT_S for each in self.connections.values())
         return silent or bool(self._opening)
 
-    def open(self, node: int, address: Address, lanes: list[Lane]) -> None:
-        """Give `lanes` back when there is a connection to `node`."""
+    def open(self, node: int, address: Address, queues: list[PartitionQueue]) -> None:
+        """Give `queues` back when there is a connection to `node`."""
         if node in self._opening:
-            self._opening[node].lanes.extend(lanes)
+            self._opening[node].queues.extend(queues)
             return
         opening = BrokerConnection.open(*address, self._cluster.arguments)
         task = asyncio.create_task(opening, name=f"connect to broker {node}")
-        self._opening[node] = _Opening(task, address, lanes)
+        self._opening[node] = _Opening(task, address, queues)
         task.add_done_callback(partial(self._opened, node))
 
     def _opened(self, node: int, task: asyncio.Task[BrokerConnection]) -> None:
-        _, address, lanes = self._opening.pop(node)
+        _, address, queues = self._opening.pop(node)
         if task.cancelled():
-            self._give_back(*lanes)
+            self._give_back(*queues)
         elif (error := task.exception()) is not None:
-            self._failed(lanes, error, node)
+            self._failed(queues, error, node)
         elif self._closed:
             task.result().close()
         else:
             self.connections[node], self._addresses[node] = task.result(), address
-            self._give_back(*lanes)
+            self._give_back(*queues)
 
     def learned(self) -> None:
         """The cluster has told who leads what."""
@@ -85,11 +85,11 @@ class Links:
                 del self.connections[node]
                 connection.close(KafkaConnectionError("it has moved, or does not lead any longer"))
         for node, opening in list(self._opening.items()):
-            elsewhere = [lane for lane in opening.lanes if leader_of(lane.partition) != node]
-            opening.lanes[:] = [lane for lane in opening.lanes if lane not in elsewhere]
+            elsewhere = [queue for queue in opening.queues if leader_of(queue.partition) != node]
+            opening.queues[:] = [queue for queue in opening.queues if queue not in elsewhere]
             if elsewhere:
                 self._give_back(*elsewhere)
-            if not opening.lanes or brokers.get(node) != opening.address:
+            if not opening.queues or brokers.get(node) != opening.address:
                 opening.task.cancel()
 
     async def close(self) -> None:

@@ -1,8 +1,8 @@
 """One partition's queue to Kafka: what waits, and the one batch that is under way.
 
-A lane has at most one batch that Kafka has not acknowledged, and repeats it unchanged, with the same
+A queue has at most one batch that Kafka has not acknowledged, and repeats it unchanged, with the same
 sequence number, until it knows what became of it: the broker drops a repeat (KIP-98). Every future
-that a lane hands out is done within the deadline. Past it the lane is stalled and refuses new
+that a queue hands out is done within the deadline. Past it the queue is stalled and refuses new
 records until the batch is settled.
 """
 
@@ -31,10 +31,10 @@ class Unaccepted(Exception):
     """The record was not handed to Kafka and never will be: stalled, or too much waits already."""
 
 
-class LaneLimits(NamedTuple):
-    """`waiting_bytes` bounds what waits in one lane, `ack_s` how long anything waits for Kafka.
+class QueueLimits(NamedTuple):
+    """`waiting_bytes` bounds what waits in one queue, `ack_s` how long anything waits for Kafka.
 
-    Batches of all lanes are cut together, at the latest `linger_s` after the first of them has work
+    Batches of all queues are cut together, at the latest `linger_s` after the first of them has work
     (see `linger.py`), so that one produce request carries them all: its cost is fixed, whatever it
     carries.
     """
@@ -51,18 +51,18 @@ class Batch(NamedTuple):
     futures: list[tuple[int, asyncio.Future[int]]]
 
 
-class Lane:
+class PartitionQueue:
     """Appends to one partition in the order of `append` calls.
 
-    `due` is called with the lane when it has a batch to cut; then it waits for `settle`. `linger` is
+    `due` is called with the queue when it has a batch to cut; then it waits for `settle`. `linger` is
     told of every append.
     """
 
     def __init__(
         self,
         partition: TopicPartition,
-        limits: LaneLimits,
-        due: Callable[["Lane"], None],
+        limits: QueueLimits,
+        due: Callable[["PartitionQueue"], None],
         linger: Linger,
         codec: Codec | None = None,
     ) -> None:
@@ -154,7 +154,7 @@ class Lane:
             waiting.popleft()
         return taken
 
-    def settle(self, offset: int) -> int:
+    def acknowledge(self, offset: int) -> int:
         """Kafka has the batch, its first record at `offset`. Returns how many appends that answers."""
         batch, self.batch = self.batch, None
         self.stalled = False

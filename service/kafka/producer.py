@@ -1,9 +1,9 @@
 """An idempotent producer: one Produce request per broker whenever the linger ends.
 
-It carries the batches of all lanes that the broker leads. A partition that could not be written is
+It carries the batches of all queues that the broker leads. A partition that could not be written is
 tried again with the same bytes, whoever leads it by then; an error after which sequence numbers are
 no longer certain ends the producer, and its owner makes a new one (aiokafka's own may stay broken:
-issue 1017). A broker that is silent holds up the lanes that it leads, until another leads them.
+issue 1017). A broker that is silent holds up the queues that it leads, until another leads them.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from service.kafka.first_ids import FirstIds
 from service.kafka.linger import Linger
 from service.kafka.links import Links
 from service.kafka.outages import Outages
-from service.kafka.partition import Lane, LaneLimits
+from service.kafka.partition import PartitionQueue, QueueLimits
 from service.kafka.produce import Ack, Acks
 
 log = logging.getLogger(__name__)
@@ -45,33 +45,33 @@ NO_ANSWER = Ack(-1, -1)  # UNKNOWN_SERVER_ERROR
 
 
 class Producer:
-    """Sends what its lanes hold; made by `connect`, closed by its owner."""
+    """Sends what its queues hold; made by `connect`, closed by its owner."""
 
     def __init__(
-        self, cluster: Cluster, limits: LaneLimits, replicas_ms: int, codec: Codec | None
+        self, cluster: Cluster, limits: QueueLimits, replicas_ms: int, codec: Codec | None
     ) -> None:
         self._cluster = cluster
         self._limits = limits
         self._replicas_ms = replicas_ms
-        self._codec = codec  # one for all lanes: they share a thread
+        self._codec = codec  # one for all queues: they share a thread
         self._loop = asyncio.get_running_loop()
         self._producer_id, self._epoch = -1, -1
-        self._due: list[Lane] = []
+        self._due: list[PartitionQueue] = []
         self._linger = Linger(limits.linger_s, self._send_due)
         self._links = Links(cluster, self._add, self._failed)
         self._outages = Outages(log)
         self._ended: asyncio.Future[None] = self._loop.create_future()
-        self.lanes: dict[str, list[Lane]] = {}
+        self.queues: dict[str, list[PartitionQueue]] = {}
 
     @classmethod
     async def connect(
         cls,
         connection: KafkaConnection,
         topics: Sequence[str],
-        limits: LaneLimits,
+        limits: QueueLimits,
         first_ids: FirstIds,
     ) -> Self:
-        """A producer with a lane per partition of `topics`, except of one that was made anew.
+        """A producer with a queue per partition of `topics`, except of one that was made anew.
 
         Raises `KafkaError`, `OSError` or `TimeoutError`.
         """
@@ -98,16 +98,16 @@ class Producer:
         self._producer_id, self._epoch = made.producer_id, made.producer_epoch
 
     def _grow(self) -> None:
-        """A lane for each partition that is new; from then on keys go where the larger number says."""
+        """A queue for each partition that is new; from then on keys go where the larger number says."""
         for topic in self._cluster.topics:
             if topic in self._cluster.first_ids.made_anew:
                 continue
-            lanes = self.lanes.setdefault(topic, [])
-            known, now = len(lanes), self._cluster.partitions(topic)
+            queues = self.queues.setdefault(topic, [])
+            known, now = len(queues), self._cluster.partitions(topic)
             if known and now > known:
                 log.info("%s has %d partitions now, before %d", topic, now, known)
-            lanes += [
-                Lane(
+            queues += [
+                PartitionQueue(
                     TopicPartition(topic, number),
                     self._limits,
                     self._add,
@@ -135,12 +135,12 @@ class Producer:
             keeping.cancel()
 
     def _look(self) -> None:
-        """Ask who leads what while a broker keeps its lanes waiting."""
+        """Ask who leads what while a broker keeps its queues waiting."""
         if self._links.slow:
             self._cluster.outdated()
 
     def _learned(self) -> None:
-        if self._cluster.first_ids.made_anew & self.lanes.keys() and not self._ended.done():
+        if self._cluster.first_ids.made_anew & self.queues.keys() and not self._ended.done():
             self._ended.set_result(None)  # sequence numbers, and what waits, are of the old one
         self._grow()
         self._links.learned()
@@ -148,37 +148,37 @@ class Producer:
     async def close(self) -> None:
         """Disconnect; what is not acknowledged fails."""
         self._ended.cancel()
-        for lanes in self.lanes.values():
-            for lane in lanes:
-                lane.fail("the producer was closed")
+        for queues in self.queues.values():
+            for queue in queues:
+                queue.fail("the producer was closed")
         await self._links.close()
         await self._cluster.close()
 
-    def _add(self, *lanes: Lane) -> None:
-        """Send what `lanes` hold, after the linger."""
-        self._due += lanes
+    def _add(self, *queues: PartitionQueue) -> None:
+        """Send what `queues` hold, after the linger."""
+        self._due += queues
         self._linger.begin()
 
     def _send_due(self) -> None:
         due = self._take_due()
         if self._ended.done():
             return
-        led: dict[int | None, list[Lane]] = {}
+        led: dict[int | None, list[PartitionQueue]] = {}
         leader_of = self._cluster.leaders.get
-        for lane in due:
-            led.setdefault(leader_of(lane.partition), []).append(lane)
-        for node, lanes in led.items():
-            self._send(node, lanes)
+        for queue in due:
+            led.setdefault(leader_of(queue.partition), []).append(queue)
+        for node, queues in led.items():
+            self._send(node, queues)
         self._linger.waits(self._waiting)
         if self._due:
             self._loop.call_soon(self._send_due)
 
-    def _take_due(self) -> list[Lane]:
-        """The lanes to cut in this turn of the loop: those that are left have the next one."""
+    def _take_due(self) -> list[PartitionQueue]:
+        """The queues to cut in this turn of the loop: those that are left have the next one."""
         size_bytes = count = 0
-        for lane in self._due:
+        for queue in self._due:
             count += 1
-            size_bytes += lane.cut_bytes
+            size_bytes += queue.cut_bytes
             if size_bytes >= TURN_BYTES_MAX:
                 break
         due, self._due = self._due[:count], self._due[count:]
@@ -186,62 +186,64 @@ class Producer:
 
     @property
     def _waiting(self) -> int:
-        return sum([lane.waiting for lanes in self.lanes.values() for lane in lanes])
+        return sum([queue.waiting for queues in self.queues.values() for queue in queues])
 
-    def _send(self, node: int | None, lanes: list[Lane]) -> None:
+    def _send(self, node: int | None, queues: list[PartitionQueue]) -> None:
         batches: dict[str, list[tuple[int, EncodedBatch]]] = {}
-        for lane in lanes:
-            batch = lane.cut(self._producer_id, self._epoch)  # its deadline runs from here
-            topic, number = lane.partition
+        for queue in queues:
+            batch = queue.cut(self._producer_id, self._epoch)  # its deadline runs from here
+            topic, number = queue.partition
             batches.setdefault(topic, []).append((number, batch.data))
         if node is None or node == NO_LEADER:
-            self._retry(lanes, LeaderNotAvailableError())
+            self._retry(queues, LeaderNotAvailableError())
             return
         connection = self._links.connections.get(node)
         if connection is None or not connection.usable:
-            self._open(node, lanes)
+            self._open(node, queues)
             return
         answer = connection.produce(batches, self._replicas_ms)
-        answer.add_done_callback(partial(self._answered, node, lanes))
+        answer.add_done_callback(partial(self._answered, node, queues))
 
-    def _answered(self, node: int, lanes: list[Lane], answer: asyncio.Future[Acks]) -> None:
+    def _answered(
+        self, node: int, queues: list[PartitionQueue], answer: asyncio.Future[Acks]
+    ) -> None:
         if (error := answer.exception()) is not None:
-            self._failed(lanes, error, node)
+            self._failed(queues, error, node)
             return
         acks, answered = answer.result(), 0
-        for lane in lanes:
-            ack = acks.get(lane.partition, NO_ANSWER)
+        for queue in queues:
+            ack = acks.get(queue.partition, NO_ANSWER)
             error_class = for_code(ack.error)
             if error_class in (NoError, DuplicateSequenceNumber):
-                answered += lane.settle(ack.offset)
+                answered += queue.acknowledge(ack.offset)
             else:
-                self._failed([lane], error_class(f"{lane.partition}"), node)
+                self._failed([queue], error_class(f"{queue.partition}"), node)
         if self._outages:
-            self._outages.over(str(lane) for lane in lanes if lane.batch is None)
+            self._outages.over(str(queue) for queue in queues if queue.batch is None)
         self._linger.waits(self._waiting, answered)
 
-    def _open(self, node: int, lanes: list[Lane]) -> None:
-        """Have `lanes` sent when there is a connection to `node`."""
+    def _open(self, node: int, queues: list[PartitionQueue]) -> None:
+        """Have `queues` sent when there is a connection to `node`."""
         address = self._cluster.brokers.get(node)
         if address is None:
-            self._retry(lanes, LeaderNotAvailableError(f"the leader {node} is no known broker"))
+            self._retry(queues, LeaderNotAvailableError(f"the leader {node} is no known broker"))
         else:
-            self._links.open(node, address, lanes)
+            self._links.open(node, address, queues)
 
-    def _failed(self, lanes: list[Lane], error: BaseException, node: int) -> None:
+    def _failed(self, queues: list[PartitionQueue], error: BaseException, node: int) -> None:
         """Try again what may succeed then; any other error ends the producer."""
         if self._ended.done():
             return
         if isinstance(error, OSError | TimeoutError) or (
             isinstance(error, KafkaError) and error.retriable
         ):
-            self._retry(lanes, error, f"broker {node}")
+            self._retry(queues, error, f"broker {node}")
         else:
             self._ended.set_exception(error)
 
-    def _retry(self, lanes: Sequence[Lane], error: BaseException, by: str = "") -> None:
-        """Have the lanes' batches sent again, to whoever leads their partitions by then."""
-        self._outages.failed(map(str, lanes), error, by)
+    def _retry(self, queues: Sequence[PartitionQueue], error: BaseException, by: str = "") -> None:
+        """Have the queues' batches sent again, to whoever leads their partitions by then."""
+        self._outages.failed(map(str, queues), error, by)
         self._cluster.outdated()
-        pause_s = STALLED_RETRY_S if all(lane.stalled for lane in lanes) else RETRY_S
-        self._loop.call_later(pause_s, self._add, *lanes)
+        pause_s = STALLED_RETRY_S if all(queue.stalled for queue in queues) else RETRY_S
+        self._loop.call_later(pause_s, self._add, *queues)

@@ -24,7 +24,7 @@ from service.kafka import broker
 from service.kafka.broker import BrokerConnection
 from service.kafka.eventlog import EventLog
 from service.kafka.first_ids import FirstIds
-from service.kafka.partition import LaneLimits, Unacknowledged
+from service.kafka.partition import QueueLimits, Unacknowledged
 from service.kafka.produce import Ack, Batches
 from service.kafka.producer import Producer
 from tests.certificate import a_certificate
@@ -207,7 +207,7 @@ async def test_lost_connections_lose_and_double_nothing(
         monkeypatch.setattr(
             BrokerConnection, "open", lambda host, _, arguments: open_(host, line.port, arguments)
         )
-        log = EventLog(kafka, (topic,), LaneLimits(1 << 20, WITHIN_S))
+        log = EventLog(kafka, (topic,), QueueLimits(1 << 20, WITHIN_S))
         await log.start()
         async with asyncio.timeout(WITHIN_S):
             while not log.ready:
@@ -227,7 +227,7 @@ async def test_lost_connections_lose_and_double_nothing(
 async def test_a_connection_that_opens_as_the_producer_closes_is_closed(
     kafka: KafkaConnection, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    producer = await Producer.connect(kafka, (topic,), LaneLimits(1 << 20, WITHIN_S), FirstIds())
+    producer = await Producer.connect(kafka, (topic,), QueueLimits(1 << 20, WITHIN_S), FirstIds())
     made, closing = [], []
     open_ = BrokerConnection.open
 
@@ -237,8 +237,8 @@ async def test_a_connection_that_opens_as_the_producer_closes_is_closed(
         return made[0]
 
     monkeypatch.setattr(BrokerConnection, "open", close_meanwhile)
-    (lane,) = producer.lanes[topic]
-    appended = lane.append((new_record(b"k", b"v", b"\0", 1_790_000_000_000),), 1)
+    (queue,) = producer.queues[topic]
+    appended = queue.append((new_record(b"k", b"v", b"\0", 1_790_000_000_000),), 1)
     with pytest.raises(Unacknowledged):
         await asyncio.wait_for(appended, WITHIN_S)
     await asyncio.wait_for(closing[0], WITHIN_S)

@@ -18,14 +18,14 @@ from contracts.encoding.recordbatch import Record, encode_headers, new_record
 from local.java import command
 from service.connections import KafkaConnection
 from service.kafka.eventlog import EventLog
-from service.kafka.partition import BATCH_BYTES_MAX, Lane, LaneLimits
+from service.kafka.partition import BATCH_BYTES_MAX, PartitionQueue, QueueLimits
 from service.kafka.producer import TURN_BYTES_MAX, Producer
 from tests.stack import Stack, eventually
 
 pytestmark = pytest.mark.anyio
 PARTITIONS = 4
 DEADLINE_S = 60
-LIMITS = LaneLimits(waiting_bytes=1 << 24, ack_s=DEADLINE_S)
+LIMITS = QueueLimits(waiting_bytes=1 << 24, ack_s=DEADLINE_S)
 COMPRESSIONS = get_args(Compression)
 
 
@@ -122,18 +122,18 @@ async def test_the_broker_keeps_batches_as_they_came_and_every_client_reads_them
 async def test_one_turn_of_the_loop_encodes_no_more_than_its_share(
     stack: Stack, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take, cut, turns = Producer._take_due, Lane.cut, []
+    take, cut, turns = Producer._take_due, PartitionQueue.cut, []
 
-    def taken(self: Producer) -> list[Lane]:
+    def taken(self: Producer) -> list[PartitionQueue]:
         turns.append(0)
         return take(self)
 
-    def counted(self: Lane, *arguments: int) -> object:
+    def counted(self: PartitionQueue, *arguments: int) -> object:
         turns[-1] += self.cut_bytes
         return cut(self, *arguments)
 
     monkeypatch.setattr(Producer, "_take_due", taken)
-    monkeypatch.setattr(Lane, "cut", counted)
+    monkeypatch.setattr(PartitionQueue, "cut", counted)
     sent = records("zstd", 2000, 1000)
     await append(stack, topic, "zstd", sent)
     assert sum(turns) >= sum(each.size_bytes for each in sent) > 4 * TURN_BYTES_MAX

@@ -11,7 +11,7 @@ from contracts.encoding.block import Block, row
 from contracts.encoding.digest import MODULUS, row_hash
 from contracts.encoding.wire import decode_event
 from processors.materialize.rows import ClickHouseRows
-from processors.upkeep.coverage import Offsets
+from processors.upkeep.coverage import Coverage
 from tests.adapters.test_rows import fresh_table
 from tests.builders import events, represented
 from tests.stack import Stack
@@ -47,7 +47,7 @@ def test_both_sides_make_the_same_number_of_any_event(
             block.add(rows)
             await ClickHouseRows(clickhouse, connection, log=3).insert(block)
             table, part = (
-                Offsets(clickhouse, connection.database, log=3),
+                Coverage(clickhouse, connection.database, log=3),
                 (partition, first, first + len(rows)),
             )
             found = await table.hashes(*part)

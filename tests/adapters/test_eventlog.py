@@ -23,14 +23,14 @@ from contracts.encoding.recordbatch import Record, encode_headers, new_record
 from service.connections import KafkaConnection
 from service.kafka.broker import BrokerConnection
 from service.kafka.eventlog import EventLog
-from service.kafka.partition import LaneLimits, Unaccepted, Unacknowledged
+from service.kafka.partition import QueueLimits, Unaccepted, Unacknowledged
 from service.kafka.topic_id import TopicId
 from tests.records import consumed
 from tests.stack import Stack
 
 pytestmark = pytest.mark.anyio
 PARTITIONS = 3
-LIMITS = LaneLimits(waiting_bytes=1 << 20, ack_s=5)
+LIMITS = QueueLimits(waiting_bytes=1 << 20, ack_s=5)
 Answer = Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]]
 
 
@@ -156,7 +156,7 @@ async def test_a_lost_answer_doubles_nothing(
 async def test_batches_larger_than_kafka_takes_are_cut_and_all_arrive(
     kafka: KafkaConnection, topic: str
 ) -> None:
-    log = EventLog(kafka, (topic,), LaneLimits(waiting_bytes=1 << 24, ack_s=5))
+    log = EventLog(kafka, (topic,), QueueLimits(waiting_bytes=1 << 24, ack_s=5))
     await log.start()
     await until(lambda: log.ready)
     await append_all(log, topic, [a_record(number, 200_000) for number in range(60)])
@@ -175,7 +175,7 @@ async def test_without_acknowledgement_a_lane_refuses_and_comes_back(
         return answer
 
     with_answers(monkeypatch, hold)
-    log = EventLog(kafka, (topic,), LaneLimits(waiting_bytes=1 << 20, ack_s=0.3))
+    log = EventLog(kafka, (topic,), QueueLimits(waiting_bytes=1 << 20, ack_s=0.3))
     await log.start()
     await until(lambda: log.ready)
     first = log.append(topic, a_record(1))
@@ -210,7 +210,7 @@ async def test_a_partition_that_is_added_is_used_without_another_producer(
     await admin.start()
     await admin.create_partitions({topic: NewPartitions(2 * PARTITIONS)})
     await admin.close()
-    await until(lambda: len(log._lanes[topic]) == 2 * PARTITIONS)
+    await until(lambda: len(log._queues[topic]) == 2 * PARTITIONS)
     await append_all(log, topic, [a_record(number) for number in range(50, 100)])
     await log.stop()
     found = await read_all(kafka, topic, 2 * PARTITIONS)
@@ -221,7 +221,7 @@ async def test_a_partition_that_is_added_is_used_without_another_producer(
 
 
 async def test_what_waits_is_bounded(kafka: KafkaConnection, topic: str) -> None:
-    log = EventLog(kafka, (topic,), LaneLimits(waiting_bytes=1000, ack_s=5))
+    log = EventLog(kafka, (topic,), QueueLimits(waiting_bytes=1000, ack_s=5))
     await log.start()
     await until(lambda: log.ready)
     taken = [log.append(topic, a_record(7, 400)) for _ in range(2)]
@@ -280,7 +280,7 @@ async def test_a_topic_that_was_made_anew_takes_nothing_until_the_next_start_and
     await until(lambda: log.ready)
     await append_all(log, topic, [a_record(number) for number in range(10)])
     await made_anew(kafka, topic)
-    await until(lambda: log.made_anew == [topic] and bool(log._lanes.get(other)))
+    await until(lambda: log.made_anew == [topic] and bool(log._queues.get(other)))
     assert not log.ready
     with pytest.raises(Unaccepted, match=f"^the topic {topic} was made anew"):
         log.append(topic, a_record(1))

@@ -10,7 +10,7 @@ from contracts.topics import SUBSCRIPTIONS
 from service.connections import KafkaConnection
 from service.kafka.eventlog import EventLog
 from service.kafka.follow import POLL_MS, SubscriptionsFollower
-from service.kafka.partition import LaneLimits
+from service.kafka.partition import QueueLimits
 from tests.queues import arn
 from tests.stack import Stack
 
@@ -24,7 +24,7 @@ def test_who_catches_up_sees_what_was_written_before_and_waits_for_no_poll(
     connection = KafkaConnection(bootstrap_servers=stack.status["kafka"])
 
     async def check() -> float:
-        log = EventLog(connection, (SUBSCRIPTIONS,), LaneLimits(1 << 20, 5))
+        log = EventLog(connection, (SUBSCRIPTIONS,), QueueLimits(1 << 20, 5))
         follower = SubscriptionsFollower(connection)
         await log.start()
         await follower.start()

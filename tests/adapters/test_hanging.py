@@ -14,7 +14,7 @@ from service.kafka.cluster import Address, Cluster
 from service.kafka.first_ids import FirstIds
 from service.kafka.linger import Linger
 from service.kafka.links import Links
-from service.kafka.partition import Lane, LaneLimits
+from service.kafka.partition import PartitionQueue, QueueLimits
 from service.kafka.producer import Producer
 from tests.stack import Stack
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 HOST = "127.0.0.1"
 WITHIN_S = 20
 LONG_S = 600.0
-LIMITS = LaneLimits(1 << 20, LONG_S)
+LIMITS = QueueLimits(1 << 20, LONG_S)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ async def test_whoever_answers_is_asked(stack: Stack) -> None:
                 producer = await Producer.connect(
                     kafka, (EVENTS, SUBSCRIPTIONS), LIMITS, FirstIds()
                 )
-                assert producer.lanes[EVENTS]
+                assert producer.queues[EVENTS]
                 await producer.close()
 
 
@@ -67,12 +67,16 @@ async def test_without_any_answer_the_deadline_holds_for_all_together() -> None:
 
 
 async def test_lanes_do_not_wait_for_a_connection_to_who_led_them_once(stack: Stack) -> None:
-    given_back: list[Lane] = []
+    given_back: list[PartitionQueue] = []
     kafka = KafkaConnection(bootstrap_servers=stack.status["kafka"], request_timeout_s=LONG_S)
     cluster = Cluster(kafka, (EVENTS,))
-    links = Links(cluster, lambda *lanes: given_back.extend(lanes), lambda *what: pytest.fail("no"))
+    links = Links(
+        cluster, lambda *queues: given_back.extend(queues), lambda *what: pytest.fail("no")
+    )
     moved, stays, last = (
-        Lane(TopicPartition(EVENTS, number), LIMITS, lambda lane: None, Linger(LONG_S, pytest.fail))
+        PartitionQueue(
+            TopicPartition(EVENTS, number), LIMITS, lambda queue: None, Linger(LONG_S, pytest.fail)
+        )
         for number in range(3)
     )
     async with hanging() as address, hanging() as other, asyncio.timeout(WITHIN_S):

@@ -64,7 +64,7 @@ async def _erase(server: Recorder) -> None:
 
 
 async def _settle(server: Recorder) -> None:
-    await ClickHouseRows(server, CONNECTION, 0).settle([3])
+    await ClickHouseRows(server, CONNECTION, 0).wait_for_inserts([3])
 
 
 async def _look_everywhere(server: Recorder) -> None:

@@ -18,7 +18,7 @@ from contracts.encoding.wire import decode_event, encode, encode_erasure
 from local import jars
 from service.connections import KafkaConnection
 from service.kafka.eventlog import EventLog
-from service.kafka.partition import LaneLimits
+from service.kafka.partition import QueueLimits
 from tests.builders import represented
 from tests.cli.conftest import UNUSED, Api, Events, an_event
 from tests.cli.terminal import Terminal
@@ -101,7 +101,7 @@ async def create_topic(bootstrap: str) -> None:
     await admin.close()
 
 
-LIMITS = LaneLimits(waiting_bytes=1 << 20, ack_s=5)
+LIMITS = QueueLimits(waiting_bytes=1 << 20, ack_s=5)
 
 
 def produce(bootstrap: str, entity_ids: list[str], *, erased: bool = False) -> list[bytes]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from contracts.encoding.recordbatch import Record, encode_headers, new_record
 from service.connections import ACK_TIMEOUT_S, KafkaConnection
 from service.kafka.eventlog import EventLog
-from service.kafka.partition import LaneLimits, Unaccepted
+from service.kafka.partition import QueueLimits, Unaccepted
 from tests.cluster.brokers import DEADLINE_S
 from tests.cluster.topic import Topic, until
 
@@ -87,7 +87,7 @@ class Load:
 
     async def uses(self, partitions: int) -> bool:
         """Whether the edge spreads events over so many."""
-        return len(self.log._lanes[self.topic.name]) == partitions
+        return len(self.log._queues[self.topic.name]) == partitions
 
     async def refused(self) -> bool:
         """Whether most partitions do not take events any longer."""
@@ -125,7 +125,7 @@ class Load:
 @contextlib.asynccontextmanager
 async def load(connection: KafkaConnection, topic: Topic) -> AsyncIterator[Load]:
     """Posting while the context is open; at its end the log is compared."""
-    log = EventLog(connection, (topic.name,), LaneLimits(32 << 20, ACK_TIMEOUT_S))
+    log = EventLog(connection, (topic.name,), QueueLimits(32 << 20, ACK_TIMEOUT_S))
     await log.start()
     made = Load(log, topic)
 

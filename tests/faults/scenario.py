@@ -25,7 +25,7 @@ from ingest.events import new_id
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection, KafkaConnection
 from service.kafka.eventlog import EventLog
-from service.kafka.partition import LaneLimits
+from service.kafka.partition import QueueLimits
 from tests.builders import many_events
 from tests.faults.forkserver import client_id
 from tests.faults.group import Group, group
@@ -203,7 +203,7 @@ Play = Callable[[Story], None]
 async def scenario(servers: Servers) -> AsyncIterator[Scenario]:
     """A fresh table, the group at the log's end; whatever runs afterwards is killed."""
     kafka, database = servers.ports.url("kafka"), f"t_{uuid.uuid4().hex}"
-    log = EventLog(KafkaConnection(bootstrap_servers=kafka), (EVENTS,), LaneLimits(1 << 28, 30))
+    log = EventLog(KafkaConnection(bootstrap_servers=kafka), (EVENTS,), QueueLimits(1 << 28, 30))
     await _create_table(servers, database)
     await log.start()
     proxy = Proxy(servers.ports.by_name["clickhouse"])

@@ -20,7 +20,7 @@ DONE_S = 60.0
 FETCH_S = 0.5
 """Longer than a fetch waits for records (EVENTS_BATCH_WAIT_MS)."""
 
-Offsets = dict[TopicPartition, int]
+Coverage = dict[TopicPartition, int]
 
 
 async def done(members: Group) -> None:
@@ -30,7 +30,7 @@ async def done(members: Group) -> None:
             await asyncio.sleep(POLL_S)
 
 
-async def half_gone(story: Scenario, members: Group) -> tuple[Offsets, Offsets]:
+async def half_gone(story: Scenario, members: Group) -> tuple[Coverage, Coverage]:
     """Events of which the first of each partition are deleted: committed offsets, the log's start."""
     committed = await members.ends()
     await members.commit(committed)

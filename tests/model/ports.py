@@ -72,7 +72,7 @@ class ModelRows:
         rows = stored(rows_of(block, self._log))
         await _insert(self._server, self._tag, set(block.partitions), self._table, lambda _: rows)
 
-    async def settle(self, partitions: Collection[int]) -> None:
+    async def wait_for_inserts(self, partitions: Collection[int]) -> None:
         await pause()
         while any(
             each.tag == self._tag and each.partitions & set(partitions)
@@ -125,7 +125,7 @@ class ModelRows:
 
 
 class ModelOffsets:
-    """See `processors.upkeep.coverage.Offsets`."""
+    """See `processors.upkeep.coverage.Coverage`."""
 
     def __init__(self, server: Server, log: int, table: str) -> None:
         self._server, self.log, self.table = server, log, table
@@ -303,7 +303,7 @@ class ModelDatabase:
     def rows(self, log: int, table: str = EVENTS_TABLE, tag: str = MATERIALIZER) -> ModelRows:
         return ModelRows(self._server, log, table, tag)
 
-    def offsets(self, log: int, table: str = EVENTS_TABLE) -> ModelOffsets:
+    def coverage(self, log: int, table: str = EVENTS_TABLE) -> ModelOffsets:
         return ModelOffsets(self._server, log, table)
 
     def erasures(self, table: str = EVENTS_TABLE) -> ModelErasures:

@@ -138,7 +138,7 @@ class World:
     async def audit(self, *, to_end: bool) -> Account:
         log: Any = KafkaLog(self.kafka)
         number = await number_of(await log.topic_id(), log, self.database)
-        audit = Audit(log, self.database.offsets(number), self.database.erasures())
+        audit = Audit(log, self.database.coverage(number), self.database.erasures())
         return await audit(to_end=to_end, progress=_silent)
 
     def anew(self, keep: list[int]) -> None:

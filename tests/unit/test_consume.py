@@ -1,4 +1,4 @@
-"""Offsets and batches when partitions move or Kafka fails: nothing stored late, nothing committed early."""
+"""Coverage and batches when partitions move or Kafka fails: nothing stored late, nothing committed early."""
 
 import asyncio
 from collections.abc import Awaitable, Collection
@@ -28,7 +28,7 @@ class SlowRows(FakeRows):
         self.asked = asyncio.Event()
         self.answers = asyncio.Event()
 
-    async def settle(self, partitions: Collection[int]) -> None:
+    async def wait_for_inserts(self, partitions: Collection[int]) -> None:
         self.asked.set()
         await self.answers.wait()
 

@@ -17,7 +17,7 @@ from service.access.keys import SigningKeys
 from service.access.verifier import Verifier
 from service.connections import Access, KafkaConnection
 from service.kafka.eventlog import EventLog
-from service.kafka.partition import LaneLimits, Unaccepted
+from service.kafka.partition import QueueLimits, Unaccepted
 from tests.builders import an_event
 
 ID, OTHER = "01a20d33-994f-84a1-8936-e15ecec113da", "01a20d33-994f-84a1-8936-e15ecec113db"
@@ -36,7 +36,7 @@ class FakeLog(EventLog):
     """Takes everything, or nothing."""
 
     def __init__(self) -> None:
-        super().__init__(KafkaConnection(), (EVENTS,), LaneLimits(1000, 1))
+        super().__init__(KafkaConnection(), (EVENTS,), QueueLimits(1000, 1))
         self.takes = True
         self.appended = 0
 

@@ -22,7 +22,7 @@ from service.access.verifier import Verifier
 from service.clickhouse import ClickHouseFailed
 from service.connections import Access, KafkaConnection
 from service.kafka.eventlog import EventLog
-from service.kafka.partition import LaneLimits
+from service.kafka.partition import QueueLimits
 from tests.builders import an_event, represented
 
 ID = uuid.UUID("01a20d33-994f-74a1-8936-e15ecec113da")
@@ -85,7 +85,7 @@ def test_without_a_connection_to_kafka_nothing_is_erased_and_that_is_said() -> N
 
     async def delete() -> None:
         access = Access()
-        log = EventLog(KafkaConnection(), (EVENTS,), LaneLimits(1000, 1))  # never started
+        log = EventLog(KafkaConnection(), (EVENTS,), QueueLimits(1000, 1))  # never started
         handler = DeleteEvent(Anybody(access, SigningKeys(access)), lookup(lambda: LINE), log)
         scope = {"headers": [], "path_params": {"id": str(ID)}}
         await handler(scope, never, never)

@@ -10,7 +10,7 @@ from typing import Any
 from processors.consume.consume import Consume
 from processors.consume.loss import Guard
 from processors.consume.probes import missing
-from processors.consume.time_left import Backlog, Retention
+from processors.consume.time_left import Backlog, TimeLeft
 from processors.materialize.step import Materialize
 from service.connections import KafkaConnection
 from tests.fakes import FakeRows
@@ -30,7 +30,7 @@ asyncio.run(main())
 def test_readiness_names_what_is_not_known_yet() -> None:
     nothing: Any = None
     consume = Consume(Materialize(FakeRows()), nothing, 1, Guard("g"))
-    retention = Retention(KafkaConnection(), "g", set)
+    retention = TimeLeft(KafkaConnection(), "g", set)
     assert missing(consume, retention, threshold_s=10) == ["kafka", "assignment", "retention"]
     retention.retention_ms = -1
     retention.backlogs[0] = Backlog(0, 1, 0)

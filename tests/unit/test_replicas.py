@@ -16,7 +16,7 @@ from processors.consume.step import Transient
 from processors.materialize import rows as rows_module
 from processors.materialize.erasures import Erasures
 from processors.materialize.rows import ClickHouseRows
-from processors.upkeep.coverage import Offsets
+from processors.upkeep.coverage import Coverage
 from processors.upkeep.logs import Logs
 from processors.upkeep.migrate import Migrate
 from query.app import Reader
@@ -53,9 +53,9 @@ READS: dict[str, Callable[[ClickHouse], Awaitable[Any]]] = {
     "shown": lambda it: ClickHouseRows(it, CONNECTION, 0).shown(NAMES),
     "erased": lambda it: ClickHouseRows(it, CONNECTION, 0).erased(NAMES),
     "lingering": lambda it: Erasures(it, CONNECTION).lingering(10),
-    "bounds": lambda it: Offsets(it, "events", 0).bounds(),
-    "hashes": lambda it: Offsets(it, "events", 0).hashes(0, 1, 2),
-    "known": lambda it: Offsets(it, "events", 0).known(NAMES),
+    "bounds": lambda it: Coverage(it, "events", 0).bounds(),
+    "hashes": lambda it: Coverage(it, "events", 0).hashes(0, 1, 2),
+    "known": lambda it: Coverage(it, "events", 0).known(NAMES),
     "logs": lambda it: Logs(it, CONNECTION).known(),
     "migrations applied": lambda it: Migrate(it, "events", TableSettings()).pending(),
 }
@@ -138,7 +138,7 @@ def test_any_other_failure_of_an_insert_is_not_repeated_but_read_back(code: int 
 
 
 def settle(server: Recorder) -> None:
-    asyncio.run(ClickHouseRows(server, CONNECTION, 0).settle([3]))
+    asyncio.run(ClickHouseRows(server, CONNECTION, 0).wait_for_inserts([3]))
 
 
 def test_a_predecessors_insert_is_looked_for_on_every_living_replica() -> None:

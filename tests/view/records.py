@@ -14,7 +14,7 @@ from contracts.encoding.wire import encode
 from contracts.topics import EVENTS
 from service.connections import KafkaConnection
 from service.kafka.eventlog import EventLog
-from service.kafka.partition import LaneLimits
+from service.kafka.partition import QueueLimits
 from tests.stack import Stack
 
 
@@ -37,7 +37,7 @@ def append(stack: Stack, *records: Record) -> None:
 async def appended(stack: Stack, records: Sequence[Record]) -> None:
     """`append`, in a running loop."""
     kafka = KafkaConnection(bootstrap_servers=stack.status["kafka"])
-    log = EventLog(kafka, (EVENTS,), LaneLimits(1 << 20, 5))
+    log = EventLog(kafka, (EVENTS,), QueueLimits(1 << 20, 5))
     await log.start()
     try:
         async with asyncio.timeout(30):

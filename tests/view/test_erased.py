@@ -16,7 +16,7 @@ from processors.upkeep.swap import FRESH_TABLE, Tables
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection, KafkaConnection
 from service.kafka.eventlog import EventLog
-from service.kafka.partition import LaneLimits
+from service.kafka.partition import QueueLimits
 from tests.builders import many_events
 from tests.stack import eventually
 from tests.view.conftest import View, by_parts, silent
@@ -142,7 +142,7 @@ def noted(view: View, event_id: str) -> int:
 async def append_tombstone(view: View, tenant: str, representation: bytes) -> None:
     """As query appends it, without asking the table."""
     kafka = KafkaConnection(bootstrap_servers=view.stack.status["kafka"])
-    log = EventLog(kafka, (EVENTS,), LaneLimits(1 << 20, 5))
+    log = EventLog(kafka, (EVENTS,), QueueLimits(1 << 20, 5))
     await log.start()
     try:
         async with asyncio.timeout(30):

@@ -1,4 +1,4 @@
-"""What is told to whoever waits in a lane when Kafka does not acknowledge in time."""
+"""What is told to whoever waits in a queue when Kafka does not acknowledge in time."""
 
 import asyncio
 
@@ -7,7 +7,13 @@ from aiokafka import TopicPartition
 
 from contracts.encoding.recordbatch import Record, new_record
 from service.kafka.linger import Linger
-from service.kafka.partition import BATCH_BYTES_MAX, Lane, LaneLimits, Unaccepted, Unacknowledged
+from service.kafka.partition import (
+    BATCH_BYTES_MAX,
+    PartitionQueue,
+    QueueLimits,
+    Unaccepted,
+    Unacknowledged,
+)
 
 LARGE = new_record(b"k", bytes(BATCH_BYTES_MAX * 2 // 3), b"\0", 1_790_000_000_000)
 
@@ -28,35 +34,35 @@ def test_what_was_not_sent_is_told_from_what_is_unknown(
 
 async def failures(appends: list[int]) -> list[type[BaseException]]:
     """What each append of so many large records fails with, of which one fits into a batch."""
-    lane = Lane(
+    queue = PartitionQueue(
         TopicPartition("t", 0),
-        LaneLimits(1 << 24, 0.01),
-        lambda lane: None,
+        QueueLimits(1 << 24, 0.01),
+        lambda queue: None,
         Linger(60, lambda: None),
     )
-    futures = [append(lane, [LARGE] * count) for count in appends]
-    lane.cut(1, 0)
+    futures = [append(queue, [LARGE] * count) for count in appends]
+    queue.cut(1, 0)
     async with asyncio.timeout(20):
         failed = await asyncio.gather(*futures, return_exceptions=True)
     return [type(each) for each in failed if isinstance(each, BaseException)]
 
 
-def append(lane: Lane, records: list[Record]) -> asyncio.Future[int]:
-    return lane.append(records, sum(record.size_bytes for record in records))
+def append(queue: PartitionQueue, records: list[Record]) -> asyncio.Future[int]:
+    return queue.append(records, sum(record.size_bytes for record in records))
 
 
 def test_what_is_cut_later_is_told_likewise() -> None:
     async def story() -> list[type[BaseException]]:
-        lane = Lane(
+        queue = PartitionQueue(
             TopicPartition("t", 0),
-            LaneLimits(1 << 24, 0.01),
-            lambda lane: None,
+            QueueLimits(1 << 24, 0.01),
+            lambda queue: None,
             Linger(60, lambda: None),
         )
-        futures = [append(lane, [LARGE] * 2), append(lane, [LARGE])]
-        lane.cut(1, 0)
-        lane.settle(0)
-        lane.cut(1, 0)
+        futures = [append(queue, [LARGE] * 2), append(queue, [LARGE])]
+        queue.cut(1, 0)
+        queue.acknowledge(0)
+        queue.cut(1, 0)
         failed = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 20)
         return [type(each) for each in failed if isinstance(each, BaseException)]
 
