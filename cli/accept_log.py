@@ -38,8 +38,8 @@ def accept_log(
     from cli.offsets_bar import OffsetsBar
     from cli.servers import servers
     from processors.consume.step import Transient
+    from processors.upkeep.acceptance import NotACopy
     from processors.upkeep.audit import Unprovable
-    from processors.upkeep.logs import NotACopy
     from service.settings import BadSettings
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
@@ -57,8 +57,8 @@ def accept_log(
 
 async def _accept(kind: Kind, where: "Servers", bar: "Progress") -> int:
     from processors.consume.replay import Log
+    from processors.upkeep.acceptance import accept
     from processors.upkeep.database import Database
-    from processors.upkeep.logs import accept
     from service.clickhouse import ClickHouse
 
     clickhouse = ClickHouse(where.clickhouse, where.cluster)

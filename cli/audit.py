@@ -67,9 +67,9 @@ def audit(
 
 async def _audit(where: "Servers", to_end: bool, bar: "Progress") -> "Account":
     from processors.consume.replay import Log
+    from processors.upkeep.acceptance import number_of
     from processors.upkeep.audit import Audit
     from processors.upkeep.database import Database
-    from processors.upkeep.logs import number_of
     from service.clickhouse import ClickHouse
 
     clickhouse = ClickHouse(where.clickhouse, where.cluster)

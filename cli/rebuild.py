@@ -75,8 +75,8 @@ def rebuild(
 
 async def _rebuild(where: "Servers", keep_old: bool, bar: "Progress") -> "Outcome":
     from processors.consume.replay import Log
+    from processors.upkeep.acceptance import number_of
     from processors.upkeep.database import Database
-    from processors.upkeep.logs import number_of
     from processors.upkeep.rebuild import Rebuild
     from service.clickhouse import ClickHouse
 

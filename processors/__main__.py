@@ -33,8 +33,8 @@ from processors.deliver.route import Route
 from processors.materialize.erasures import paying
 from processors.materialize.step import Materialize
 from processors.settings import MaterializeSettings, RouteSettings, SetupSettings
+from processors.upkeep.acceptance import number_of
 from processors.upkeep.database import Database
-from processors.upkeep.logs import number_of
 from processors.upkeep.setup import setup
 from service.clickhouse import ClickHouse
 from service.kafka.eventlog import EventLog

@@ -7,7 +7,7 @@ from typing import Any
 from processors.consume.one_log import OfOneLog
 from processors.consume.step import Halt, Step, Transient
 from processors.materialize.step import Materialize
-from processors.upkeep.logs import number_of
+from processors.upkeep.acceptance import number_of
 from tests.fakes import FakeRecord
 from tests.model.kafka import Kafka, KafkaLog
 from tests.model.ports import ModelDatabase

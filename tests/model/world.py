@@ -13,9 +13,9 @@ from contracts.erasures import WINDOW_MS as WINDOW_MS
 from contracts.ids import derived_id
 from processors.consume.step import Transient
 from processors.materialize.reading import read_rows
+from processors.upkeep.acceptance import accept, number_of
 from processors.upkeep.account import Account
 from processors.upkeep.audit import Audit
-from processors.upkeep.logs import accept, number_of
 from processors.upkeep.rebuild import Outcome, Rebuild
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord

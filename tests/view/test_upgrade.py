@@ -20,8 +20,8 @@ from processors.consume.one_log import NotAccepted
 from processors.consume.replay import Log
 from processors.materialize.rows import ClickHouseRows
 from processors.materialize.step import Materialize
+from processors.upkeep.acceptance import number_of
 from processors.upkeep.database import Database
-from processors.upkeep.logs import number_of
 from processors.upkeep.migrate import Migrate
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection
