@@ -10,6 +10,7 @@ from contracts.erasures import Erasure
 from contracts.ids import is_derived
 from processors.consume.step import Transient
 from processors.materialize.names import NamesFilter
+from processors.materialize.repeats import Shown
 
 
 @dataclass
@@ -95,10 +96,15 @@ class FakeRows:
         names.add_all(event_id for _, event_id in named if is_derived(event_id))
         return names
 
-    async def shown(self, names: Sequence[Name]) -> dict[Name, int]:
+    async def shown(self, names: Sequence[Name]) -> dict[Name, list[Shown]]:
         """See `Rows`."""
         self.looked_up += names
-        return {row.name: self._expires_ms(row) for row in self.rows if row.name in names}
+        found: dict[Name, list[Shown]] = {}
+        for row in self.rows:
+            if row.name in names:
+                its = Shown(*row.position, row.received_ms, self._expires_ms(row))
+                found.setdefault(row.name, []).append(its)
+        return found
 
     def _expires_ms(self, row: FakeRow) -> int:
         return FOR_EVER_MS if self.retention_ms is None else row.received_ms + self.retention_ms

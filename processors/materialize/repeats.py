@@ -5,6 +5,7 @@ been erased since. Of several records of one event in a batch the first counts, 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from contracts.clickhouse.table import DAY_S, month_of
 from contracts.encoding.block import Block, Name, Row
@@ -13,6 +14,15 @@ from processors.materialize.names import NamesFilter
 
 RETENTION_MIN_MS = DAY_S * 1000
 """No event expires sooner (`TableSettings`): a repeat within this time needs no asking."""
+
+
+class Shown(NamedTuple):
+    """A row of the table: its record's position, when it was received and expires, in ms since 1970."""
+
+    partition: int
+    offset: int
+    received_ms: int
+    expires_ms: int
 
 
 class Sorted:
@@ -55,10 +65,13 @@ class Sorted:
         """Of what is in doubt; with `derived` only of what may have come before under its name."""
         return list({row.name for row in self.doubtful if row.derived or not derived})
 
-    def decide(self, shown: dict[Name, int], erased: Iterable[Erasure]) -> dict[int, Block]:
+    def decide(
+        self, shown: Mapping[Name, Sequence[Shown]], erased: Iterable[Erasure]
+    ) -> dict[int, Block]:
         """What of `doubtful` the table lacks, by month; what has to wait for that stays in doubt.
 
-        `shown` are the events that it has and when they expire, `erased` those that it may not have.
+        `shown` are the rows that it has, `erased` what it may not have: such a row may be there for a
+        while, and is no reason to leave out what was posted after it.
         """
         named, asked = by_name(erased), self.doubtful
         missing: list[Row] = []
@@ -69,7 +82,8 @@ class Sorted:
             if is_covered(row, named.get(name, ())):
                 continue
             if row.derived:
-                if row.received_ms < shown.get(name, 0):
+                rows = [it for it in shown.get(name, ()) if not is_covered(it, named.get(name, ()))]
+                if any(row.received_ms < it.expires_ms for it in rows):
                     continue
                 if name in first_ms:
                     if row.received_ms >= first_ms[name] + RETENTION_MIN_MS:
@@ -83,7 +97,7 @@ class Sorted:
         return blocks
 
 
-def is_covered(row: Row, erasures: Iterable[Erasure]) -> bool:
+def is_covered(row: Row | Shown, erasures: Iterable[Erasure]) -> bool:
     """Whether one of `erasures`, all of this event, takes the row away."""
     return any(each.covers(row.partition, row.offset, row.received_ms) for each in erasures)
 

@@ -18,6 +18,7 @@ from contracts.erasures import Erasure
 from processors.consume.step import Transient
 from processors.materialize.erasures import Erasures
 from processors.materialize.names import NamesFilter, select_words, words_for
+from processors.materialize.repeats import Shown
 from service.clickhouse import ClickHouse, ClickHouseFailed
 from service.connections import ClickHouseConnection
 
@@ -54,8 +55,9 @@ SELECT toString(sum(rows)) FROM system.parts
 WHERE database || '.' || table = '{table}' AND active FORMAT TSVRaw
 """
 SHOWN = """
-SELECT tenant, id, toString(toUnixTimestamp64Milli(expires_at)) FROM {table}
-WHERE (tenant, id) IN ({names}) FORMAT JSONCompactEachRow
+SELECT tenant, id, kafka_partition, toString(kafka_offset),
+    toString(toUnixTimestamp64Milli(received_at)), toString(toUnixTimestamp64Milli(expires_at))
+FROM {table} WHERE (tenant, id) IN ({names}) FORMAT JSONCompactEachRow
 """
 NAMES_MAX = 1_000
 """Names of one query: with the longest ones, half of ClickHouse's max_query_size."""
@@ -159,15 +161,15 @@ class ClickHouseRows:
         words = select_words(self._table, self._erasures.table, words_for(rows))
         return NamesFilter(await self._read_back(words))
 
-    async def shown(self, names: Sequence[Name]) -> dict[Name, int]:
+    async def shown(self, names: Sequence[Name]) -> dict[Name, list[Shown]]:
         """See `Rows`."""
-        found: dict[Name, int] = {}
+        found: dict[Name, list[Shown]] = {}
         for some in _slices(names):
             answer = await self._read_back(SHOWN.format(table=self._table, names=_listed(some)))
-            for tenant, event_id, expires_ms in map(json.loads, answer.splitlines()):
-                name = tenant, event_id
-                ends = FOR_EVER_MS if expires_ms is None else int(expires_ms)
-                found[name] = max(ends, found.get(name, 0))
+            for tenant, event_id, partition, offset, *times in map(json.loads, answer.splitlines()):
+                received_ms, ends_ms = (FOR_EVER_MS if ms is None else int(ms) for ms in times)
+                row = Shown(partition, int(offset), received_ms, ends_ms)
+                found.setdefault((tenant, event_id), []).append(row)
         return found
 
     async def erased(self, names: Sequence[Name]) -> list[Erasure]:

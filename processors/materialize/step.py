@@ -24,7 +24,7 @@ from contracts.erasures import Erasure, by_name
 from processors.consume.step import LogRecord, Reject
 from processors.materialize.names import NamesFilter
 from processors.materialize.reading import read_erasures, read_rows, split
-from processors.materialize.repeats import Sorted, is_covered
+from processors.materialize.repeats import Shown, Sorted, is_covered
 
 CHUNK_RECORDS = 500
 """Records that are decoded and encoded before the next are: few enough for the CPU's cache."""
@@ -48,8 +48,8 @@ class Rows(Protocol):
     async def filter(self) -> NamesFilter:
         """The derived ids of all events that are stored or were erased, of whichever partition."""
 
-    async def shown(self, names: Sequence[Name]) -> dict[Name, int]:
-        """Those of `names` that the table has: when each expires, in ms since 1970."""
+    async def shown(self, names: Sequence[Name]) -> dict[Name, list[Shown]]:
+        """The rows of those of `names` that the table has."""
 
     async def erased(self, names: Sequence[Name]) -> list[Erasure]:
         """What is noted of `names`."""

@@ -16,6 +16,7 @@ from contracts.encoding.wire import decode_event
 from contracts.erasures import ERASURES_MAX, WINDOW_MS, Erasure
 from contracts.ids import derived_id
 from processors.materialize.erasures import Erasures
+from processors.materialize.repeats import Shown
 from processors.materialize.rows import ClickHouseRows
 from processors.materialize.step import Rows
 from service.clickhouse import ClickHouse
@@ -108,7 +109,10 @@ def test_events_that_are_shown_are_found_by_name_and_for_how_long(run: Any) -> N
         ids = [derived_id("acme", b"%d" % n, 0, "e") for n in range(3)]
         await rows.insert(block(named(ids[0], 0), named(ids[1], 1)))
         names = [("acme", id_) for id_ in ids]
-        assert await rows.shown(names) == {names[0]: FOR_EVER_MS, names[1]: FOR_EVER_MS}
+        assert await rows.shown(names) == {
+            names[0]: [Shown(0, 0, NOW_MS, FOR_EVER_MS)],
+            names[1]: [Shown(0, 1, NOW_MS, FOR_EVER_MS)],
+        }
         assert await rows.shown([("other", ids[0])]) == {}
         await rows.erase([Erasure(*names[0], 0, 2, NOW_MS, final=True)])
         await only(rows, {(0, 1)})

@@ -10,6 +10,7 @@ from contracts.encoding.digest import MODULUS
 from contracts.erasures import Erasure
 from processors.materialize.erasures import Erasures, Lingering, NoRoom
 from processors.materialize.names import NamesFilter
+from processors.materialize.repeats import Shown
 from processors.materialize.rows import MATERIALIZER
 from processors.upkeep.coverage import Held
 from processors.upkeep.swap import FRESH_TABLE, Stage
@@ -103,12 +104,15 @@ class ModelRows:
         names.add_all(event_id for (_, event_id), _, _ in self._server.notes)
         return names
 
-    async def shown(self, names: Sequence[Name]) -> dict[Name, int]:
+    async def shown(self, names: Sequence[Name]) -> dict[Name, list[Shown]]:
         await pause()
-        found: dict[Name, int] = {}
+        found: dict[Name, list[Shown]] = {}
         for each in self._visible():
-            if (name := each.row.name) in names:
-                found[name] = max(found.get(name, 0), self._server.expires_ms(each.row))
+            if (row := each.row).name in names:
+                its = Shown(
+                    row.partition, row.offset, row.received_ms, self._server.expires_ms(row)
+                )
+                found.setdefault(row.name, []).append(its)
         return found
 
     async def erased(self, names: Sequence[Name]) -> list[Erasure]:

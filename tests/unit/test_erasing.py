@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import uuid
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -41,6 +42,13 @@ def erased(
 def erased_by_the_first_release(offset: int, event_id: str, at_ms: int = NOW_MS) -> FakeRecord:
     """Its tombstones have the erased event's id for their own."""
     return FakeRecord(None, 0, offset, [TENANT, ("ce_id", event_id.encode())], at_ms)
+
+
+class Unhurried(FakeRows):
+    """Notes erasures and takes nothing away."""
+
+    async def erase(self, erasures: Sequence[Erasure]) -> None:
+        self.erasures += erasures
 
 
 def run(step: Materialize, *records: FakeRecord) -> None:
@@ -202,6 +210,16 @@ def test_read_again_behind_a_tombstone_that_lies_in_another_partition() -> None:
     run(Materialize(table), erased(0, name(1), partition=1))
     run(Materialize(table), posted(0, name(1)), posted(1, name(2)))
     assert table.stored == [(0, 1)]
+
+
+def test_a_row_that_is_still_to_be_taken_away_is_no_reason_to_leave_out_what_came_later() -> None:
+    """The DELETE is queued and has not run, as it may be for a while behind a merge."""
+    table, later_ms = Unhurried(), NOW_MS + WINDOW_MS + 1
+    log = posted(0, KEYED), erased_by_the_first_release(1, KEYED), posted(2, KEYED, at_ms=later_ms)
+    step = Materialize(table)
+    for each in log:
+        run(step, each)
+    assert table.stored == [(0, 0), (0, 2)]
 
 
 def test_a_tombstone_of_the_first_release_leaves_what_was_posted_later() -> None:

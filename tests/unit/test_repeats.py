@@ -11,7 +11,7 @@ from contracts.encoding.wire import decode_event
 from contracts.erasures import Erasure
 from contracts.ids import derived_id
 from processors.materialize.names import NamesFilter
-from processors.materialize.repeats import RETENTION_MIN_MS, Sorted
+from processors.materialize.repeats import RETENTION_MIN_MS, Shown, Sorted
 from tests.builders import an_event, represented
 
 NOW_MS = 1_790_000_000_000
@@ -67,7 +67,11 @@ def sorted_first(
     while batch.doubtful:
         asked = batch.names()
         erased = [Erasure(*name, 0, 0, NOW_MS, True) for name in asked if name in table.erased]
-        shown = {name: table.expires_ms[name] for name in asked if name in table.expires_ms}
+        shown = {
+            name: [Shown(0, 0, NOW_MS, table.expires_ms[name])]
+            for name in asked
+            if name in table.expires_ms
+        }
         table.insert(batch.decide(shown, erased))
 
 
