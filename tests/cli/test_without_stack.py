@@ -12,7 +12,7 @@ from cli.main import app
 
 ROOT = Path(__file__).parents[2]
 NAMES = [
-    command.name or command.callback.__name__
+    command.name or command.callback.__name__.replace("_", "-")
     for command in app.registered_commands
     if command.callback
 ]
@@ -24,6 +24,7 @@ ARGUMENTS = {
     "post": [str(ROOT / "examples" / "event.json")],
     "sql": ["SELECT 1"],
     "rebuild": ["--yes"],
+    "accept-log": ["new"],
 }
 NEEDS_NONE = {"settings": 0, "install": 0, "down": 0, "reset": 0, "status": 3}
 

@@ -143,7 +143,7 @@ def test_a_table_of_another_log_cannot_be_audited(view: View, tenant: str) -> No
     ("variable", "value", "said"),
     [
         ("EVENTS_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:9", "Kafka failed at connecting"),
-        ("EVENTS_CLICKHOUSE__URL", "http://127.0.0.1:9", "reading what events.events holds"),
+        ("EVENTS_CLICKHOUSE__URL", "http://127.0.0.1:9", "asking for the logs"),
         ("EVENTS_CLICKHOUSE__TIMEOUT_S", "soon", "EVENTS_CLICKHOUSE__TIMEOUT_S"),
     ],
 )
