@@ -15,6 +15,7 @@ from ingest.budget import Budget
 from ingest.events import PostEvent
 from ingest.measures import InHand
 from ingest.settings import IngestSettings
+from ingest.store import SubscriptionStore
 from ingest.subscriptions import SubscriptionResource
 from service.app import Front, asgi_app
 from service.eventlog import EventLog
@@ -33,10 +34,11 @@ class Edge:
         limits = LaneLimits(settings.waiting_bytes_max, settings.ack_timeout_s)
         self.verifier = Verifier(settings.access, SigningKeys(settings.access))
         self.log = EventLog(settings.kafka, (EVENTS, SUBSCRIPTIONS), limits)
-        self.follower = SubscriptionsFollower(settings.kafka)
+        self.follower = SubscriptionsFollower(settings.kafka, with_changes=True)
         self._admission = Admission(
             Rates(settings.tenant_rate, settings.tenant_rates), Budget(settings.in_flight_bytes_max)
         )
+        self._subscriptions_max = settings.subscriptions_per_tenant_max
         self._in_flight_bytes_max = settings.in_flight_bytes_max
         self._event_bytes_max = settings.event_bytes_max
         self._batch_limits = BatchLimits(
@@ -46,7 +48,10 @@ class Edge:
     def resources(self) -> Resources:
         """Handlers by path and method; the busiest first."""
         post_event = PostEvent(self.verifier, self._admission, self.log, self._event_bytes_max)
-        subscriptions = SubscriptionResource(self.verifier, self.log, self.follower)
+        store = SubscriptionStore(self.log, self.follower)
+        subscriptions = SubscriptionResource(
+            self.verifier, store, self.follower, self._subscriptions_max
+        )
         post_batch = PostBatch(self.verifier, self._admission, self.log, self._batch_limits)
         return {
             events.PATH: {"POST": post_event},

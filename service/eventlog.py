@@ -60,6 +60,14 @@ class EventLog:
             raise Unaccepted("there is no connection to Kafka")
         return lanes[record.key_hash % len(lanes)].append((record,), record.size_bytes)
 
+    def append_together(self, topic: str, records: Sequence[Record]) -> asyncio.Future[int]:
+        """The same for a few records of the first one's partition, in order; the offset of the last."""
+        lanes = self._lanes.get(topic)
+        if not lanes:
+            raise Unaccepted("there is no connection to Kafka")
+        lane = lanes[records[0].key_hash % len(lanes)]
+        return lane.append(records, sum(record.size_bytes for record in records))
+
     async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
         """Append `records`; when all are settled, what each failed with, None for durable ones."""
         failures: list[Exception | None] = [None] * len(records)
