@@ -18,6 +18,7 @@ ARN_PATTERN = (
     r"(?:[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo)$"
 )
 
+
 class SqsDestination(BaseModel):
     """A queue by its ARN: it names region, account and queue, and carries no endpoint to abuse."""
 
@@ -83,6 +84,17 @@ class SubscriptionDraft(BaseModel):
     enabled: bool = Field(
         True, description="A disabled subscription receives nothing; true when left out."
     )
+
+
+class SubscriptionPatch(BaseModel):
+    """The body of PATCH: the members to change; null takes one away (RFC 7396). For the documents."""
+
+    name: str | None = None
+    description: str | None = None
+    labels: dict[str, str | None] | None = None
+    filter: dict[str, Any] | None = Field(None, description="Merged too: null takes a field out.")
+    destination: SqsDestination | None = None
+    enabled: bool | None = None
 
 
 class Subscription(SubscriptionDraft):

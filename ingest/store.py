@@ -55,7 +55,8 @@ class SubscriptionStore:
     ) -> None:
         """Store `after`; None deletes what was `before`. Raises `Problem` 503."""
         subscription = after or before
-        assert subscription is not None
+        if subscription is None:
+            raise ValueError("nothing changes")
         made = uuid7()
         change = change_value(
             str(made),
