@@ -5,10 +5,8 @@ change's key is its own (`tenant:id:change:<uuid7>`), so compaction keeps it. A 
 take `BYTES_MAX`; past it the oldest go, by a record without value under their key.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
-
 
 from pydantic import BaseModel, Field
 

@@ -1,4 +1,4 @@
-"""What is asked with a filter beside subscriptions: a search, a back-test, and why an event matched or not."""
+"""What is asked with a filter beside subscriptions: a search, a back-test, and why an event matched."""
 
 from typing import Annotated, Any
 

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from contracts.access import Verifier
 from contracts.criteria import Criteria
@@ -93,9 +93,8 @@ class SearchByFilter:
         tenant = await self._verifier.tenant(single_headers(scope["headers"]))
         search = await read_request(FilterSearch, scope, receive)
         filter_, pattern = parse(search.filter), encode_json(search.filter)
-        criteria = Criteria.model_construct(
-            **{"from": search.from_, "to": search.to, "q": search.q}
-        )
+        given: dict[str, Any] = {"from": search.from_, "to": search.to, "q": search.q}
+        criteria = Criteria.model_construct(**given)  # read already
         if search.cursor is not None:
             rest = decode(search.cursor, tenant, criteria, pattern)
         else:
