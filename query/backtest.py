@@ -25,7 +25,7 @@ class BackTest:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, read filter and range, count, answer."""
-        tenant = await self._verifier.tenant(single_headers(scope["headers"]))
+        tenant = await self._verifier.tenant(single_headers(scope))
         asked = await read_request(FilterTest, scope, receive)
         rest = rest_of(asked.from_, asked.to, self._days)
         with refusing():

@@ -35,7 +35,7 @@ class ExplainEvent:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, look up, ask every subscription, answer."""
-        tenant = await self._verifier.tenant(single_headers(scope["headers"]))
+        tenant = await self._verifier.tenant(single_headers(scope))
         event_id = read_id(scope["path_params"]["id"], "event")
         if not await self._follower.catch_up(CATCH_UP_TIMEOUT_S):
             raise unavailable("The subscriptions cannot be read from Kafka. Try again.")

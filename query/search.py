@@ -90,7 +90,7 @@ class SearchByFilter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, read filter and range, find a page, answer."""
-        tenant = await self._verifier.tenant(single_headers(scope["headers"]))
+        tenant = await self._verifier.tenant(single_headers(scope))
         search = await read_request(FilterSearch, scope, receive)
         filter_, pattern = parse(search.filter), encode_json(search.filter)
         given: dict[str, Any] = {"from": search.from_, "to": search.to, "q": search.q}
@@ -107,7 +107,7 @@ class SearchByFilter:
 
 async def read_request(model: type[Asked], scope: Scope, receive: Receive) -> Asked:
     """The body as `model`. Raises `Problem` 405, as creating a subscription does, 413 or 415."""
-    headers = single_headers(scope["headers"])
+    headers = single_headers(scope)
     require_json(headers)
     declared_bytes(headers, BODY_BYTES_MAX)
     asked = read_filtered(model, await read_body(receive, BODY_BYTES_MAX))
