@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli import audit, erase, migrate, post, read, rebuild, settings, stack
+from cli import audit, erase, migrate, post, read, rebuild, settings, stack, subscriptions
 from cli.answers import fail
 from local import disk
 
@@ -48,3 +48,5 @@ VIEW = (audit.audit, rebuild.rebuild)
 
 for command in (*STACK, *EVENTS, *VIEW):
     app.command()(command)
+
+app.add_typer(subscriptions.app)

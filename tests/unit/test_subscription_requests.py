@@ -110,7 +110,7 @@ class Edge:
 
     def ask(self, method: str, path: str, tenant: str = "acme", **request: Any) -> httpx.Response:
         async def once() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self.app)  # type: ignore[arg-type]
+            transport = httpx.ASGITransport(app=self.app)
             headers = {"X-TWC-Tenant": tenant} | request.pop("headers", {})
             async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
                 return await client.request(method, path, headers=headers, **request)
