@@ -152,7 +152,8 @@ UNSCORABLE = {
     },
     "many fields": {
         "key_attributes": {
-            f"f{n}": [{"wildcard": f"*{n}" + "ab" * n + "*c"}] * 4 for n in range(60)
+            f"f{n}": [{"wildcard": f"*{each}" + "ab" * n + "*c"} for each in range(4)]
+            for n in range(60)
         }
     },
 }
@@ -170,7 +171,7 @@ def test_wildcards_that_take_long_to_score_are_refused_in_bounded_steps(
         return read(*asked)
 
     monkeypatch.setattr(cost._Automaton, "_read", counted)
-    with pytest.raises(Refused, match="too many or too long to be scored|too complex"):
+    with pytest.raises(Refused, match=r"too long to be scored|too complex"):
         parse(pattern)
     assert calls <= cost.STEPS_MAX
 
