@@ -1,4 +1,4 @@
-"""A subscription's life on real servers: tried before, matched by a pattern, explained, edited, told, gone."""
+"""A subscription's life on real servers: tried before, matched, explained, edited, told, gone."""
 
 import base64
 import json
