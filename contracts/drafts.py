@@ -12,7 +12,6 @@ from contracts.filters import Refused
 from contracts.filters import parse as parse_filter
 from contracts.parse import BOM, ERRORS_MAX, Model, parse, read_json
 from contracts.problems import Problem
-from contracts.subscription_table import whole
 from contracts.subscriptions import Subscription, SubscriptionDraft, encode_json
 
 POINTER_MAX = 512
@@ -89,7 +88,7 @@ def broken(errors: list[dict[str, Any]]) -> Problem:
 
 def _exact(body: bytes) -> Any:
     """JSON that was read before, now with every number as it is written."""
-    return json.loads(body.removeprefix(BOM), parse_float=Decimal, parse_int=whole)
+    return json.loads(body.removeprefix(BOM), parse_float=Decimal)
 
 
 def _within_filter(refused: Refused) -> list[dict[str, Any]]:

@@ -19,8 +19,6 @@ from contracts.tenants import is_tenant
 
 log = logging.getLogger(__name__)
 
-DIGITS_OF_INT = 18
-
 
 class UnreadableSubscription(Exception):
     """A record on `subscriptions` that cannot be applied; the message says why."""
@@ -106,7 +104,7 @@ def filter_of(subscription: Subscription) -> Filter:
 def _read(subscription_id: str, value: bytes) -> tuple[Subscription, Filter | None]:
     """What a record says; inactive, and without a filter, when that cannot be read."""
     try:
-        document = json.loads(value, parse_float=Decimal, parse_int=whole)
+        document = json.loads(value, parse_float=Decimal)
         if not isinstance(document, dict) or document.get("id") != subscription_id:
             raise UnreadableSubscription("it is no object with the id of its key")
         subscription = read_stored(document)
@@ -123,11 +121,6 @@ def _read(subscription_id: str, value: bytes) -> tuple[Subscription, Filter | No
         log.exception("the filter of subscription %s fails", subscription_id)
     log.error("subscription %s is inactive: %s", subscription_id, reason)
     return subscription.model_copy(update={"inactive": reason}), None
-
-
-def whole(digits: str) -> int | Decimal:
-    """A whole number of JSON; of many digits a `Decimal`, which costs no more than its length."""
-    return int(digits) if len(digits) <= DIGITS_OF_INT else Decimal(digits)
 
 
 def _said(error: Exception) -> str:

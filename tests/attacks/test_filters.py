@@ -59,7 +59,7 @@ FILTERS = {
 }
 CASES = [Case(name, post(filtered(each), SUBSCRIPTIONS), 405) for name, each in FILTERS.items()]
 CASES += [
-    Case("or in or", post(filtered(NESTED_OR), SUBSCRIPTIONS), 405),
+    Case("or in or", post(filtered(NESTED_OR), SUBSCRIPTIONS), 201),
     Case(
         "a repeated field",
         post(filtered('{"entity_id":["a"],"entity_id":["b"]}'), SUBSCRIPTIONS),
