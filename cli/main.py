@@ -19,6 +19,7 @@ from cli import (
     settings,
     sql,
     stack,
+    subscriptions,
 )
 from cli.answers import fail
 from local import disk
@@ -82,3 +83,5 @@ VIEW = (audit.audit, rebuild.rebuild, accept_log.accept_log)
 
 for command in (*STACK, *EVENTS, *VIEW):
     app.command()(command)
+
+app.add_typer(subscriptions.app)

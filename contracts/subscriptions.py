@@ -1,19 +1,15 @@
-"""Subscriptions: which events of a tenant go to which queue, and their records on Kafka.
+"""Subscriptions: which events of a tenant go to which queue, as clients send and read them.
 
-The `subscriptions` topic is compacted and keyed by tenant and id, so its records are the table: a
-reader applies them in order from the beginning and holds `Subscriptions`. A filter is a subset of
-the EventBridge event patterns: per field the accepted values, AND across fields. What it does not
-know it refuses.
+A filter is an EventBridge event pattern (`contracts/filters`). What was stored before patterns, the
+accepted values per field, is a pattern that means the same. `subscription_table.py` is what a
+reader of the topic holds.
 """
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-
-from contracts.encoding.codec import EventJson
-from contracts.events import EntityId, EntityName, EventSource, EventType
-from contracts.tenants import is_tenant
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 # Of ASCII alone: `\d` would take every digit of Unicode. A queue's name has 80 characters at the most,
 # `.fifo` among them. Which regions there are is asked by who stores a subscription (service/regions.py).
@@ -21,26 +17,6 @@ ARN_PATTERN = (
     r"^arn:aws(?:-[a-z]{1,8}){0,2}:sqs:[a-z]{2,8}(?:-[a-z]{1,16}){1,3}-[0-9]{1,2}:[0-9]{12}:"
     r"(?:[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo)$"
 )
-
-Values = Field(default=None, min_length=1, max_length=100)
-
-
-class Filter(BaseModel):
-    """Accepted values per top-level field; a field left out accepts all, `{}` accepts every event."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    entity_id: list[EntityId] | None = Values
-    entity_name: list[EntityName] | None = Values
-    event_source: list[EventSource] | None = Values
-    event_type: list[EventType] | None = Values
-
-    def accepts(self, event: EventJson) -> bool:
-        """Whether `event` has an accepted value in every field that this filter names."""
-        return all(
-            (accepted := getattr(self, name)) is None or getattr(event, name) in accepted
-            for name in self.model_fields_set
-        )
 
 
 class SqsDestination(BaseModel):
@@ -74,27 +50,74 @@ class SqsDestination(BaseModel):
         return self.arn.split(":")[5]
 
 
+DESCRIPTION_MAX, LABELS_MAX, LABEL_TEXT_MAX = 1024, 20, 256
+LABEL_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$"
+
+LabelName = Annotated[str, StringConstraints(pattern=LABEL_PATTERN)]
+LabelText = Annotated[str, StringConstraints(max_length=LABEL_TEXT_MAX)]
+
+FILTER = (
+    "An event pattern as EventBridge has them, over event_type, event_source, operation, entity_id,"
+    " entity_name, key_attributes, payload and fault; `{}` accepts every event."
+)
+
+encode_json = msgspec.json.Encoder(decimal_format="number").encode
+"""JSON in which a `Decimal` is the number that it was read from."""
+
+
 class SubscriptionDraft(BaseModel):
     """The body of POST and PUT /api/v1/subscriptions."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    filter: Filter
+    description: Annotated[str, StringConstraints(max_length=DESCRIPTION_MAX)] | None = Field(
+        None, description="For people; nothing depends on it."
+    )
+    labels: dict[LabelName, LabelText] = Field(
+        default_factory=dict,
+        max_length=LABELS_MAX,
+        description="Names and texts of the client's own; nothing depends on them.",
+    )
+    filter: dict[str, Any] = Field(description=FILTER)
     destination: SqsDestination
     enabled: bool = Field(
         True, description="A disabled subscription receives nothing; true when left out."
     )
 
 
+class SubscriptionPatch(BaseModel):
+    """The body of PATCH: the members to change; null takes one away (RFC 7396). For the documents."""
+
+    name: str | None = None
+    description: str | None = None
+    labels: dict[str, str | None] | None = None
+    filter: dict[str, Any] | None = Field(None, description="Merged too: null takes a field out.")
+    destination: SqsDestination | None = None
+    enabled: bool | None = None
+
+
 class Subscription(SubscriptionDraft):
     """A stored subscription."""
 
     id: str = Field(description="A UUID, unique within the tenant.")
+    inactive: str | None = Field(
+        None,
+        description="Why it receives nothing: what is stored cannot be read here. Absent otherwise.",
+    )
+
+    @property
+    def active(self) -> bool:
+        """Whether it receives anything at all."""
+        return self.enabled and self.inactive is None
+
+    def document(self) -> dict[str, Any]:
+        """What POST, GET and PUT answer, as an object."""
+        return self.model_dump(exclude_unset=True, warnings="error")
 
     def represent(self) -> bytes:
-        """The JSON that POST, GET and PUT answer and the topic keeps; unset filter fields left out."""
-        return self.model_dump_json(exclude_unset=True).encode()
+        """The JSON that POST, GET and PUT answer and the topic keeps."""
+        return encode_json(self.document())
 
 
 def create(draft: SubscriptionDraft, subscription_id: str) -> Subscription:
@@ -103,45 +126,23 @@ def create(draft: SubscriptionDraft, subscription_id: str) -> Subscription:
     return Subscription(**fields, id=subscription_id)
 
 
+def read_stored(document: Mapping[str, Any]) -> Subscription:
+    """What the topic keeps. Raises pydantic's `ValidationError`.
+
+    A release before patterns wrote no labels, and a null in its filter left the field out.
+    """
+    if "labels" in document or not isinstance(document.get("filter"), dict):
+        return Subscription.model_validate(document)
+    kept = {name: values for name, values in document["filter"].items() if values is not None}
+    return Subscription.model_validate({**document, "labels": {}, "filter": kept})
+
+
+def unreadable(subscription_id: str, reason: str) -> Subscription:
+    """Stands for a record that cannot be read: shown, and inactive."""
+    fields: dict[str, Any] = {"id": subscription_id, "enabled": False, "inactive": reason}
+    return Subscription.model_construct({"id", "inactive"}, **fields)
+
+
 def subscription_key(tenant: str, subscription_id: str) -> bytes:
     """The record key of a subscription; a record without value under it deletes it."""
     return f"{tenant}:{subscription_id}".encode()
-
-
-class UnreadableSubscription(Exception):
-    """A record on `subscriptions` that cannot be applied; the message says why."""
-
-
-class Subscriptions:
-    """All subscriptions of all tenants, as the records applied so far leave them."""
-
-    def __init__(self) -> None:
-        self._by_tenant: dict[str, dict[str, Subscription]] = {}
-
-    def apply(self, key: bytes | None, value: bytes | None) -> None:
-        """Take one record of the topic, in its order. Raises `UnreadableSubscription`."""
-        tenant, _, subscription_id = (key or b"").decode("utf-8", "replace").partition(":")
-        if not is_tenant(tenant) or not subscription_id:
-            raise UnreadableSubscription("the key is not tenant:id")
-        if value is None:
-            self._by_tenant.get(tenant, {}).pop(subscription_id, None)
-            return
-        try:
-            subscription = Subscription.model_validate_json(value)
-        except ValidationError as error:
-            raise UnreadableSubscription(str(error.errors(include_input=False)[0])) from None
-        self._by_tenant.setdefault(tenant, {})[subscription_id] = subscription
-
-    def of(self, tenant: str) -> list[Subscription]:
-        """The tenant's subscriptions in the order of their ids, which is that of their creation."""
-        return sorted(self._by_tenant.get(tenant, {}).values(), key=lambda each: each.id)
-
-    def get(self, tenant: str, subscription_id: str) -> Subscription | None:
-        """One subscription, or None."""
-        return self._by_tenant.get(tenant, {}).get(subscription_id)
-
-    def matching(self, tenant: str, event: EventJson) -> Iterator[Subscription]:
-        """The enabled subscriptions whose filter accepts `event`."""
-        for subscription in self._by_tenant.get(tenant, {}).values():
-            if subscription.enabled and subscription.filter.accepts(event):
-                yield subscription

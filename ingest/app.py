@@ -15,6 +15,7 @@ from ingest.events import PostEvent
 from ingest.first_bodies import FirstBodies
 from ingest.measures import InHand
 from ingest.settings import IngestSettings
+from ingest.store import SubscriptionStore
 from ingest.subscriptions import SubscriptionResource
 from service.access.keys import SigningKeys
 from service.access.verifier import Verifier
@@ -34,10 +35,11 @@ class Edge:
         limits = QueueLimits(settings.waiting_bytes_max, settings.ack_timeout_s)
         self.verifier = Verifier(settings.access, SigningKeys(settings.access))
         self.log = EventLog(settings.kafka, (EVENTS, SUBSCRIPTIONS), limits)
-        self.follower = SubscriptionsFollower(settings.kafka)
+        self.follower = SubscriptionsFollower(settings.kafka, with_changes=True)
         self._admission = Admission(
             Rates(settings.tenant_rate, settings.tenant_rates), Budget(settings.in_flight_bytes_max)
         )
+        self._subscriptions_max = settings.subscriptions_per_tenant_max
         self._in_flight_bytes_max = settings.in_flight_bytes_max
         self._batch_limits = BatchLimits(
             settings.batch_items_max, settings.batch_bytes_max, settings.event_bytes_max
@@ -49,7 +51,10 @@ class Edge:
         post_event = PostEvent(
             self.verifier, self._admission, self.log, first_bodies, limits.event_bytes
         )
-        subscriptions = SubscriptionResource(self.verifier, self.log, self.follower)
+        store = SubscriptionStore(self.log, self.follower)
+        subscriptions = SubscriptionResource(
+            self.verifier, store, self.follower, self._subscriptions_max
+        )
         post_batch = PostBatch(self.verifier, self._admission, self.log, first_bodies, limits)
         return {
             events.PATH: {"POST": post_event},

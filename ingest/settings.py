@@ -36,6 +36,9 @@ class IngestSettings(Settings):
         default_factory=dict,
         description="Other rates by tenant, as JSON; a member left out has its default.",
     )
+    subscriptions_per_tenant_max: int = Field(
+        1000, ge=1, le=100_000, description="Most subscriptions of one tenant; past it 405."
+    )
     ack_timeout_s: float = Field(
         ACK_TIMEOUT_S,
         gt=0,

@@ -1,21 +1,23 @@
-"""/api/v1/subscriptions: create, list, read, replace and delete, all through the log.
+"""/api/v1/subscriptions: create, list, read, replace, patch and delete, all through the log.
 
 The compacted topic is the store; this service answers from a table that follows it, and waits for
-its own change to come back before it answers, so that a client reads what it wrote.
+its own change to come back before it answers, so that a client reads what it wrote. Before a change
+the table is brought to the topic's end, so that If-Match is judged by what others have just written.
 """
-
-import json
 
 from uuid_utils import uuid7
 
-from contracts.encoding.parse import parse
-from contracts.encoding.recordbatch import encode_headers, new_record
-from contracts.ids import read_id
+from contracts.drafts import read_draft, read_patch
+from contracts.ids import derived_id, read_id
 from contracts.problems import Problem, unavailable
-from contracts.subscriptions import Subscription, SubscriptionDraft, create, subscription_key
-from contracts.topics import SUBSCRIPTIONS
-from service.access.verifier import Verifier
+from contracts.subscription_table import Subscriptions
+from contracts.subscriptions import Subscription, SubscriptionDraft, create
+from ingest.conditions import etag_of, require_match
+from ingest.pages import page_of
+from ingest.store import SubscriptionStore
+from service.access.verifier import Grant, Verifier
 from service.http.asgi import (
+    JSON,
     Receive,
     Resources,
     Scope,
@@ -26,100 +28,163 @@ from service.http.asgi import (
     respond,
     single_headers,
 )
-from service.kafka.eventlog import EventLog
 from service.kafka.follow import SubscriptionsFollower
-from service.kafka.partition import Unaccepted, Unacknowledged
 from service.regions import require_region
 
 PATH = "/api/v1/subscriptions"
 BODY_BYTES_MAX = 64 * 1024
-FOLLOW_TIMEOUT_S = 5.0
-PER_TENANT_MAX = 1000
 JSON_TYPE = (b"content-type", b"application/json")
+MERGE_PATCH = b"application/merge-patch+json"
 
 
 class SubscriptionResource:
-    """Handlers of the subscription resource."""
+    """Handlers of the subscription resource; a tenant has at most `per_tenant_max`."""
 
-    def __init__(self, verifier: Verifier, log: EventLog, follower: SubscriptionsFollower) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        store: SubscriptionStore,
+        follower: SubscriptionsFollower,
+        per_tenant_max: int,
+    ) -> None:
         self._verifier = verifier
-        self._log = log
+        self._store = store
         self._follower = follower
+        self._per_tenant_max = per_tenant_max
 
     def resources(self) -> Resources:
         """The handlers by path and method."""
         return {
             PATH: {"POST": self.post, "GET": self.list},
-            PATH + "/{id}": {"GET": self.get, "PUT": self.put, "DELETE": self.delete},
+            PATH + "/{id}": {
+                "GET": self.get,
+                "PUT": self.put,
+                "PATCH": self.patch,
+                "DELETE": self.delete,
+            },
+            PATH + "/{id}/changes": {"GET": self.changes},
         }
 
     async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """201 with the stored subscription."""
-        tenant, draft = await self._read(scope, receive)
-        if len(self._follower.table.of(tenant)) >= PER_TENANT_MAX:
-            raise Problem(405, f"A tenant has at most {PER_TENANT_MAX:,} subscriptions.")
-        subscription = create(draft, str(uuid7()))
-        await self._store(tenant, subscription.id, subscription.represent())
-        location = (b"location", f"{PATH}/{subscription.id}".encode())
-        await respond(send, 201, (JSON_TYPE, location), subscription.represent())
+        """201 with the stored subscription; 200 where the same Idempotency-Key has made it already."""
+        grant = await self._grant(scope)
+        body = await _body(scope, receive)
+        draft = _judged(read_draft(body))
+        name = single_headers(scope).get(b"idempotency-key")
+        new_id = str(uuid7()) if name is None else derived_id(grant.tenant, name, 0, PATH)
+        async with self._store.changing(grant.tenant):
+            table = self._table
+            if (made := table.get(grant.tenant, new_id)) is not None:
+                await _answer(send, 200, made)
+                return
+            if (count := table.count(grant.tenant)) >= self._per_tenant_max:
+                raise _too_many(count, self._per_tenant_max)
+            subscription = create(draft, new_id)
+            await self._store.change(grant, "create", None, subscription)
+        await _answer(send, 201, subscription, (b"location", f"{PATH}/{new_id}".encode()))
 
     async def list(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """200 with all subscriptions of the tenant, oldest first."""
-        tenant = await self._tenant(scope)
-        items = [json.loads(each.represent()) for each in self._follower.table.of(tenant)]
-        await respond(send, 200, (JSON_TYPE,), json.dumps({"items": items}).encode())
+        """200 with a page of the tenant's subscriptions, in the order of their ids."""
+        tenant = (await self._grant(scope)).tenant
+        body, link = page_of(self._table.of(tenant), scope.get("query_string", b""), PATH)
+        headers = [JSON_TYPE] if link is None else [JSON_TYPE, (b"link", link)]
+        await respond(send, 200, headers, body)
 
     async def get(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """200 with one subscription."""
-        subscription = self._existing(await self._tenant(scope), scope)
-        await respond(send, 200, (JSON_TYPE,), subscription.represent())
+        """200 with one subscription and its ETag."""
+        grant = await self._grant(scope)
+        await _answer(send, 200, _existing(self._table, grant, scope))
 
     async def put(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 with the subscription as it replaces the old one."""
-        tenant, draft = await self._read(scope, receive)
-        subscription = create(draft, self._existing(tenant, scope).id)
-        await self._store(tenant, subscription.id, subscription.represent())
-        await respond(send, 200, (JSON_TYPE,), subscription.represent())
+        grant = await self._grant(scope)
+        draft = _judged(read_draft(await _body(scope, receive)))
+        async with self._store.changing(grant.tenant):
+            before = self._unchanged(grant, scope)
+            after = create(draft, before.id)
+            await self._store.change(grant, "replace", before, after)
+        await _answer(send, 200, after)
+
+    async def patch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """200 with the subscription as a JSON merge patch (RFC 7396) leaves it."""
+        grant = await self._grant(scope)
+        body = await _body(scope, receive, MERGE_PATCH, "Accept-Patch")
+        async with self._store.changing(grant.tenant):
+            before = self._unchanged(grant, scope)
+            after = create(_judged(read_patch(body, before)), before.id)
+            await self._store.change(grant, "patch", before, after)
+        await _answer(send, 200, after)
 
     async def delete(self, scope: Scope, receive: Receive, send: Send) -> None:
         """204; events accepted from now on are no longer delivered to it."""
-        tenant = await self._tenant(scope)
-        await self._store(tenant, self._existing(tenant, scope).id, None)
+        grant = await self._grant(scope)
+        async with self._store.changing(grant.tenant):
+            before = self._unchanged(grant, scope)
+            await self._store.change(grant, "delete", before, None)
         await respond(send, 204, ())
 
-    async def _tenant(self, scope: Scope) -> str:
-        tenant = await self._verifier.tenant(single_headers(scope))
+    async def changes(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """200 with who changed it and when, newest first; also of one that was deleted."""
+        grant = await self._grant(scope)
+        table, subscription_id = self._table, _id(scope)
+        found = table.changes.of(grant.tenant, subscription_id) if table.changes else []
+        if not found:
+            _existing(table, grant, scope)
+        await respond(send, 200, (JSON_TYPE,), b'{"items":[%b]}' % b",".join(found))
+
+    @property
+    def _table(self) -> Subscriptions:
+        return self._follower.table
+
+    async def _grant(self, scope: Scope) -> Grant:
+        grant = await self._verifier.grant(single_headers(scope))
         if not self._follower.ready:
             raise unavailable("The subscriptions have not been read from Kafka yet.")
-        return tenant
+        return grant
 
-    async def _read(self, scope: Scope, receive: Receive) -> tuple[str, SubscriptionDraft]:
-        tenant = await self._tenant(scope)
-        headers = single_headers(scope)
-        require_json(headers)
-        declared_bytes(headers, BODY_BYTES_MAX)
-        draft = parse(SubscriptionDraft, await read_body(receive, BODY_BYTES_MAX))
-        require_region(draft.destination)
-        return tenant, draft
-
-    def _existing(self, tenant: str, scope: Scope) -> Subscription:
-        """Raises `Problem` 404, the same for an unknown id and for another tenant's."""
-        subscription_id = str(read_id(scope["path_params"]["id"], "subscription"))
-        subscription = self._follower.table.get(tenant, subscription_id)
-        if subscription is None:
-            raise Problem(404, "There is no such subscription.")
+    def _unchanged(self, grant: Grant, scope: Scope) -> Subscription:
+        """The subscription to change. Raises `Problem` 404, or 412 where If-Match names another."""
+        subscription = _existing(self._table, grant, scope)
+        require_match(single_headers(scope).get(b"if-match"), etag_of(subscription))
         return subscription
 
-    async def _store(self, tenant: str, subscription_id: str, value: bytes | None) -> None:
-        """Append, and wait until the table has followed. Raises `Problem` 503."""
-        headers = encode_headers([("ce_tenant", tenant.encode())])
-        key = subscription_key(tenant, subscription_id)
-        received_ms = uuid7().timestamp
-        try:
-            offset = await self._log.append(
-                SUBSCRIPTIONS, new_record(key, value, headers, received_ms)
-            )
-        except (Unaccepted, Unacknowledged) as error:
-            raise unavailable(f"The change is not confirmed: {error}. Try again.") from None
-        if not await self._follower.wait_for(offset, FOLLOW_TIMEOUT_S):
-            raise unavailable("The change is stored and not visible yet.")
+
+async def _body(
+    scope: Scope, receive: Receive, media_type: bytes = JSON, accept: str = "Accept-Post"
+) -> bytes:
+    headers = single_headers(scope)
+    require_json(headers, media_type, accept)
+    declared_bytes(headers, BODY_BYTES_MAX)
+    return await read_body(receive, BODY_BYTES_MAX)
+
+
+def _judged(draft: SubscriptionDraft) -> SubscriptionDraft:
+    require_region(draft.destination)
+    return draft
+
+
+def _id(scope: Scope) -> str:
+    return str(read_id(scope["path_params"]["id"], "subscription"))
+
+
+def _existing(table: Subscriptions, grant: Grant, scope: Scope) -> Subscription:
+    """Raises `Problem` 404, the same for an unknown id and for another tenant's."""
+    subscription = table.get(grant.tenant, _id(scope))
+    if subscription is None:
+        raise Problem(404, "There is no such subscription.")
+    return subscription
+
+
+def _too_many(count: int, limit: int) -> Problem:
+    return Problem(
+        405,
+        f"The tenant has {count:,} subscriptions; the limit is {limit:,}. Delete one first.",
+        extra={"size": count, "limit": limit},
+    )
+
+
+async def _answer(
+    send: Send, status: int, subscription: Subscription, *more: tuple[bytes, bytes]
+) -> None:
+    headers = (JSON_TYPE, (b"etag", etag_of(subscription)), *more)
+    await respond(send, status, headers, subscription.represent())

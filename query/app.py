@@ -8,13 +8,15 @@ from starlette.types import ASGIApp
 
 from contracts.clickhouse.replicas import LIVING
 from contracts.topics import EVENTS
-from query import events, search
+from query import backtest, events, explain, search
+from query.backtest import BackTest
 from query.erase import DeleteEvent
 from query.events import GetEvent
+from query.explain import ExplainEvent
 from query.lookup import Lookup
 from query.pages import Pages
 from query.scan import Limits
-from query.search import SearchEvents
+from query.search import SearchByFilter, SearchEvents
 from query.settings import QuerySettings
 from query.store import EventStore
 from service.access.keys import SigningKeys
@@ -24,6 +26,7 @@ from service.http.app import Front, asgi_app
 from service.http.asgi import Resources
 from service.http.measures import Log
 from service.kafka.eventlog import EventLog
+from service.kafka.follow import SubscriptionsFollower
 from service.kafka.partition import QueueLimits
 from service.logs import configure
 
@@ -39,6 +42,7 @@ class Reader:
         self.clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
         limits = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
         self.log = EventLog(settings.kafka, (EVENTS,), limits)
+        self.follower = SubscriptionsFollower(settings.kafka)
         store = functools.partial(
             EventStore,
             database=settings.clickhouse.database,
@@ -61,14 +65,17 @@ class Reader:
 
     def resources(self) -> Resources:
         """Handlers by path and method."""
-        settings = self._settings
+        settings, days = self._settings, self._settings.search_days
         lookup = Lookup(self.store, settings.recent_s, settings.visible_timeout_s, self.everywhere)
         return {
             events.PATH: {
                 "GET": GetEvent(self.verifier, lookup),
                 "DELETE": DeleteEvent(self.verifier, lookup, self.log),
             },
-            search.PATH: {"GET": SearchEvents(self.verifier, self.pages, settings.search_days)},
+            search.PATH: {"GET": SearchEvents(self.verifier, self.pages, days)},
+            search.BY_FILTER: {"POST": SearchByFilter(self.verifier, self.pages, days)},
+            backtest.PATH: {"POST": BackTest(self.verifier, self.pages, days)},
+            explain.PATH: {"GET": ExplainEvent(self.verifier, lookup, self.follower)},
         }
 
     async def waiting_for(self) -> list[str]:
@@ -79,9 +86,11 @@ class Reader:
     async def running(self) -> AsyncIterator[None]:
         """Usable for as long as the context is open."""
         await self.log.start()
+        await self.follower.start()
         try:
             yield
         finally:
+            await self.follower.stop()
             await self.log.stop()
             await self.clickhouse.close()
 

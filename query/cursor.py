@@ -28,14 +28,14 @@ class Rest(NamedTuple):
     position: Position
 
 
-def encode(rest: Rest, tenant: str, criteria: Criteria) -> str:
-    """The cursor for `rest` of this tenant's search."""
+def encode(rest: Rest, tenant: str, criteria: Criteria, pattern: bytes = b"") -> str:
+    """The cursor for `rest` of this tenant's search, which may have the JSON of a filter too."""
     known = (rest.from_ms, rest.position.received_ms, rest.position.event_id.bytes)
-    packed = LAYOUT.pack(*known, _checksum(rest, tenant, criteria))
+    packed = LAYOUT.pack(*known, _checksum(rest, tenant, criteria, pattern))
     return base64.urlsafe_b64encode(packed).decode()
 
 
-def decode(text: str, tenant: str, criteria: Criteria) -> Rest:
+def decode(text: str, tenant: str, criteria: Criteria, pattern: bytes = b"") -> Rest:
     """What `encode` was given. Raises `Problem` 400 for anything that it did not make for this search."""
     try:
         packed = base64.b64decode(text, altchars=b"-_", validate=True)
@@ -43,16 +43,17 @@ def decode(text: str, tenant: str, criteria: Criteria) -> Rest:
     except (binascii.Error, struct.error, ValueError):
         raise _refused(text) from None
     rest = Rest(from_ms, Position(received_ms, uuid.UUID(bytes=event_id)))
-    if checksum != _checksum(rest, tenant, criteria):
+    if checksum != _checksum(rest, tenant, criteria, pattern):
         raise _refused(text)
     return rest
 
 
-def _checksum(rest: Rest, tenant: str, criteria: Criteria) -> bytes:
+def _checksum(rest: Rest, tenant: str, criteria: Criteria, pattern: bytes) -> bytes:
     fields = criteria.model_dump_json(include=set(Criteria.model_fields))
     position = rest.position
     parts = (tenant, rest.from_ms, position.received_ms, position.event_id, fields)
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:CHECKSUM_BYTES]
+    known = "\0".join(map(str, parts)).encode()
+    return hashlib.sha256(known + pattern).digest()[:CHECKSUM_BYTES]
 
 
 def _refused(text: str) -> Problem:

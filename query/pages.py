@@ -5,8 +5,9 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple
 
-from contracts.clickhouse.search import Position
+from contracts.clickhouse.search import Counts, Position
 from contracts.criteria import Criteria
+from contracts.filters import Filter
 from query.cursor import Rest
 from query.scan import Limits, Scan, Select, Stopped, TooSlow
 
@@ -40,16 +41,39 @@ class Pages:
         self._waiting = 0
         self._waiting_max = waiting_max
 
-    async def find(self, tenant: str, criteria: Criteria, rest: Rest, count: int) -> Page:
+    async def find(
+        self,
+        tenant: str,
+        criteria: Criteria,
+        rest: Rest,
+        count: int,
+        filter_: Filter | None = None,
+    ) -> Page:
         """The next page of at most `count` events.
 
         Raises `TooManySearches`, `TooBroad`, `TooSlow` and `ClickHouseFailed`.
         """
         async with self._slot():
-            scan = Scan(self._select, self._database, self._limits, tenant, criteria)
+            scan = Scan(self._select, self._database, self._limits, tenant, criteria, filter_)
             try:
                 async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
                     return await _fill(scan.newest_first(rest, count), rest, count)
+            except TimeoutError:
+                raise TooSlow(rest.position) from None
+
+    async def count(
+        self, tenant: str, filter_: Filter, rest: Rest, samples: int
+    ) -> tuple[Counts, Page]:
+        """How many events of `rest` the filter accepts, and the newest of them. Raises as `find` does."""
+        async with self._slot():
+            scan = Scan(self._select, self._database, self._limits, tenant, Criteria(), filter_)
+            try:
+                async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
+                    to_ms = rest.position.received_ms
+                    counts = await scan.count(filter_, rest.from_ms, to_ms)
+                    if not counts.matched:
+                        return counts, Page([], None)
+                    return counts, await _fill(scan.newest_first(rest, samples), rest, samples)
             except TimeoutError:
                 raise TooSlow(rest.position) from None
 

@@ -12,14 +12,18 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from contracts.clickhouse.search import (
     TOO_MANY_ROWS,
     TOO_SLOW,
+    Counts,
     Position,
+    read_counts,
     read_found,
     read_limits,
     read_positions,
+    select_counts,
     select_positions,
 )
 from contracts.clickhouse.table import select_events
 from contracts.criteria import Criteria
+from contracts.filters import Filter
 from query.cursor import Rest
 from service.clickhouse import ClickHouseFailed
 
@@ -68,13 +72,20 @@ class Scan:
     """The matching events of one search."""
 
     def __init__(
-        self, select: Select, database: str, limits: Limits, tenant: str, criteria: Criteria
+        self,
+        select: Select,
+        database: str,
+        limits: Limits,
+        tenant: str,
+        criteria: Criteria,
+        filter_: Filter | None = None,
     ) -> None:
         self._run = select
         self._database = database
         self._limits = limits
         self._tenant = tenant
         self._criteria = criteria
+        self._filter = filter_
         self._deadline_s = time.monotonic() + limits.timeout_s
 
     async def newest_first(
@@ -86,7 +97,13 @@ class Scan:
         while position > end:
             from_ms = max(rest.from_ms, position.received_ms - window_ms)
             query = select_positions(
-                self._database, self._tenant, self._criteria, from_ms, position, rows
+                self._database,
+                self._tenant,
+                self._criteria,
+                from_ms,
+                position,
+                rows,
+                self._filter,
             )
             found = read_positions(await self._select(position, *query, self._limits.rows_max))
             for some in _slices(list(dict.fromkeys(found)), min(count, LOOKUP_IDS_MAX)):
@@ -97,6 +114,12 @@ class Scan:
                 position = found[-1]
             else:
                 position, window_ms = Position(from_ms), window_ms * GROWTH
+
+    async def count(self, filter_: Filter, from_ms: int, to_ms: int) -> Counts:
+        """How many events of [from_ms, to_ms) there are, and match; raises `Stopped`."""
+        query = select_counts(self._database, self._tenant, filter_, from_ms, to_ms)
+        answer = await self._select(Position(to_ms), *query, self._limits.rows_max)
+        return read_counts(answer)
 
     async def _lookup(
         self, at: Position, positions: list[Position]

@@ -1,32 +1,54 @@
-"""GET /api/v1/events: the tenant's events that meet the criteria, newest first, page by page.
+"""GET /api/v1/events and POST /api/v1/events:search: the tenant's events, newest first, page by page.
+
+GET has the criteria in its query string, POST a filter as subscriptions have them in its body.
 
 A page is answered with the cursor of the next one in its body and as a link (RFC 8288). Pages that
 follow one another show every event once, whatever arrives meanwhile: it is newer than they are.
 """
 
+import contextlib
 import json
 import logging
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from contracts.clickhouse.search import Position
-from contracts.criteria import Search
+from contracts.criteria import Criteria
+from contracts.drafts import broken, read_filtered
+from contracts.filtering import FilterSearch, Ranged
+from contracts.filters import parse
 from contracts.problems import Problem, unavailable
+from contracts.subscriptions import encode_json
 from query.criteria import next_query, parse_search, read_pairs
 from query.cursor import Rest, decode, encode
-from query.pages import Pages, TooManySearches
+from query.pages import Page, Pages, TooManySearches
 from query.scan import TooBroad, TooSlow
 from service.access.verifier import Verifier
 from service.clickhouse import ClickHouseFailed
-from service.http.asgi import Receive, Scope, Send, respond, single_headers
+from service.http.asgi import (
+    Receive,
+    Scope,
+    Send,
+    declared_bytes,
+    read_body,
+    require_json,
+    respond,
+    single_headers,
+)
 
 log = logging.getLogger(__name__)
 
 PATH = "/api/v1/events"
+BY_FILTER = "/api/v1/events:search"
+BODY_BYTES_MAX = 64 * 1024
 JSON_TYPE = (b"content-type", b"application/json")
 DAY_MS = 24 * 60 * 60 * 1000
 CLOCK_SKEW_MS = 60_000
 """An edge's clock may be ahead of ours: what it has just received is found all the same."""
+
+Asked = TypeVar("Asked", bound=Ranged)
 
 NARROWER = "Ask for a shorter time with `from` and `to`"
 
@@ -37,44 +59,90 @@ class SearchEvents:
     def __init__(self, verifier: Verifier, pages: Pages, days: float) -> None:
         self._verifier = verifier
         self._pages = pages
-        self._range_ms = round(days * DAY_MS)
+        self._days = days
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, read the criteria, find a page, answer."""
         tenant = await self._verifier.tenant(single_headers(scope))
         pairs = read_pairs(scope["query_string"])
         search = parse_search(pairs)
-        rest = self._rest(search, tenant)
-        try:
+        if search.cursor is not None:
+            rest = decode(search.cursor, tenant, search)
+        else:
+            rest = rest_of(search.from_, search.to, self._days)
+        with refusing():
             page = await self._pages.find(tenant, search, rest, search.limit)
-        except TooBroad as stopped:
-            raise _too_broad(stopped) from None
-        except TooSlow as stopped:
-            raise unavailable(
-                f"The search took too long; nothing matches from {_shown(stopped.position)} on."
-                f" {NARROWER}, or try again."
-            ) from None
-        except (TooManySearches, ClickHouseFailed) as error:
-            log.warning("search failed: %s", error)
-            raise unavailable("Events cannot be searched at the moment. Try again.") from None
         cursor = encode(page.rest, tenant, search) if page.rest else None
         headers = [JSON_TYPE]
         if cursor:
             link = f'<{PATH}?{next_query(pairs, cursor)}>; rel="next"'
             headers.append((b"link", link.encode("ascii")))
-        body = b'{"events":[%b],"next":%b}' % (b",".join(page.events), json.dumps(cursor).encode())
-        await respond(send, 200, headers, body)
+        await respond(send, 200, headers, shown_page(page, cursor))
 
-    def _rest(self, search: Search, tenant: str) -> Rest:
-        """What is to be searched: all of the range, or what the cursor left of it."""
+
+class SearchByFilter:
+    """Handler of POST /api/v1/events:search."""
+
+    def __init__(self, verifier: Verifier, pages: Pages, days: float) -> None:
+        self._verifier = verifier
+        self._pages = pages
+        self._days = days
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Authenticate, read filter and range, find a page, answer."""
+        tenant = await self._verifier.tenant(single_headers(scope))
+        search = await read_request(FilterSearch, scope, receive)
+        filter_, pattern = parse(search.filter), encode_json(search.filter)
+        given: dict[str, Any] = {"from": search.from_, "to": search.to, "q": search.q}
+        criteria = Criteria.model_construct(**given)  # read already
         if search.cursor is not None:
-            return decode(search.cursor, tenant, search)
-        now_ms = time.time_ns() // 1_000_000
-        to_ms = now_ms + CLOCK_SKEW_MS
-        if search.to is not None:
-            to_ms = min(search.to, to_ms)
-        from_ms = to_ms - self._range_ms if search.from_ is None else search.from_
-        return Rest(from_ms, Position(to_ms))
+            rest = decode(search.cursor, tenant, criteria, pattern)
+        else:
+            rest = rest_of(search.from_, search.to, self._days)
+        with refusing():
+            page = await self._pages.find(tenant, criteria, rest, search.limit, filter_)
+        cursor = encode(page.rest, tenant, criteria, pattern) if page.rest else None
+        await respond(send, 200, (JSON_TYPE,), shown_page(page, cursor))
+
+
+async def read_request(model: type[Asked], scope: Scope, receive: Receive) -> Asked:
+    """The body as `model`. Raises `Problem` 405, as creating a subscription does, 413 or 415."""
+    headers = single_headers(scope)
+    require_json(headers)
+    declared_bytes(headers, BODY_BYTES_MAX)
+    asked = read_filtered(model, await read_body(receive, BODY_BYTES_MAX))
+    if asked.from_ is not None and asked.to is not None and asked.from_ >= asked.to:
+        raise broken([{"pointer": "/from", "detail": "must be earlier than `to`"}])
+    return asked
+
+
+def rest_of(from_ms: int | None, to_ms: int | None, days: float) -> Rest:
+    """All of the range; it goes back `days` where it has no beginning."""
+    latest_ms = time.time_ns() // 1_000_000 + CLOCK_SKEW_MS
+    to_ms = latest_ms if to_ms is None else min(to_ms, latest_ms)
+    return Rest(to_ms - round(days * DAY_MS) if from_ms is None else from_ms, Position(to_ms))
+
+
+def shown_page(page: Page, cursor: str | None) -> bytes:
+    """The JSON of an `EventPage`."""
+    return b'{"events":[%b],"next":%b}' % (b",".join(page.events), json.dumps(cursor).encode())
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """What stops a search as a `Problem`: 400 too broad, 503 too slow or not at the moment."""
+    try:
+        yield
+    except TooBroad as stopped:
+        raise _too_broad(stopped) from None
+    except TooSlow as stopped:
+        raise unavailable(
+            f"The search took too long; nothing matches from {_shown(stopped.position)} on."
+            f" {NARROWER}, or try again."
+        ) from None
+    except (TooManySearches, ClickHouseFailed) as error:
+        log.warning("search failed: %s", error)
+        raise unavailable("Events cannot be searched at the moment. Try again.") from None
 
 
 def _too_broad(stopped: TooBroad) -> Problem:

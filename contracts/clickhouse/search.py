@@ -6,12 +6,14 @@ event, which may lie in two pages or months, the one that stays.
 Every value is bound as a parameter of ClickHouse's HTTP interface, never written into the SQL.
 """
 
+import json
 import uuid
 from typing import Any, NamedTuple
 
 from contracts.clickhouse.table import read_stored
 from contracts.criteria import Criteria
 from contracts.encoding.codec import represent
+from contracts.filters import Filter, to_sql
 
 TOO_MANY_ROWS = (158, 307)
 """ClickHouse's error codes when a query would read more than its settings allow."""
@@ -49,8 +51,33 @@ class Position(NamedTuple):
     event_id: uuid.UUID = uuid.UUID(int=0)
 
 
+SELECT_COUNTS = """
+SELECT uniqExactIf(id, {condition}) AS matched, uniqExact(id) AS of
+FROM {database}.events
+WHERE tenant = {{tenant:String}}
+    AND received_at >= fromUnixTimestamp64Milli({{from_ms:Int64}}, 'UTC')
+    AND received_at < fromUnixTimestamp64Milli({{to_ms:Int64}}, 'UTC')
+FORMAT JSON
+"""
+
+
+def select_counts(
+    database: str, tenant: str, filter_: Filter, from_ms: int, to_ms: int
+) -> tuple[str, dict[str, Any]]:
+    """The query for how many events of [from_ms, to_ms) the filter accepts, of how many."""
+    condition, parameters = to_sql(filter_)
+    known = {"tenant": tenant, "from_ms": from_ms, "to_ms": to_ms}
+    return SELECT_COUNTS.format(database=database, condition=condition), known | parameters
+
+
 def select_positions(
-    database: str, tenant: str, criteria: Criteria, from_ms: int, before: Position, count: int
+    database: str,
+    tenant: str,
+    criteria: Criteria,
+    from_ms: int,
+    before: Position,
+    count: int,
+    filter_: Filter | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """The query for the `count` newest matching rows of [from_ms, before), and its parameters."""
     parameters: dict[str, Any] = {
@@ -70,8 +97,30 @@ def select_positions(
         key, text = f"attribute_name_{number}", f"attribute_{number}"
         conditions.append(f"key_attributes[{{{key}:String}}] = {{{text}:String}}")
         parameters |= {key: name, text: value}
+    if filter_ is not None:
+        accepted, more = to_sql(filter_)
+        conditions.append(accepted)
+        parameters |= more
     joined = "".join(f"\n    AND {condition}" for condition in conditions)
     return SELECT_POSITIONS.format(database=database, conditions=joined), parameters
+
+
+class Counts(NamedTuple):
+    """What `select_counts` found, and what that took."""
+
+    matched: int
+    of: int
+    rows_read: int
+    bytes_read: int
+    seconds: float
+
+
+def read_counts(answer: bytes) -> Counts:
+    """The answer to `select_counts`."""
+    document = json.loads(answer)
+    [row], cost = document["data"], document["statistics"]
+    matched, of = int(row["matched"]), int(row["of"])  # ClickHouse may quote integers of 64 bits
+    return Counts(matched, of, cost["rows_read"], cost["bytes_read"], cost["elapsed"])
 
 
 def read_positions(lines: bytes) -> list[Position]:

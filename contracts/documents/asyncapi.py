@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from contracts.changes import Change
 from contracts.documents.json_schema import Published
 from contracts.documents.openapi import VERSION
 from contracts.encoding.wire import ERASED
@@ -22,7 +23,7 @@ TEXT = {"type": "string"}
 def asyncapi() -> dict[str, Any]:
     """The document, members in a stable order."""
     _, schemas = models_json_schema(
-        [(Event, "validation"), (Subscription, "validation")],
+        [(Event, "validation"), (Subscription, "validation"), (Change, "validation")],
         ref_template=SCHEMA,
         schema_generator=Published,
     )
@@ -31,7 +32,10 @@ def asyncapi() -> dict[str, Any]:
             EVENTS, "event", "Every accepted event, in the order of its entity.", also=("erasure",)
         ),
         "subscriptions": _channel(
-            SUBSCRIPTIONS, "subscription", "Compacted: the present subscriptions."
+            SUBSCRIPTIONS,
+            "subscription",
+            "Compacted: the present subscriptions, and who changed them.",
+            also=("subscriptionChange",),
         ),
         "rejected": _channel(REJECTED, "rejected", "Records of `events` that no step could read."),
         "deadDeliveries": _channel(DELIVERIES_DEAD, "deadDelivery", "Deliveries refused for good."),
@@ -69,8 +73,8 @@ def _channel(
 
 
 def _messages() -> dict[str, Any]:
-    event, subscription = (
-        {"$ref": SCHEMA.format(model=name)} for name in ("Event", "Subscription")
+    event, subscription, change = (
+        {"$ref": SCHEMA.format(model=name)} for name in ("Event", "Subscription", "Change")
     )
     tenant = {"type": "string", "pattern": TENANT_PATTERN}
     cloud_events = {
@@ -111,6 +115,7 @@ def _messages() -> dict[str, Any]:
         "subscription": _message(
             "tenant:id; without a value it is deleted", {"ce_tenant": tenant}, subscription
         ),
+        "subscriptionChange": _message("tenant:id:change:UUID", {"ce_tenant": tenant}, change),
         "rejected": _message("as in `events`", origin, {"description": "The original bytes."}),
         "deadDelivery": _message("tenant:subscription id", attributes | refused, event),
         "delivery": {"headers": _object(attributes), "payload": event},

@@ -3,21 +3,23 @@
 from importlib.metadata import version
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from contracts.changes import Change
 from contracts.criteria import EventPage, query_parameters
 from contracts.documents.json_schema import Published
+from contracts.documents.openapi_parts import REFERENCE, id_parameter, json_of, operation
+from contracts.documents.openapi_subscriptions import subscription_paths
 from contracts.events import Event, EventDraft
+from contracts.filtering import Explanation, FilterSearch, FilterTest, FilterTestAnswer
 from contracts.ids import IDEMPOTENCY_KEY_BYTES_MAX
 from contracts.problems import CONTENT_TYPE, TITLES, key_used
-from contracts.subscriptions import Subscription, SubscriptionDraft
+from contracts.subscriptions import Subscription, SubscriptionDraft, SubscriptionPatch
 from contracts.tenants import TENANT_PATTERN
 
 VERSION = version("events-api")  # pyproject.toml's
 SCOPE = "authentication"
-ALWAYS = (400, 401, 403, 405, 503)
-REFERENCE = "#/components/schemas/{model}"
 
 
 class FieldProblem(BaseModel):
@@ -27,6 +29,7 @@ class FieldProblem(BaseModel):
     detail: str
     limit: int | None = None
     size: int | None = None
+    score: int | None = None
 
 
 class ProblemDocument(BaseModel):
@@ -57,16 +60,24 @@ class BatchAnswer(BaseModel):
 
 
 class SubscriptionList(BaseModel):
-    """All subscriptions of a tenant, oldest first."""
+    """A page of the tenant's subscriptions, in the order of their ids."""
 
     items: list[Subscription]
+    next: str | None = Field(description="`cursor` of the next page; null when there is none.")
+
+
+class SubscriptionChanges(BaseModel):
+    """Who changed a subscription and when, newest first."""
+
+    items: list[Change]
 
 
 def openapi() -> dict[str, Any]:
     """The document, members in a stable order."""
     models = (
         *(EventDraft, Event, EventPage, BatchAnswer, ProblemDocument),
-        *(SubscriptionDraft, Subscription, SubscriptionList),
+        *(SubscriptionDraft, Subscription, SubscriptionList, SubscriptionPatch),
+        *(SubscriptionChanges, FilterSearch, FilterTest, FilterTestAnswer, Explanation),
     )
     _, schemas = models_json_schema(
         [(model, "validation") for model in models],
@@ -83,7 +94,7 @@ def openapi() -> dict[str, Any]:
         },
         "servers": [{"url": "http://127.0.0.1:8800", "description": "the local stack"}],
         "security": [{"oauth2": [SCOPE]}],
-        "paths": _event_paths() | _subscription_paths(),
+        "paths": _event_paths() | subscription_paths(),
         "components": {
             "schemas": schemas["$defs"],
             "parameters": _parameters(),
@@ -94,7 +105,7 @@ def openapi() -> dict[str, Any]:
 
 
 def _event_paths() -> dict[str, Any]:
-    post = _operation(
+    post = operation(
         "postEvent",
         "Create an event",
         201,
@@ -104,29 +115,42 @@ def _event_paths() -> dict[str, Any]:
         headers=("Location",),
     )
     post["parameters"].append({"$ref": "#/components/parameters/IdempotencyKey"})
-    search = _operation("searchEvents", "Search events", 200, "EventPage", headers=("Link",))
+    search = operation("searchEvents", "Search events", 200, "EventPage", headers=("Link",))
     search["parameters"] += query_parameters()
-    get = _operation("getEvent", "Find an event by its id", 200, "Event", also=(404,))
-    erase = _operation("eraseEvent", "Erase an event", 204, also=(404,))
+    get = operation("getEvent", "Find an event by its id", 200, "Event", also=(404,))
+    erase = operation("eraseEvent", "Erase an event", 204, also=(404,))
     return {
         "/api/v1/events": {"get": search, "post": post},
         "/api/v1/events:batch": {"post": _batch()},
+        "/api/v1/events:search": {
+            "post": operation(
+                "searchEventsByFilter", "Search events by a filter", 200, "EventPage",
+                also=(413, 415), body="FilterSearch",
+            )
+        },
         "/api/v1/events/{eventId}": {
-            "parameters": [_id_parameter("eventId")],
+            "parameters": [id_parameter("eventId")],
             "get": get,
             "delete": erase,
         },
-    }
+        "/api/v1/events/{eventId}/explain": {
+            "parameters": [id_parameter("eventId")],
+            "get": operation(
+                "explainEvent", "Why subscriptions accept an event, or do not", 200, "Explanation",
+                also=(404,),
+            ),
+        },
+    }  # fmt: skip
 
 
 def _batch() -> dict[str, Any]:
-    post = _operation("postEvents", "Create many events", 201, "BatchAnswer", also=(413, 415, 429))
-    some = {"description": "Some were accepted", "content": _json("BatchAnswer")}
+    post = operation("postEvents", "Create many events", 201, "BatchAnswer", also=(413, 415, 429))
+    some = {"description": "Some were accepted", "content": json_of("BatchAnswer")}
     problem = {CONTENT_TYPE: {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}}
     none = {
         "description": "None was accepted, or invalid input",
         "headers": {"Allow": {"schema": {"type": "string"}}},
-        "content": _json("BatchAnswer") | problem,
+        "content": json_of("BatchAnswer") | problem,
     }
     post["responses"] |= {"207": some, "405": none}
     post["parameters"] += [
@@ -148,65 +172,6 @@ def _batch() -> dict[str, Any]:
     return post
 
 
-def _subscription_paths() -> dict[str, Any]:
-    draft, one = "SubscriptionDraft", "Subscription"
-    return {
-        "/api/v1/subscriptions": {
-            "post": _operation(
-                "postSubscription", "Create a subscription", 201, one,
-                also=(413, 415), body=draft, headers=("Location",),
-            ),
-            "get": _operation("listSubscriptions", "List subscriptions", 200, "SubscriptionList"),
-        },
-        "/api/v1/subscriptions/{id}": {
-            "parameters": [_id_parameter("id")],
-            "get": _operation("getSubscription", "Read a subscription", 200, one, also=(404,)),
-            "put": _operation(
-                "putSubscription", "Replace a subscription", 200, one, also=(404, 413, 415), body=draft
-            ),
-            "delete": _operation("deleteSubscription", "Delete a subscription", 204, also=(404,)),
-        },
-    }  # fmt: skip
-
-
-def _operation(
-    name: str,
-    summary: str,
-    status: int,
-    answer: str = "",
-    *,
-    also: tuple[int, ...] = (),
-    body: str = "",
-    headers: tuple[str, ...] = (),
-) -> dict[str, Any]:
-    success: dict[str, Any] = {"description": "Deleted" if status == 204 else "Success"}
-    if headers:
-        success["headers"] = {header: {"schema": {"type": "string"}} for header in headers}
-    if answer:
-        success["content"] = _json(answer)
-    responses = {str(status): success}
-    for problem in sorted({*ALWAYS, *also}):
-        responses[str(problem)] = {"$ref": f"#/components/responses/{problem}"}
-    operation: dict[str, Any] = {
-        "operationId": name,
-        "summary": summary,
-        "parameters": [{"$ref": "#/components/parameters/Tenant"}],
-        "responses": responses,
-    }
-    if body:
-        operation["requestBody"] = {"required": True, "content": _json(body)}
-    return operation
-
-
-def _json(model: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": REFERENCE.format(model=model)}}}
-
-
-def _id_parameter(name: str) -> dict[str, Any]:
-    schema = {"type": "string", "format": "uuid"}
-    return {"name": name, "in": "path", "required": True, "schema": schema}
-
-
 def _parameters() -> dict[str, Any]:
     return {
         "Tenant": {
@@ -222,6 +187,12 @@ def _parameters() -> dict[str, Any]:
             "description": "Names the request: a repeat gives the same id and counts once."
             " For another entity it names another event; of two bodies of one entity the first counts.",
             "schema": {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_BYTES_MAX},
+        },
+        "IfMatch": {
+            "name": "If-Match",
+            "in": "header",
+            "description": "An ETag: the change is made of that alone, else it is answered 412.",
+            "schema": {"type": "string"},
         },
     }
 

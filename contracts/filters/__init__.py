@@ -17,11 +17,11 @@ docs/reference/filters.md describes the language.
 
 from contracts.filters.index import Index
 from contracts.filters.naive import Unmet, explain, matches
-from contracts.filters.node import Failure
 from contracts.filters.parse import Refused, parse
 from contracts.filters.sql import to_sql
 from contracts.filters.tree import Filter
 from contracts.filters.view import View
+from contracts.filters.visit import Failure
 
 __all__ = [
     "Failure",

@@ -10,8 +10,9 @@ from contracts.filters.predicates import AnythingBut, Predicate, Wildcard
 
 SCORE_MAX = 10
 COUNTED_MAX = 100
-"""Counting ends here, or when so many sets of places have been seen that more are not worth it."""
-SETS_MAX = 2_000
+"""Counting ends here."""
+STEPS_MAX = 200_000
+"""Places that are read for all fields of one filter: a text of tens of kB could ask for billions."""
 
 OTHER = ""
 """Any character that is in no wildcard of the field."""
@@ -20,10 +21,25 @@ Place = tuple[int, int]
 """A wildcard by number, and how many of its tokens have been read."""
 
 
-def score(predicates: Iterable[Predicate]) -> int:
-    """The score of one field's predicates; 0 without wildcards, COUNTED_MAX when it is that or more."""
+class Steps:
+    """What is left of `STEPS_MAX` for one filter."""
+
+    def __init__(self) -> None:
+        self._left = STEPS_MAX
+
+    def take(self, count: int) -> bool:
+        """Whether there were so many left."""
+        self._left -= count
+        return self._left >= 0
+
+
+def score(predicates: Iterable[Predicate], steps: Steps | None = None) -> int | None:
+    """The score of one field's predicates; 0 without wildcards, COUNTED_MAX when it is that or more.
+
+    None when the steps do not suffice to tell.
+    """
     wildcards = [_tokens(each) for each in _wildcards(predicates)]
-    return _Automaton(wildcards).widest() if wildcards else 0
+    return _Automaton(wildcards).widest(steps or Steps()) if wildcards else 0
 
 
 def bound(predicates: Iterable[Predicate]) -> int:
@@ -52,23 +68,32 @@ class _Automaton:
 
     def __init__(self, wildcards: list[list[str | None]]) -> None:
         self._wildcards = wildcards
-        self._alphabet = {each for tokens in wildcards for each in tokens if each} | {OTHER}
 
-    def widest(self) -> int:
-        """The size of the largest set of places that some text leads to."""
+    def widest(self, steps: Steps) -> int | None:
+        """The size of the largest set of places that some text leads to; None without steps left."""
         start = frozenset((number, 0) for number in range(len(self._wildcards)))
         seen, waiting, widest = {start}, [start], 1
         while waiting:
             places = waiting.pop()
-            for character in self._alphabet:
+            characters = self._read_next(places)
+            if not steps.take(len(places) * len(characters)):
+                return None
+            for character in characters:
                 reached = self._read(places, character)
                 widest = max(widest, len(reached))
-                if widest >= COUNTED_MAX or len(seen) > SETS_MAX:
+                if widest >= COUNTED_MAX:
                     return COUNTED_MAX
                 if reached not in seen:
                     seen.add(reached)
                     waiting.append(reached)
         return widest
+
+    def _read_next(self, places: frozenset[Place]) -> set[str]:
+        """The characters that one of the places waits for; to it all others are alike."""
+        found = {OTHER}
+        for number, at in places:
+            found.update(each for each in self._wildcards[number][at : at + 2] if each)
+        return found
 
     def _read(self, places: frozenset[Place], character: str) -> frozenset[Place]:
         reached = set()

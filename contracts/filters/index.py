@@ -8,10 +8,11 @@ they name alone. The naive evaluator says what has to come out; the tests hold b
 
 from collections.abc import Collection
 
-from contracts.filters.node import Failure, Node
+from contracts.filters.node import Node
 from contracts.filters.plan import Plan, bits_of, plans_of
 from contracts.filters.tree import Filter
 from contracts.filters.view import View
+from contracts.filters.visit import Failure
 
 NONE: frozenset[str | Failure] = frozenset()
 

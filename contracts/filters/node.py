@@ -16,6 +16,7 @@ from contracts.filters.plan import KEYS_MAX, Plan
 from contracts.filters.tree import ATTRIBUTES, EVENT, Field
 from contracts.filters.values import Value
 from contracts.filters.view import View
+from contracts.filters.visit import Entries, Failure, Found, visit
 
 log = logging.getLogger(__name__)
 
@@ -23,38 +24,7 @@ FEW, FIELDS = 8, 4
 """Plans that lie in one tuple, and how much of it each takes."""
 
 
-class Failure(NamedTuple):
-    """A subscription whose filter could not be evaluated for an event. It should be impossible."""
-
-    subscription_id: str
-    cause: Exception
-
-
-Found = list[str | Failure]
-Entries = tuple[Any, ...]
-"""Of each plan in turn the barred bits, checks, id, and the plan, which matching never touches.
-
-Flat, for what an event costs in a large index is objects fetched from memory.
-"""
-
 Child = Union[Entries, "Node"]
-
-
-def visit(child: Child, view: View, bits: int, found: Found) -> None:
-    """Add to `found` what of `child` accepts the event, whose closed fields have `bits`."""
-    if type(child) is not tuple:
-        child.collect(view, bits, found)  # type: ignore[union-attr]
-        return
-    each = iter(child)
-    for barred, checks, subscription_id, _ in zip(each, each, each, each, strict=False):
-        if barred & bits:
-            continue
-        try:
-            if not checks or holds(checks, view):
-                found.append(subscription_id)
-        except Exception as cause:
-            log.exception("the filter of subscription %s fails", subscription_id)
-            found.append(Failure(subscription_id, cause))
 
 
 class Table:
@@ -136,6 +106,29 @@ class Table:
                     visit(child, view, bits, found)
         if self.above or self.below:
             self._collect_bounds(value, view, bits, found)
+
+    def collect_each(self, values: Iterable[Value], view: View, bits: int, found: Found) -> None:
+        """The same for all values of one path: what many of them lead to is visited once."""
+        reached: dict[int, Child] = {}
+        numbers: list[float] = []
+        for value in dict.fromkeys(values):
+            if (child := self.exact.get(value)) is not None:
+                reached[id(child)] = child
+            for cut, children in self.cuts:
+                for key in cut(value):
+                    if (child := children.get(key)) is not None:
+                        reached[id(child)] = child
+            if self.above or self.below:
+                numbers += cutter(ABOVE, self._of_text)(value)
+        if numbers:
+            for limit in self.above[: bisect_right(self.above, max(numbers))]:
+                child = self._shapes[ABOVE][limit]
+                reached[id(child)] = child
+            for limit in self.below[bisect_left(self.below, min(numbers)) :]:
+                child = self._shapes[BELOW][limit]
+                reached[id(child)] = child
+        for child in reached.values():
+            visit(child, view, bits, found)
 
     def _collect_bounds(self, value: Value, view: View, bits: int, found: Found) -> None:
         for number in cutter(ABOVE, self._of_text)(value):
@@ -233,8 +226,11 @@ class Node:
         for part, tables in self._documents.items():
             document = view.document(part)
             for path in document.keys() & tables.keys():
-                for each in document[path]:
-                    tables[path].collect(each.value, view, bits, found)
+                values = [each.value for each in document[path]]
+                if len(values) == 1:
+                    tables[path].collect(values[0], view, bits, found)
+                else:
+                    tables[path].collect_each(values, view, bits, found)
         for barred, checks, ids in self._scanned.values():
             if barred & bits:
                 continue

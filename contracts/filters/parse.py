@@ -7,7 +7,7 @@ listed in docs/reference/filters.md.
 from collections.abc import Iterator
 from typing import Any
 
-from contracts.filters.cost import COUNTED_MAX, SCORE_MAX, bound, score
+from contracts.filters.cost import COUNTED_MAX, SCORE_MAX, Steps, bound, score
 from contracts.filters.operators import OPERATORS, Bad, read_predicate
 from contracts.filters.predicates import Exact, Predicate
 from contracts.filters.tree import (
@@ -65,6 +65,7 @@ class _Parser:
     def __init__(self, limited: bool) -> None:
         self.errors: list[dict[str, Any]] = []
         self._limited = limited
+        self._steps = Steps()
 
     def alternatives(self, pattern: object) -> list[Fields]:
         """The conjunctions of the whole pattern."""
@@ -174,7 +175,11 @@ class _Parser:
     def _score(self, predicates: tuple[Any, ...], pointer: str) -> None:
         if not self._limited or bound(predicates) <= SCORE_MAX:
             return
-        if (found := score(predicates)) > SCORE_MAX:
+        found = score(predicates, self._steps)
+        if found is None:
+            detail = "wildcards of the filter are too many or too long to be scored; use fewer"
+            self._fault(pointer, detail)
+        elif found > SCORE_MAX:
             least = " at least" if found == COUNTED_MAX else ""
             detail = f"wildcards are too complex: they score {found}{least}, allowed is {SCORE_MAX}"
             self._fault(pointer, detail, score=found, limit=SCORE_MAX)

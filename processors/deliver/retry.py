@@ -110,7 +110,7 @@ class Retry:
         offset, routed = self._parked.behind.get(place), self._parked.routed.get(place.partition)
         if offset is None:
             return
-        if subscription is None or not subscription.enabled or offset == routed:
+        if subscription is None or not subscription.active or offset == routed:
             self._parked.forget(place)
             self._settled.pop(place, None)
             self._pauses.pop(place, None)

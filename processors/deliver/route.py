@@ -15,9 +15,10 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from contracts.deliveries import Delivery, delivery
-from contracts.encoding.codec import EventJson
 from contracts.encoding.wire import Undecodable, decode_event, decode_tenant
-from contracts.subscriptions import Subscription, Subscriptions
+from contracts.filters import Failure, View
+from contracts.subscription_table import Subscriptions
+from contracts.subscriptions import Subscription
 from processors.consume.step import LogRecord, Reject, Transient
 from processors.deliver.deliver import Deliver
 from processors.deliver.outcomes import Outcome
@@ -95,14 +96,19 @@ def plan_of(
     for record in records:
         try:
             tenant = decode_tenant(record.headers)
-            if not (subscriptions := table.of(tenant)):
+            if not table.has(tenant):
                 continue
             event = decode_event(record.value)
         except Undecodable:  # or a tombstone: what was delivered stays where it is
             continue
-        for subscription in subscriptions:
-            if not behind or Place(tenant, subscription.id, record.partition) not in behind:
-                _plan(plan, tenant, subscription, event, record)
+        view = View(event)
+        for found in table.matching(tenant, view):
+            name = found.subscription_id if isinstance(found, Failure) else found
+            subscription = table.get(tenant, name)
+            place = Place(tenant, name, record.partition)
+            if subscription is not None and place not in behind:
+                cause = found.cause if isinstance(found, Failure) else None
+                _plan(plan, tenant, subscription, view, record, cause)
     return plan
 
 
@@ -110,19 +116,18 @@ def _plan(
     plan: dict[Key, Planned],
     tenant: str,
     subscription: Subscription,
-    event: EventJson,
+    view: View,
     record: LogRecord,
+    cause: Exception | None,
 ) -> None:
+    """Add the delivery to the plan; what cannot be told, or made, is parked with its cause."""
     position, value = (record.partition, record.offset), record.value or b""
+    planned = plan.setdefault((tenant, subscription.id), Planned(subscription, [], []))
     try:
-        if not (subscription.enabled and subscription.filter.accepts(event)):
-            return
-        made = delivery(tenant, event, value, subscription.id, position)
+        if cause is not None:
+            raise cause
+        planned.deliveries.append(delivery(tenant, view.event, value, subscription.id, position))
     except Exception as error:
         log.exception("nothing can be made for subscription %s of %s", subscription.id, tenant)
         bare = Delivery(value.decode(errors="replace"), {"tenant": tenant}, "", position)
-        planned = plan.setdefault((tenant, subscription.id), Planned(subscription, [], []))
         planned.unmade.append(Outcome(bare, "refused", repr(error)))
-        return
-    planned = plan.setdefault((tenant, subscription.id), Planned(subscription, [], []))
-    planned.deliveries.append(made)

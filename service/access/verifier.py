@@ -54,12 +54,13 @@ class Keys(Protocol):
 
 
 class Grant:
-    """What a verified token allows: one tenant, until `expires` (s since 1970)."""
+    """What a verified token allows: `subject` acts for one tenant, until `expires` (s since 1970)."""
 
-    __slots__ = ("expires", "header", "tenant")
+    __slots__ = ("expires", "header", "subject", "tenant")
 
-    def __init__(self, tenant: str, expires: float) -> None:
+    def __init__(self, tenant: str, expires: float, subject: str = "") -> None:
         self.tenant = tenant
+        self.subject = subject
         self.header = tenant.encode()
         self.expires = expires
 
@@ -85,7 +86,11 @@ class Verifier:
         return None
 
     async def tenant(self, headers: dict[bytes, bytes]) -> str:
-        """The tenant that the request may act for.
+        """The tenant that the request may act for. Raises as `grant` does."""
+        return (await self.grant(headers)).tenant
+
+    async def grant(self, headers: dict[bytes, bytes]) -> Grant:
+        """Who asks, and the tenant that the request may act for.
 
         Raises `Problem` 400 (header malformed), 401 (no valid token), 403 (scope or tenant) or 503
         (no keys to verify with).
@@ -97,7 +102,7 @@ class Verifier:
         claimed = headers.get(b"x-twc-tenant")
         if claimed != grant.header:
             raise _tenant_problem(claimed)
-        return grant.tenant
+        return grant
 
     async def _verify(self, authorization: bytes) -> Grant:
         token = bearer_token(authorization)
@@ -164,7 +169,7 @@ class Verifier:
         if not isinstance(tenant, str) or not is_tenant(tenant):
             raise Problem(403, f"The token's claim {access.tenant_claim} names no tenant.")
         remember_s = min(REMEMBER_S, self._keys.fresh_for_s())
-        return Grant(tenant, min(claims.exp + access.leeway_s, now + remember_s))
+        return Grant(tenant, min(claims.exp + access.leeway_s, now + remember_s), claims.sub)
 
     def _remember(self, authorization: bytes, grant: Grant) -> None:
         if len(self._grants) >= REMEMBERED_MAX:

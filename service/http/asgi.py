@@ -25,7 +25,10 @@ Arriving = Callable[[AsyncIterator[bytes], int, str], AsyncIterator[bytes]]
 
 JSON = b"application/json"
 SINGLE = frozenset(
-    (b"authorization", b"x-twc-tenant", b"content-type", b"content-encoding", b"idempotency-key")
+    (
+        *(b"authorization", b"x-twc-tenant", b"content-type", b"content-encoding"),
+        *(b"idempotency-key", b"if-match"),
+    )
 )
 
 
@@ -62,15 +65,21 @@ def refuse_token_in(query: bytes) -> None:
             )
 
 
-def require_json(headers: dict[bytes, bytes]) -> None:
-    """Raise `Problem` 415 unless the body is declared as UTF-8 JSON without an encoding of its own."""
+def require_json(
+    headers: dict[bytes, bytes], media_type: bytes = JSON, accept: str = "Accept-Post"
+) -> None:
+    """Raise `Problem` 415 unless the body is declared as UTF-8 JSON without an encoding of its own.
+
+    With another `media_type` it is that one; the header `accept` tells it.
+    """
     declared = headers.get(b"content-type", b"")
-    if declared != JSON and utf8_media_type(declared) != JSON:
+    if declared != media_type and utf8_media_type(declared) != media_type:
+        name = media_type.decode()
         raise Problem(
             415,
-            "Content-Type must be application/json in UTF-8"
+            f"Content-Type must be {name} in UTF-8"
             + (f", not {declared[:80].decode('latin-1')!r}." if declared else "; it is missing."),
-            headers={"Accept-Post": "application/json"},
+            headers={accept: name},
         )
     encoding = headers.get(b"content-encoding", b"identity")
     if encoding != b"identity":

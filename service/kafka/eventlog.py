@@ -74,6 +74,14 @@ class EventLog:
             raise Unaccepted(self._first_ids.refusal(topic))
         return queues[record.key_hash % len(queues)].append((record,), record.size_bytes)
 
+    def append_together(self, topic: str, records: Sequence[Record]) -> asyncio.Future[int]:
+        """The same for a few records of the first one's partition, in order; the offset of the last."""
+        queues = self._queues.get(topic)
+        if not queues:
+            raise Unaccepted("there is no connection to Kafka")
+        queue = queues[records[0].key_hash % len(queues)]
+        return queue.append(records, sum(record.size_bytes for record in records))
+
     async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
         """Append `records`; when all are settled, what each failed with, None for durable ones."""
         failures: list[Exception | None] = [None] * len(records)

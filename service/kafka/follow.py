@@ -14,7 +14,8 @@ from collections.abc import AsyncIterator
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from contracts.subscriptions import Subscriptions, UnreadableSubscription
+from contracts.changes import Changes
+from contracts.subscription_table import Subscriptions, UnreadableSubscription
 from contracts.topics import SUBSCRIPTIONS
 from service.connections import KafkaConnection
 
@@ -27,14 +28,15 @@ POLL_MS = 500
 class SubscriptionsFollower:
     """A table of subscriptions that follows the log, a few milliseconds behind it."""
 
-    def __init__(self, connection: KafkaConnection) -> None:
+    def __init__(self, connection: KafkaConnection, *, with_changes: bool = False) -> None:
         self._connection = connection
+        self._with_changes = with_changes
         self._partition = TopicPartition(SUBSCRIPTIONS, 0)
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._next_offset = -1
         self._asker: AIOKafkaConsumer | None = None
-        self.table = Subscriptions()
+        self.table = self._new_table()
 
     @property
     def ready(self) -> bool:
@@ -71,6 +73,9 @@ class SubscriptionsFollower:
             return False
         return True
 
+    def _new_table(self) -> Subscriptions:
+        return Subscriptions(Changes() if self._with_changes else None)
+
     async def _follow(self) -> None:
         while True:
             try:
@@ -105,7 +110,7 @@ class SubscriptionsFollower:
                     await consumer.stop()
 
     async def _read(self, consumer: AIOKafkaConsumer, end: int) -> None:
-        table, position = Subscriptions(), 0
+        table, position = self._new_table(), 0
         while True:
             async with asyncio.timeout(self._connection.request_timeout_s):
                 position = max(position, await consumer.position(self._partition))

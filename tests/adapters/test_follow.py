@@ -50,7 +50,7 @@ def test_who_catches_up_sees_what_was_written_before_and_waits_for_no_poll(
 
 def a_subscription() -> Subscription:
     body = {"name": "n", "filter": {}, "destination": {"type": "sqs", "arn": arn("q")}}
-    return Subscription.model_validate(body | {"id": str(uuid.uuid4())})
+    return Subscription.model_validate(body | {"id": str(uuid.uuid4()), "labels": {}})
 
 
 def record_of(tenant: str, subscription: Subscription) -> Record:

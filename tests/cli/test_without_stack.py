@@ -16,11 +16,12 @@ NAMES = [
     for command in app.registered_commands
     if command.callback
 ]
+ID = "0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b"
 ARGUMENTS = {
     "up": ["--detach"],
     "reset": ["--yes"],
-    "erase": ["0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b", "--yes"],
-    "get": ["0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b"],
+    "erase": [ID, "--yes"],
+    "get": [ID],
     "post": [str(ROOT / "examples" / "event.json")],
     "sql": ["SELECT 1"],
     "rebuild": ["--yes"],
@@ -29,10 +30,21 @@ ARGUMENTS = {
 NEEDS_NONE = {"settings": 0, "install": 0, "down": 0, "reset": 0, "status": 3}
 
 
+SUBSCRIPTIONS = {
+    "list": [],
+    "show": [ID],
+    "create": ["-"],
+    "edit": [ID, "--disable"],
+    "delete": [ID, "--yes"],
+    "test": ["-"],
+    "explain": [ID],
+}
+
+
 def run(*arguments: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     answer = subprocess.run(
         [sys.executable, "-m", "cli", *arguments],
-        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "400"} | variables,
+        cwd=folder, input="{}", env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "400"} | variables,
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert "Traceback" not in answer.stderr + answer.stdout
@@ -54,6 +66,16 @@ def test_without_a_stack_a_command_says_so(name: str, tmp_path: Path) -> None:
     base = () if name == "install" else ("--port-base", str(free_port_base()))
     answer = run(name, *ARGUMENTS.get(name, []), *base, folder=tmp_path)
     assert answer.returncode == NEEDS_NONE.get(name, answer.returncode or -1), answer.stderr
+    assert len(answer.stderr.splitlines()) <= 2, answer.stderr
+
+
+@pytest.mark.parametrize("name", SUBSCRIPTIONS)
+def test_a_command_of_subscriptions_does_as_much(name: str, tmp_path: Path) -> None:
+    shown = run("subscriptions", name, "--help", folder=tmp_path)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert f"events subscriptions {name}" in shown.stdout  # an example
+    answer = run("subscriptions", name, *SUBSCRIPTIONS[name], folder=tmp_path)
+    assert answer.returncode == 1
     assert len(answer.stderr.splitlines()) <= 2, answer.stderr
 
 

@@ -12,10 +12,10 @@ from events_client.models import (
     EventDraftEventType,
     EventPayload,
     EventPayloadOperation,
-    Filter,
     SearchEventsKeyAttributes,
     SqsDestination,
     SubscriptionDraft,
+    SubscriptionDraftFilter,
 )
 
 for module in pkgutil.walk_packages(events_client.__path__, "events_client."):
@@ -29,7 +29,7 @@ least = EventDraft(
 )
 subscription = SubscriptionDraft(
     name="faults",
-    filter_=Filter(),
+    filter_=SubscriptionDraftFilter(),
     destination=SqsDestination(type_="sqs", arn="arn:aws:sqs:eu-west-1:123456789012:faults"),
 )
 attributes = SearchEventsKeyAttributes.from_dict({"key_attributes.correlationId": "4711"})

@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 
 from contracts.documents.write import HERE as DOCUMENTS
-from contracts.encoding.parse import parse, parse_event
-from contracts.subscriptions import SubscriptionDraft
+from contracts.drafts import read_draft
+from contracts.encoding.parse import parse_event
 from query.criteria import parse_search, read_pairs
 from tests.clients.conftest import HERE, run
 
@@ -55,7 +55,7 @@ def test_a_python_client_is_generated_without_a_warning_and_its_bodies_are_taken
 ) -> None:
     for event in (requests["post"]["json"], *requests["batch"]["json"]):
         assert parse_event(json.dumps(event).encode()).entity_id == "1000144"
-    subscription = parse(SubscriptionDraft, json.dumps(requests["subscribe"]["json"]).encode())
+    subscription = read_draft(json.dumps(requests["subscribe"]["json"]).encode())
     assert subscription.enabled
 
 

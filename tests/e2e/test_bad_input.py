@@ -116,7 +116,7 @@ CASES: dict[str, tuple[Request, int]] = {
             headers=headers,
             json={
                 "name": "x",
-                "filter": {"event_type": [{"prefix": "F"}]},
+                "filter": {"event_type": [{"regex": "F"}]},
                 "destination": {"type": "sqs", "arn": "arn:aws:sqs:eu-west-1:000000000000:q"},
             },
         ),

@@ -85,7 +85,7 @@ def test_subscriptions_are_created_listed_read_replaced_and_deleted(
         path = f"/api/v1/subscriptions/{subscription}"
         shown = client.get(path).json()
         assert shown["filter"] == {"event_type": ["FAULT"]}
-        assert client.get("/api/v1/subscriptions").json() == {"items": [shown]}
+        assert client.get("/api/v1/subscriptions").json() == {"items": [shown], "next": None}
         assert stranger.get(path).status_code == 404
         assert stranger.delete(path).status_code == 404
 

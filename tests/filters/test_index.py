@@ -2,12 +2,18 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from contracts.encoding.wire import decode_event
 from contracts.filters import Failure, Filter, Index, Refused, View, matches, parse
+from contracts.filters.naive import hold_together
 from contracts.filters.tree import Clause, Field
+from tests.builders import a_payload, an_event, represented
 from tests.filters import strategies
+
+ID = "01a20d33-994f-74a1-8936-e15ecec113da"
 
 
 def parsed(pattern: Any) -> Filter:
@@ -108,3 +114,29 @@ def test_tenants_do_not_meet() -> None:
     index.remove("two", "s")
     index.remove("one", "s")
     assert not index.has("one")
+
+
+def test_what_many_values_of_a_document_lead_to_is_verified_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls, together = 0, hold_together
+
+    def counted(*asked: Any) -> bool:
+        nonlocal calls
+        calls += 1
+        return together(*asked)
+
+    monkeypatch.setattr("contracts.filters.checks.hold_together", counted)
+    index = Index()
+    for name, accepted in {
+        "equal": "1",
+        "prefix": {"prefix": "x"},
+        "number": {"numeric": [">", 0]},
+    }.items():
+        index.put("t", name, parse({"payload": {"a": {"b": [accepted], "c": ["z"]}}}))
+    elements: list[Any] = [{"b": each} for n in range(500) for each in ("1", f"x{n}", n)]
+    raw = strategies.encoded({"a": [*elements, {"c": "z"}]})
+    body = an_event(event_payload=a_payload(base64_encoded_payload_json=raw))
+    view = View(decode_event(represented(body, ID)))
+    assert not index.matching("t", view)
+    assert calls <= 3

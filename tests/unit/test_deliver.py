@@ -7,16 +7,20 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from contracts import subscription_table
 from contracts.deliveries import Delivery
 from contracts.encoding.recordbatch import Record
-from contracts.subscriptions import Filter, SqsDestination, Subscription, Subscriptions
+from contracts.filters import Failure, Filter, Index, View, parse
+from contracts.subscription_table import Subscriptions
+from contracts.subscriptions import SqsDestination, Subscription
 from contracts.topics import DELIVERIES_DEAD
 from processors.deliver import deliver as delivering
+from processors.deliver import route
 from processors.deliver.deliver import Deliver
 from processors.deliver.destinations.sqs import PERMANENT, UNSENDABLE, SqsQueues, code_of
 from processors.deliver.outcomes import Outcome
 from processors.deliver.parked import Place
-from processors.deliver.route import plan_of
+from processors.deliver.route import Planned, plan_of
 from service.connections import SqsConnection
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord
@@ -63,8 +67,22 @@ class Dead:
 
 def a_subscription(queue_arn: str = arn("q"), **fields: Any) -> Subscription:
     destination = SqsDestination.model_construct(type="sqs", arn=queue_arn)
-    defaults: dict[str, Any] = {"id": "one", "name": "n", "filter": Filter(), "enabled": True}
+    defaults: dict[str, Any] = {
+        "id": "one",
+        "name": "n",
+        "filter": {},
+        "enabled": True,
+        "labels": {},
+    }
     return Subscription.model_construct(**defaults | fields | {"destination": destination})
+
+
+def a_table(*ids: str) -> Subscriptions:
+    """Subscriptions to everything, of acme."""
+    table = Subscriptions()
+    for each in ids:
+        table.apply(f"acme:{each}".encode(), a_subscription(id=each).represent())
+    return table
 
 
 def deliveries(count: int) -> list[Delivery]:
@@ -119,18 +137,42 @@ def test_what_this_machine_lacks_refuses_no_message(error: Exception) -> None:
     assert dead.records == []
 
 
-def test_a_filter_that_raises_takes_its_own_delivery_alone_out() -> None:
-    class Broken:
-        def accepts(self, event: object) -> bool:
-            raise KeyError("filter")
+def test_a_filter_that_raises_takes_its_own_delivery_alone_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table, record = a_table("one", "two"), FakeRecord(represented(an_event(), ID))
+    found = Index.matching
+    monkeypatch.setattr(
+        Index,
+        "matching",
+        lambda *asked: [
+            Failure("one", KeyError("filter")) if each == "one" else each for each in found(*asked)
+        ],
+    )
+    assert_one_is_parked(plan_of(table, [record]))
 
-    table = Subscriptions()
-    table._by_tenant["acme"] = {
-        "one": a_subscription(filter=Broken()),
-        "two": a_subscription(id="two"),
-    }
-    record = FakeRecord(represented(an_event(), ID))
-    plan = plan_of(table, [record])
+
+def test_an_index_that_raises_stops_nobody_but_whom_it_concerns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table, record = a_table("one", "two"), FakeRecord(represented(an_event(), ID))
+
+    def broken(*asked: object) -> None:
+        raise KeyError("index")
+
+    def matches(filter_: Filter, view: View) -> bool:
+        if filter_ is not filters["two"]:
+            raise KeyError("filter")
+        return True
+
+    filters = {name: parse({}) for name in ("one", "two")}
+    monkeypatch.setattr(Index, "matching", broken)
+    monkeypatch.setattr(subscription_table, "matches", matches)
+    monkeypatch.setattr(subscription_table, "filter_of", lambda each: filters[each.id])
+    assert_one_is_parked(plan_of(table, [record]))
+
+
+def assert_one_is_parked(plan: dict[tuple[str, str], Planned]) -> None:
     assert [len(plan["acme", name].deliveries) for name in ("one", "two")] == [0, 1]
     [unmade] = plan["acme", "one"].unmade
     assert (unmade.state, unmade.delivery.position) == ("refused", (0, 0))
@@ -139,11 +181,18 @@ def test_a_filter_that_raises_takes_its_own_delivery_alone_out() -> None:
 
 
 def test_who_is_behind_in_a_partition_is_left_out_there_alone() -> None:
-    table = Subscriptions()
-    table._by_tenant["acme"] = {"one": a_subscription()}
     records = [FakeRecord(represented(an_event(), ID), partition, 5) for partition in (0, 1)]
-    planned = plan_of(table, records, {Place("acme", "one", 1)})["acme", "one"]
+    planned = plan_of(a_table("one"), records, {Place("acme", "one", 1)})["acme", "one"]
     assert [each.position for each in planned.deliveries] == [(0, 5)]
+
+
+def test_an_event_of_a_tenant_without_active_subscriptions_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = a_table()
+    table.apply(b"acme:one", a_subscription(enabled=False).represent())
+    monkeypatch.setattr(route, "decode_event", lambda value: pytest.fail("decoded"))
+    assert plan_of(table, [FakeRecord(b"no event")]) == {}
 
 
 @pytest.mark.parametrize("region", ["eu-west-\u0661", "eu-" + "x" * 64 + "-1", "a..b-1"])

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from contracts.encoding.parse import parse
+from contracts.drafts import read_draft
 from contracts.problems import Problem
-from contracts.subscriptions import SqsDestination, SubscriptionDraft
+from contracts.subscriptions import SqsDestination, create, read_stored
 from service.regions import require_region
 
 
@@ -24,7 +24,7 @@ def arn(
 def accepted(text: str) -> SqsDestination:
     """The destination of a subscription that names `text`, as the edge reads and judges it."""
     body = {"name": "x", "filter": {}, "destination": {"type": "sqs", "arn": text}}
-    destination = parse(SubscriptionDraft, json.dumps(body).encode()).destination
+    destination = read_draft(json.dumps(body).encode()).destination
     require_region(destination)
     return destination
 
@@ -92,6 +92,14 @@ BREAKS: dict[str, Callable[[dict[str, Any]], object]] = {
     "an enabled that is a text": lambda body: body.update(enabled="true"),
     "a filter of 101 values": lambda body: body.update(filter={"entity_id": ["x"] * 101}),
     "a filter of no values": lambda body: body.update(filter={"entity_id": []}),
+    "a description of 1,025 characters": lambda body: body.update(description="x" * 1025),
+    "21 labels": lambda body: body.update(labels={str(n): "" for n in range(21)}),
+    "a label without a name": lambda body: body.update(labels={"": "x"}),
+    "a label with a blank in its name": lambda body: body.update(labels={"a b": "x"}),
+    "a label of 257 characters": lambda body: body.update(labels={"a": "x" * 257}),
+    "a label that is a number": lambda body: body.update(labels={"a": 1}),
+    "an unknown operator": lambda body: body.update(filter={"entity_id": [{"regex": ".*"}]}),
+    "a filter that is a list": lambda body: body.update(filter=[]),
     "an unknown field in the filter": lambda body: body.update(filter={"tenant": ["x"]}),
 }
 
@@ -103,8 +111,40 @@ def test_what_else_breaks_the_contract_is_405(change: Callable[[dict[str, Any]],
         "filter": {},
         "destination": {"type": "sqs", "arn": arn()},
     }
-    parse(SubscriptionDraft, json.dumps(body).encode())
+    read_draft(json.dumps(body).encode())
     change(body)
     with pytest.raises(Problem) as refused:
-        parse(SubscriptionDraft, json.dumps(body).encode())
+        read_draft(json.dumps(body).encode())
     assert refused.value.status == 405
+
+
+def test_every_fault_is_named_those_of_the_filter_too_with_score_and_limit() -> None:
+    body = {
+        "name": "",
+        "filter": {
+            "entity_id": [{"wildcard": "*a*a*a*a*a*a*a*a*a*"}],
+            "colour": ["red"],
+            "payload": {"total": [{"numeric": ["!", 1]}]},
+        },
+        "destination": {"type": "sqs", "arn": "x"},
+    }
+    with pytest.raises(Problem) as refused:
+        read_draft(json.dumps(body).encode())
+    errors = {each["pointer"]: each for each in refused.value.errors}
+    assert errors.keys() == {
+        "/name",
+        "/destination/arn",
+        "/filter/entity_id",
+        "/filter/colour",
+        "/filter/payload/total/0/numeric/0",
+    }
+    scored = errors["/filter/entity_id"]
+    assert scored["score"] > scored["limit"] > 0
+
+
+def test_numbers_of_a_filter_are_kept_as_they_were_written() -> None:
+    filter_ = '{"payload":{"n":[1.10,0.1000000000000000055,12345678901234567890123,1E+400,7]}}'
+    body = f'{{"name":"x","filter":{filter_},"destination":{{"type":"sqs","arn":"{arn()}"}}}}'
+    stored = create(read_draft(body.encode()), "one").represent()
+    assert filter_.encode() in stored
+    assert read_stored(json.loads(stored)).id == "one"

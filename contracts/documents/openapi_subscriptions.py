@@ -1,0 +1,104 @@
+"""The paths of subscriptions in the OpenAPI document."""
+
+from typing import Any
+
+from contracts.documents.openapi_parts import id_parameter, operation
+
+PATH = "/api/v1/subscriptions"
+DRAFT, ONE = "SubscriptionDraft", "Subscription"
+IF_MATCH = {"$ref": "#/components/parameters/IfMatch"}
+
+
+def subscription_paths() -> dict[str, Any]:
+    """Create, list, read, change and delete them, who changed them, and what a filter would accept."""
+    return {
+        PATH: {"post": _create(), "get": _list()},
+        f"{PATH}/{{id}}": {
+            "parameters": [id_parameter("id")],
+            "get": operation(
+                "getSubscription", "Read a subscription", 200, ONE, also=(404,), headers=("ETag",)
+            ),
+            "put": _change("putSubscription", "Replace a subscription", DRAFT),
+            "patch": _change(
+                "patchSubscription",
+                "Change members of a subscription (RFC 7396)",
+                "SubscriptionPatch",
+                "application/merge-patch+json",
+            ),
+            "delete": _delete(),
+        },
+        f"{PATH}/{{id}}/changes": {
+            "parameters": [id_parameter("id")],
+            "get": operation(
+                "listSubscriptionChanges",
+                "Who changed a subscription, and when",
+                200,
+                "SubscriptionChanges",
+                also=(404,),
+            ),
+        },
+        f"{PATH}:test": {
+            "post": operation(
+                "testFilter",
+                "Count the events that a filter would have accepted",
+                200,
+                "FilterTestAnswer",
+                also=(413, 415),
+                body="FilterTest",
+            )
+        },
+    }
+
+
+def _create() -> dict[str, Any]:
+    post = operation(
+        "postSubscription",
+        "Create a subscription",
+        201,
+        ONE,
+        also=(413, 415),
+        body=DRAFT,
+        headers=("Location", "ETag"),
+    )
+    made = {
+        **post["responses"]["201"],
+        "description": "The same Idempotency-Key has made it already",
+    }
+    post["responses"]["200"] = made
+    post["parameters"].append({"$ref": "#/components/parameters/IdempotencyKey"})
+    return post
+
+
+def _list() -> dict[str, Any]:
+    get = operation(
+        "listSubscriptions", "List subscriptions", 200, "SubscriptionList", headers=("Link",)
+    )
+    limit = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+    get["parameters"] += [
+        {"name": "limit", "in": "query", "schema": limit},
+        {"name": "cursor", "in": "query", "schema": {"type": "string", "maxLength": 22}},
+    ]
+    return get
+
+
+def _change(
+    name: str, summary: str, body: str, media_type: str = "application/json"
+) -> dict[str, Any]:
+    change = operation(
+        name,
+        summary,
+        200,
+        ONE,
+        also=(404, 412, 413, 415),
+        body=body,
+        media_type=media_type,
+        headers=("ETag",),
+    )
+    change["parameters"].append(IF_MATCH)
+    return change
+
+
+def _delete() -> dict[str, Any]:
+    delete = operation("deleteSubscription", "Delete a subscription", 204, also=(404, 412))
+    delete["parameters"].append(IF_MATCH)
+    return delete

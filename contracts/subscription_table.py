@@ -1,0 +1,131 @@
+"""What the topic `subscriptions` says: all subscriptions of all tenants, and who an event is for.
+
+The topic is compacted and keyed by tenant and id, so its records are the table: a reader applies them
+in order from the beginning. A record that cannot be read makes its subscription inactive, with the
+reason; it stops nobody. Every change touches the index at its own subscription alone.
+"""
+
+import json
+import logging
+from collections.abc import Collection, Iterator
+from decimal import Decimal
+
+from pydantic import ValidationError
+
+from contracts.changes import Changes
+from contracts.filters import Failure, Filter, Index, Refused, View, matches, parse
+from contracts.subscriptions import Subscription, read_stored, unreadable
+from contracts.tenants import is_tenant
+
+log = logging.getLogger(__name__)
+
+
+class UnreadableSubscription(Exception):
+    """A record on `subscriptions` that cannot be applied; the message says why."""
+
+
+class Subscriptions:
+    """The table, as the records applied so far leave it; the changes too where `changes` is given."""
+
+    def __init__(self, changes: Changes | None = None) -> None:
+        self.changes = changes
+        self._by_tenant: dict[str, dict[str, Subscription]] = {}
+        self._index = Index()
+
+    def apply(self, key: bytes | None, value: bytes | None) -> None:
+        """Take one record of the topic, in its order. Raises `UnreadableSubscription`."""
+        tenant, _, rest = (key or b"").decode("utf-8", "replace").partition(":")
+        subscription_id, _, more = rest.partition(":")
+        if not is_tenant(tenant) or not subscription_id:
+            raise UnreadableSubscription("the key is not tenant:id")
+        if more:
+            if self.changes is not None:
+                self.changes.apply(tenant, subscription_id, more, value)
+        elif value is None:
+            self._index.remove(tenant, subscription_id)
+            kept = self._by_tenant.get(tenant, {})
+            kept.pop(subscription_id, None)
+            if not kept:
+                self._by_tenant.pop(tenant, None)
+        else:
+            self._put(tenant, *_read(subscription_id, value))
+
+    def _put(self, tenant: str, subscription: Subscription, filter_: Filter | None) -> None:
+        self._by_tenant.setdefault(tenant, {})[subscription.id] = subscription
+        if filter_ is None or not subscription.active:
+            self._index.remove(tenant, subscription.id)
+        else:
+            self._index.put(tenant, subscription.id, filter_)
+
+    def has(self, tenant: str) -> bool:
+        """Whether any subscription of the tenant may receive something: else no event is decoded."""
+        return self._index.has(tenant)
+
+    def count(self, tenant: str) -> int:
+        """How many subscriptions the tenant has."""
+        return len(self._by_tenant.get(tenant, ()))
+
+    def of(self, tenant: str) -> list[Subscription]:
+        """The tenant's subscriptions in the order of their ids."""
+        return sorted(self._by_tenant.get(tenant, {}).values(), key=lambda each: each.id)
+
+    def get(self, tenant: str, subscription_id: str) -> Subscription | None:
+        """One subscription, or None."""
+        return self._by_tenant.get(tenant, {}).get(subscription_id)
+
+    def matching(self, tenant: str, view: View) -> Collection[str | Failure]:
+        """The active subscriptions that accept the event: each once, by its id, or by a `Failure`."""
+        try:
+            found = self._index.matching(tenant, view)
+        except Exception:  # a fault of ours: each is asked alone, so that it costs who has it
+            log.exception("the index of tenant %s fails", tenant)
+            found = list(self._one_by_one(tenant, view))
+        failures = [each for each in found if isinstance(each, Failure)]
+        if not failures:
+            return found
+        accepted = {each for each in found if isinstance(each, str)}  # by another alternative
+        failed = {each.subscription_id: each for each in failures}
+        return [*accepted, *(each for name, each in failed.items() if name not in accepted)]
+
+    def _one_by_one(self, tenant: str, view: View) -> Iterator[str | Failure]:
+        for subscription in self._by_tenant.get(tenant, {}).values():
+            try:
+                if subscription.active and matches(filter_of(subscription), view):
+                    yield subscription.id
+            except Exception as cause:
+                yield Failure(subscription.id, cause)
+
+
+def filter_of(subscription: Subscription) -> Filter:
+    """The filter of a stored subscription. Raises `Refused`."""
+    return parse(subscription.filter, limited=False)
+
+
+def _read(subscription_id: str, value: bytes) -> tuple[Subscription, Filter | None]:
+    """What a record says; inactive, and without a filter, when that cannot be read."""
+    try:
+        document = json.loads(value, parse_float=Decimal)
+        if not isinstance(document, dict) or document.get("id") != subscription_id:
+            raise UnreadableSubscription("it is no object with the id of its key")
+        subscription = read_stored(document)
+    except (ValueError, RecursionError, UnreadableSubscription) as error:
+        reason = f"what is stored cannot be read by this release: {_said(error)}"
+        log.error("subscription %s is inactive: %s", subscription_id, reason)
+        return unreadable(subscription_id, reason), None
+    try:
+        return subscription, filter_of(subscription)
+    except Refused as error:
+        reason = f"its filter cannot be read by this release: {str(error)[:500]}"
+    except Exception as error:  # a fault of ours: it costs this subscription alone
+        reason = f"its filter cannot be read: {error!r}"[:500]
+        log.exception("the filter of subscription %s fails", subscription_id)
+    log.error("subscription %s is inactive: %s", subscription_id, reason)
+    return subscription.model_copy(update={"inactive": reason}), None
+
+
+def _said(error: Exception) -> str:
+    """What is wrong, without the value."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_input=False, include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"[:500]
+    return str(error)[:500]

@@ -1,0 +1,89 @@
+"""Pages of the list of subscriptions: after a cursor, at most `limit`, and the way to the next."""
+
+import base64
+import binascii
+import uuid
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from contracts.ids import read_id
+from contracts.problems import Problem
+from contracts.subscriptions import Subscription
+
+LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
+PAGE_BYTES = 4_000_000
+"""A page ends with the subscription that reaches this size."""
+QUERY_BYTES_MAX = 1024
+
+
+def page_of(
+    subscriptions: Sequence[Subscription], query: bytes, path: str
+) -> tuple[bytes, bytes | None]:
+    """The page's JSON, `items` and `next`, and the Link header of the next page (RFC 8288).
+
+    `subscriptions` are in the order of their ids, which a cursor goes on in: what is made meanwhile
+    is in no page twice, nor does it move another out. Raises `Problem` 400.
+    """
+    limit, after = _read(query)
+    found: list[bytes] = []
+    size, last, rest = 0, "", False
+    for subscription in subscriptions:
+        if subscription.id <= after:
+            continue
+        if rest := len(found) == limit or size >= PAGE_BYTES:
+            break
+        found.append(subscription.represent())
+        size, last = size + len(found[-1]), subscription.id
+    if not rest:
+        return b'{"items":[%b],"next":null}' % b",".join(found), None
+    cursor = base64.urlsafe_b64encode(uuid.UUID(last).bytes).decode().rstrip("=")
+    following = urlencode([("limit", limit), ("cursor", cursor)])
+    body = b'{"items":[%b],"next":"%b"}' % (b",".join(found), cursor.encode())
+    return body, f'<{path}?{following}>; rel="next"'.encode()
+
+
+def _read(query: bytes) -> tuple[int, str]:
+    """Limit, and the id that the page comes after."""
+    if len(query) > QUERY_BYTES_MAX:
+        size = {"size": len(query), "limit": QUERY_BYTES_MAX}
+        raise Problem(400, "The query is too long.", extra=size)
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query))
+    except ValueError:
+        raise Problem(400, "The query is not of the form name=value&name=value.") from None
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in ("limit", "cursor"):
+            raise _refused(name, "is not a parameter of this resource", size=len(value))
+        if name in given:
+            raise _refused(name, "came twice")
+        given[name] = value
+    return _limit(given.get("limit", str(LIMIT_DEFAULT))), _after(given.get("cursor"))
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LIMIT_MAX):
+        detail = f"must be a whole number from 1 to {LIMIT_MAX}"
+        raise _refused("limit", detail, size=len(text), limit=LIMIT_MAX)
+    return int(text)
+
+
+def _after(cursor: str | None) -> str:
+    if cursor is None:
+        return ""
+    try:
+        found = base64.b64decode(f"{cursor}==", altchars=b"-_", validate=True)
+        after = str(uuid.UUID(bytes=found))
+        read_id(after, "subscription")
+    except (binascii.Error, ValueError, Problem):
+        detail = "is not a cursor of this list; take it from `next`"
+        raise _refused("cursor", detail, size=len(cursor)) from None
+    return after
+
+
+def _refused(name: str, detail: str, **more: Any) -> Problem:
+    pointer = "/" + name[:128].replace("~", "~0").replace("/", "~1")
+    return Problem(
+        400, "1 parameter cannot be used.", errors=[{"pointer": pointer, "detail": detail} | more]
+    )
