@@ -2,7 +2,7 @@
 
 A topic that was deleted and made anew has the old name and another id. Its offsets begin again, so a
 position of it says nothing of the old log's. Nothing of a log that is not accepted is stored: whether
-it is a new one or a copy of the old one, somebody has to say (`events accept-log`).
+it is a new one or a copy of the old one, somebody has to say (`accept-log`).
 """
 
 import json
