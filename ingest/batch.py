@@ -36,7 +36,6 @@ from service.http.request_bodies import Decoder, decoder
 from service.kafka.eventlog import EventLog
 from service.kafka.partition import Unaccepted
 
-PATH = "/api/v1/events:batch"
 NDJSON = b"application/x-ndjson"
 EXPLAINED_MAX = 200
 """Refused items whose faults are all looked for; of the others the first is named."""

@@ -8,6 +8,7 @@ import time
 
 from uuid_utils import uuid7
 
+from contracts import paths
 from contracts.encoding.codec import EventJson, represent
 from contracts.encoding.parse import parse_event
 from contracts.encoding.recordbatch import Record
@@ -32,7 +33,7 @@ from service.http.asgi import (
 from service.kafka.eventlog import EventLog
 from service.kafka.partition import Unaccepted, Unacknowledged
 
-PATH = "/api/v1/events"
+LOCATION = paths.EVENTS.encode() + b"/"
 JSON_TYPE = (b"content-type", b"application/json")
 
 
@@ -87,7 +88,7 @@ class PostEvent:
             raise not_confirmed(error, event_id) from None
         finally:
             budget.give(size)
-        location = b"/api/v1/events/" + event_id.encode()
+        location = LOCATION + event_id.encode()
         await respond(send, 201, (JSON_TYPE, (b"location", location)), representation)
 
 
