@@ -42,7 +42,8 @@ WHERE {range} AND (isNull(expires_at) OR expires_at > now())
     AND (tenant, id) NOT IN (
         SELECT tenant, id FROM {erasures} AS erasure
         INNER JOIN (
-            SELECT tenant, id, received_at, kafka_partition, kafka_offset FROM {table} WHERE {range}
+            SELECT tenant, id, received_at, kafka_log, kafka_partition, kafka_offset FROM {table}
+            WHERE {range}
         ) AS stored USING (tenant, id)
         WHERE {covered})
 LIMIT {count} FORMAT JSONCompactEachRow
