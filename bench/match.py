@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from bench import ruler
-from contracts.encoding.codec import DraftJson, decode_draft, fill_defaults
+from contracts.encoding.codec import EventJson, decode_draft, fill_defaults, named
 from contracts.events import EventSource, EventType, Operation
 from contracts.filters import Index, View, parse
 
@@ -101,7 +101,7 @@ def _once(run: Callable[[], object]) -> float:
     return time.thread_time() - start
 
 
-def ours(patterns: list[Any], events: list[DraftJson]) -> Iterator[tuple[str, float, float | None]]:
+def ours(patterns: list[Any], events: list[EventJson]) -> Iterator[tuple[str, float, float | None]]:
     """What is measured, the figure, and its limit."""
     few = None
     for count in SUBSCRIPTIONS:
@@ -133,7 +133,7 @@ def ours(patterns: list[Any], events: list[DraftJson]) -> Iterator[tuple[str, fl
     )
 
 
-def matched(index: Index, tenant: str, events: list[DraftJson]) -> int:
+def matched(index: Index, tenant: str, events: list[EventJson]) -> int:
     """Subscriptions that all events matched."""
     return sum([len(index.matching(tenant, View(event))) for event in events])
 
@@ -168,7 +168,7 @@ def main() -> None:
         path = Path(folder) / "match.jsonl"
         write(path)
         patterns, bodies = (json.loads(line) for line in path.read_text().splitlines())
-        events = [decode_draft(json.dumps(body)) for body in bodies]
+        events = [named(decode_draft(json.dumps(body)), "") for body in bodies]
         for event in events:
             fill_defaults(event)
         for about, figure, limit in (*ours(patterns, events), *applied(patterns)):

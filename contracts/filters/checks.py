@@ -104,7 +104,7 @@ def getter(field: Field) -> Callable[[View], Value]:
 
 
 def path_of(name: str) -> str:
-    """Where `codec.DraftJson` has the field."""
+    """Where `codec.EventJson` has the field."""
     return "event_payload.operation" if name == "operation" else name
 
 

@@ -7,7 +7,7 @@ The clause that the fewest events satisfy comes first, as far as its operators t
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from contracts.encoding.codec import DraftJson
+from contracts.encoding.codec import EventJson
 from contracts.filters.checks import checks_of, is_closed, shared
 from contracts.filters.keys import Shape, is_lossy, keys_of
 from contracts.filters.predicates import Exact
@@ -115,7 +115,7 @@ _types, _sources, _operations = (
 )
 
 
-def bits_of(event: DraftJson) -> int:
+def bits_of(event: EventJson) -> int:
     """The bits of the event's values; those of a new value, which no plan bars, are none."""
     return (
         _types.get(event.event_type, 0)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from contracts.encoding.codec import DraftJson, decode_base64
+from contracts.encoding.codec import EventJson, decode_base64
 from contracts.filters.tree import ATTRIBUTES, EVENT, Field
 from contracts.filters.values import BOOLEANS, MISSING, Leaf, Odd, Value, number_of
 
@@ -37,7 +37,7 @@ class View:
 
     __slots__ = ("_documents", "event")
 
-    def __init__(self, event: DraftJson) -> None:
+    def __init__(self, event: EventJson) -> None:
         self.event = event
         self._documents: dict[str, Document] | None = None
 

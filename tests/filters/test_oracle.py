@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bench import ruler
-from contracts.encoding.codec import DraftJson, PayloadJson
+from contracts.encoding.codec import EventJson, PayloadJson
 from contracts.filters import Refused, View, matches, parse
 from contracts.filters.cost import score
 from contracts.filters.operators import read_predicate
@@ -41,7 +41,7 @@ DEVIATIONS = {
 
 
 def view_of(document: str) -> View:
-    event = DraftJson(
+    event = EventJson(
         entity_id="1",
         event_payload=PayloadJson(
             operation="READ",
@@ -50,6 +50,7 @@ def view_of(document: str) -> View:
         ),
         event_source="ORDER",
         event_type="FAULT",
+        id="",
     )
     return View(event)
 

@@ -10,7 +10,7 @@ from clickhouse_connect.driver.binding import format_bind_value
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from contracts.encoding.codec import DraftJson, decode_base64
+from contracts.encoding.codec import EventJson, decode_base64
 from contracts.filters import Filter, Refused, View, matches, parse, to_sql
 from tests.filters import strategies
 
@@ -35,7 +35,7 @@ def literal(text: str | None) -> str:
     return f"unhex('{text.encode().hex()}')"
 
 
-def row(number: int, event: DraftJson) -> str:
+def row(number: int, event: EventJson) -> str:
     payload = event.event_payload
     attributes: Any = payload.key_attributes
     pairs = ", ".join(f"{literal(name)}, {literal(text)}" for name, text in attributes.items())
@@ -53,7 +53,7 @@ def test_sql_is_naive(engine: Connection) -> None:
         st.lists(strategies.patterns, min_size=4, max_size=8),
         st.lists(strategies.events(), min_size=2, max_size=6),
     )
-    def check(patterns: list[Any], events: list[DraftJson]) -> None:
+    def check(patterns: list[Any], events: list[EventJson]) -> None:
         filters = []
         for pattern in patterns:
             try:
@@ -67,7 +67,7 @@ def test_sql_is_naive(engine: Connection) -> None:
     check()
 
 
-def asked(engine: Connection, filters: list[Filter], events: list[DraftJson]) -> list[list[int]]:
+def asked(engine: Connection, filters: list[Filter], events: list[EventJson]) -> list[list[int]]:
     """What each filter says of each event."""
     engine.query("TRUNCATE TABLE events")
     engine.query(f"INSERT INTO events VALUES {', '.join(row(n, e) for n, e in enumerate(events))}")
