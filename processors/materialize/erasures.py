@@ -19,6 +19,7 @@ from contracts.clickhouse.table import EVENTS_TABLE, INSERT_SETTINGS
 from contracts.erasures import COVERED, ERASURES_MAX, ERASURES_TABLE, Erasure, covered
 from contracts.ids import names_sql
 from processors.consume.step import Transient
+from processors.materialize.reading import slices
 from processors.materialize.server import read_back
 from service.clickhouse import ClickHouse, ClickHouseFailed
 from service.connections import ClickHouseConnection
@@ -93,11 +94,11 @@ class Erasures:
         Noted first: whatever happens afterwards, nobody shows them and a rebuild knows of them. What is
         noted already stays as it is: a rebuild's fresh table does not pay what is owed to the other.
         """
-        for some in _slices(erasures):
+        for some in slices(erasures, ERASURES_MAX):
             noted = set(await self._noted([each.name for each in some]))
             if new := [each for each in some if each not in noted]:
                 await self._note(new, owed=False)
-        for some in _slices(erasures):
+        for some in slices(erasures, ERASURES_MAX):
             await self._delete(some)
 
     async def _note(self, erasures: Sequence[Erasure], *, owed: bool) -> None:
@@ -201,8 +202,3 @@ class NoRoom(Transient):
 def _erasure(line: Sequence[Any]) -> Erasure:
     tenant, event_id, partition, offset, erased_ms, final = line
     return Erasure(tenant, event_id, partition, int(offset), int(erased_ms), final)
-
-
-def _slices(erasures: Sequence[Erasure]) -> list[Sequence[Erasure]]:
-    cuts = range(0, len(erasures), ERASURES_MAX)
-    return [erasures[first : first + ERASURES_MAX] for first in cuts]

@@ -6,7 +6,7 @@ predecessor's last insert.
 """
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from contracts.ids import names_sql
 from processors.consume.step import Transient
 from processors.materialize.erasures import Erasures
 from processors.materialize.names import NamesFilter, select_words, words_for
+from processors.materialize.reading import slices
 from processors.materialize.repeats import Shown
 from processors.materialize.server import failing_as_transient, inserting, lines, read_back
 from service.clickhouse import ClickHouse
@@ -147,7 +148,7 @@ class ClickHouseRows:
     async def shown(self, names: Sequence[Name]) -> dict[Name, list[Shown]]:
         """See `Rows`."""
         found: dict[Name, list[Shown]] = {}
-        for some in _slices(names):
+        for some in slices(names, NAMES_MAX):
             rows = await self._lines(SHOWN, names=names_sql(some))
             for tenant, event_id, partition, offset, *times in rows:
                 received_ms, ends_ms = (FOR_EVER_MS if ms is None else int(ms) for ms in times)
@@ -158,7 +159,9 @@ class ClickHouseRows:
     async def erased(self, names: Sequence[Name]) -> list[Erasure]:
         """See `Rows`."""
         return [
-            each for some in _slices(names) for each in await self._erasures.of(some, self._log)
+            each
+            for some in slices(names, NAMES_MAX)
+            for each in await self._erasures.of(some, self._log)
         ]
 
     async def erase(self, erasures: Sequence[Erasure]) -> None:
@@ -167,7 +170,3 @@ class ClickHouseRows:
 
     async def _lines(self, sql: str, **parts: object) -> list[Any]:
         return await read_back(self._clickhouse, sql.format(table=self._table, **parts), DOING)
-
-
-def _slices(names: Sequence[Name]) -> Iterator[Sequence[Name]]:
-    return (names[first : first + NAMES_MAX] for first in range(0, len(names), NAMES_MAX))
