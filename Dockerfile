@@ -23,5 +23,6 @@ COPY --from=build /src /app
 WORKDIR /app
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001
-# ingest, query: serve HTTP on EVENTS_HTTP__PORT; processors materialize|route|setup
+# ingest, query: serve HTTP on EVENTS_HTTP__PORT; processors materialize|route|setup,
+# and for operators processors audit|rebuild|accept-log|migrate
 CMD ["python", "-m", "ingest"]

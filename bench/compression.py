@@ -20,7 +20,7 @@ from rich.table import Table
 
 from bench import retail
 from bench.fill import retail_events
-from contracts.encoding.codec import EventJson, represent
+from contracts.encoding.codec import DraftJson, named, represent
 from contracts.encoding.compression import Codec, Compression, codec
 from contracts.encoding.parse import parse_event
 from contracts.encoding.recordbatch import Record, encode_batch
@@ -33,10 +33,11 @@ SIZES = (1, 2, 3, 5, 7, 10, 20, 40, 80)
 EVENTS = 1000
 
 
-def records(events: Iterable[EventJson]) -> Iterator[Record]:
+def records(drafts: Iterable[DraftJson]) -> Iterator[Record]:
     """As the edge makes them."""
-    for event in events:
-        event.id, received_ms = new_id("bench", event.entity_id, None)
+    for draft in drafts:
+        event_id, received_ms = new_id("bench", draft.entity_id, None)
+        event = named(draft, event_id)
         yield encode("bench", event, received_ms, represent(event))
 
 

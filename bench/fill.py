@@ -3,12 +3,11 @@
 import asyncio
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import cast
 
 from aiokafka import AIOKafkaConsumer
 
 from bench.ingest import bodies
-from contracts.encoding.codec import EventJson, represent
+from contracts.encoding.codec import DraftJson, EventJson, named, represent
 from contracts.encoding.compression import Compression
 from contracts.encoding.parse import parse_event
 from contracts.encoding.wire import encode
@@ -22,7 +21,7 @@ AT_ONCE = 5000
 KAFKA_TIMEOUT_S = 30
 
 
-def retail_events(count: int) -> Iterator[EventJson]:
+def retail_events(count: int) -> Iterator[DraftJson]:
     """`count` of the retail events, or of one event of 800 bytes; the same objects come again."""
     texts = bodies().get("retail", bodies()["800 B"])
     yield from itertools.islice(itertools.cycle([parse_event(text) for text in texts]), count)
@@ -33,10 +32,10 @@ def just_made(tenant: str, count: int, keyed: int = 0) -> Iterator[tuple[EventJs
 
     `keyed` of each hundred have an Idempotency-Key, each a key of its own.
     """
-    for number, event in enumerate(retail_events(count)):
+    for number, draft in enumerate(retail_events(count)):
         key = b"key-%d" % number if number % 100 < keyed else None
-        event.id, received_ms = new_id(tenant, event.entity_id, key)
-        yield event, received_ms
+        event_id, received_ms = new_id(tenant, draft.entity_id, key)
+        yield named(draft, event_id), received_ms
 
 
 async def fill(
@@ -56,7 +55,7 @@ async def fill(
     appended: asyncio.Future[int] | None = None
     for event, received_ms in events:
         appended = log.append(EVENTS, encode(tenant, event, received_ms, represent(event)))
-        ids.append(cast("str", event.id))
+        ids.append(event.id)
         if len(ids) % at_once == 0:
             await appended
     if appended is not None:

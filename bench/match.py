@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from bench import ruler
-from contracts.encoding.codec import EventJson, decode, fill_defaults
+from contracts.encoding.codec import EventJson, decode_draft, fill_defaults, named
 from contracts.events import EventSource, EventType, Operation
 from contracts.filters import Index, View, parse
 
@@ -168,7 +168,7 @@ def main() -> None:
         path = Path(folder) / "match.jsonl"
         write(path)
         patterns, bodies = (json.loads(line) for line in path.read_text().splitlines())
-        events = [decode(json.dumps(body)) for body in bodies]
+        events = [named(decode_draft(json.dumps(body)), "") for body in bodies]
         for event in events:
             fill_defaults(event)
         for about, figure, limit in (*ours(patterns, events), *applied(patterns)):

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from bench.ingest import bodies
-from contracts.encoding.codec import represent
 from contracts.encoding.parse import parse_event
 
 TENANTS = [f"tenant-{number}" for number in range(10)]
@@ -65,7 +66,9 @@ def seed(run: Callable[[str], object], folder: Path, database: str) -> int:
     path = folder / "seed.json"
     with path.open("w") as file:
         for number, text in enumerate(texts):
-            file.write(f'{{"n": {number}, "event": {represent(parse_event(text)).decode()}}}\n')
+            file.write(
+                f'{{"n": {number}, "event": {msgspec.json.encode(parse_event(text)).decode()}}}\n'
+            )
     run(SEED.format(database=database, path=path))
     return len(texts)
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-import msgspec
 import psutil
 import uvloop
 from rich.console import Console
@@ -23,7 +22,7 @@ from bench import load
 from bench.fill import fill, retail_events
 from bench.servers import cpu_s, process, servers
 from bench.view import TENANT, materialize
-from contracts.encoding.codec import EventJson
+from contracts.encoding.codec import EventJson, named
 from contracts.ids import derived_id
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -46,13 +45,14 @@ SEARCHES: dict[str, dict[str, str | int]] = {
 def of_seven_days(count: int) -> Iterator[tuple[EventJson, int]]:
     """`count` events of the last seven days: every fifth with a derived id, four of a rare entity."""
     now_ms = time.time_ns() // 1_000_000
-    for number, event in enumerate(retail_events(count)):
+    for number, draft in enumerate(retail_events(count)):
         received_ms = now_ms - 7 * DAY_MS * (count - number) // count
-        event.id = str(uuid.UUID(int=received_ms << 80 | 7 << 76 | 2 << 62 | number))
+        event_id = str(uuid.UUID(int=received_ms << 80 | 7 << 76 | 2 << 62 | number))
         if number % 5 == 0:
-            event.id = derived_id(TENANT, b"key-%d" % number, 0, event.entity_id)
+            event_id = derived_id(TENANT, b"key-%d" % number, 0, draft.entity_id)
+        event = named(draft, event_id)
         if number % (count // 4) == count // 8:
-            event = msgspec.structs.replace(event, entity_id="rare")
+            event.entity_id = "rare"
         yield event, received_ms
 
 

@@ -1,19 +1,11 @@
 """`events accept-log`: what a topic is that was made anew, which only a person can say."""
 
-import asyncio
-import logging
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cli.answers import complain
-from cli.audit import NOT_DONE, WRONG
 from cli.options import HOME, PORT_BASE, HomeOption, PortBaseOption
-
-if TYPE_CHECKING:
-    from cli.servers import Servers
-    from processors.consume.replay import Progress
 
 
 class Kind(StrEnum):
@@ -35,35 +27,7 @@ def accept_log(
 
     Exit code 0: accepted; 1: it is no copy; 2: it could not be done.
     """
-    from cli.offsets_bar import OffsetsBar
-    from cli.servers import servers
-    from processors.consume.step import Transient
-    from processors.upkeep.acceptance import NotACopy
-    from processors.upkeep.audit import Unprovable
-    from service.settings import BadSettings
+    from cli.servers import operator, servers
+    from processors.upkeep.commands import accept_log as run
 
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
-    try:
-        with OffsetsBar() as bar:
-            number = asyncio.run(_accept(kind, servers(home, port_base), bar))
-    except NotACopy as error:
-        complain(f"It is no copy of the log that the table was made from. {error}")
-        raise typer.Exit(WRONG) from None
-    except (BadSettings, Unprovable, Transient) as error:
-        complain(f"Not accepted. {error}")
-        raise typer.Exit(NOT_DONE) from None
-    typer.echo(f"Accepted as log {number}.")
-
-
-async def _accept(kind: Kind, where: "Servers", bar: "Progress") -> int:
-    from processors.consume.replay import Log
-    from processors.upkeep.acceptance import accept
-    from processors.upkeep.database import Database
-    from service.clickhouse import ClickHouse
-
-    clickhouse = ClickHouse(where.clickhouse, where.cluster)
-    try:
-        async with Log.connected(where.kafka) as log:
-            return await accept(kind.value, log, Database(clickhouse, where.clickhouse), bar)
-    finally:
-        await clickhouse.close()
+    raise typer.Exit(run(operator(lambda: servers(home, port_base)), kind.value))

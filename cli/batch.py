@@ -18,7 +18,6 @@ from cli.event_file import PAUSE, Item, Unreadable
 from cli.sender import AGAIN
 
 BYTES_MAX = 4 * 1024 * 1024
-PATH = "/api/v1/events:batch"
 SETTLED = b"null"  # keeps an event's position; the API refuses it, so nothing is stored for it
 
 

@@ -10,12 +10,10 @@ from httpx import codes
 
 from cli.answers import fail, show_json, why
 from cli.bar import Bar
-from cli.batch import PATH as BATCH_PATH
 from cli.batch import Batch
 from cli.event_file import Item, Unreadable
 from cli.sender import GaveUp, Sender, busy
-
-PATH = "/api/v1/events"
+from contracts import paths
 
 
 @dataclass
@@ -58,7 +56,7 @@ def post_one(sender: Sender, item: Item, key: str) -> None:
     """Send one event and print the answer. Exits with the reason when it is not accepted."""
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     try:
-        answer = sender.send(PATH, headers, lambda: item.body, busy)
+        answer = sender.send(paths.EVENTS, headers, lambda: item.body, busy)
     except GaveUp as reason:
         fail(f"Not accepted: {reason}. See: events status. Start the stack: events up")
     if answer.status_code != codes.CREATED:
@@ -93,7 +91,7 @@ def post_all(sender: Sender, batches: Iterator[Batch], at_once: int, report: Rep
 def _post(sender: Sender, batch: Batch, report: Report) -> None:
     """Send `batch` until it is settled."""
     try:
-        answer = sender.send(BATCH_PATH, batch.headers, batch.body, batch.take)
+        answer = sender.send(paths.BATCH, batch.headers, batch.body, batch.take)
     except GaveUp as reason:
         report.add(batch, f"{batch.unsettled()}: {reason}")
         return

@@ -1,42 +1,50 @@
 """Kafka and ClickHouse for commands that work on them: the environment's, else the local stack's."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import typer
 
+from cli.answers import complain
 from cli.endpoints import Endpoints, endpoints
 from service.settings import BadSettings, load
 
 if TYPE_CHECKING:
     from processors.settings import SetupSettings
-    from service.connections import ClickHouseConnection, KafkaConnection
+    from processors.upkeep.operator import Operator
 
 
-class Servers(NamedTuple):
-    """How both are reached."""
+def operator(settings: Callable[[], "SetupSettings"]) -> "Operator":
+    """A person at a terminal."""
+    from cli.offsets_bar import OffsetsBar
+    from processors.upkeep.operator import Operator
 
-    kafka: "KafkaConnection"
-    clickhouse: "ClickHouseConnection"
-    cluster: str
+    def ask(question: str) -> None:
+        typer.confirm(question, abort=True)
+
+    return Operator(settings, complain, ask, OffsetsBar)
 
 
-def servers(home: Path, port_base: int | None) -> Servers:
-    """EVENTS_KAFKA__..., EVENTS_CLICKHOUSE__... and the cluster as `setup` reads them.
+def servers(home: Path, port_base: int | None) -> "SetupSettings":
+    """The environment's settings as `setup` reads them; an address not given is the local stack's.
 
     Raises `BadSettings`.
-
-    An address that is not there is that of the stack in `home`.
     """
+    settings = clickhouse_server(home, port_base)
+    if "bootstrap_servers" in settings.kafka.model_fields_set:
+        return settings
+    address = {"bootstrap_servers": _local(home, port_base).kafka}
+    return settings.model_copy(update={"kafka": settings.kafka.model_copy(update=address)})
+
+
+def clickhouse_server(home: Path, port_base: int | None) -> "SetupSettings":
+    """The same, for who needs ClickHouse alone. Raises `BadSettings`."""
     settings = setup_settings()
-    kafka, clickhouse = settings.kafka, settings.clickhouse
-    if "bootstrap_servers" not in kafka.model_fields_set:
-        address = _local(home, port_base).kafka
-        kafka = kafka.model_copy(update={"bootstrap_servers": address})
-    if "url" not in clickhouse.model_fields_set:
-        url = _local(home, port_base).clickhouse
-        clickhouse = clickhouse.model_copy(update={"url": url})
-    return Servers(kafka, clickhouse, settings.tables.cluster)
+    if "url" in settings.clickhouse.model_fields_set:
+        return settings
+    url = {"url": _local(home, port_base).clickhouse}
+    return settings.model_copy(update={"clickhouse": settings.clickhouse.model_copy(update=url)})
 
 
 def setup_settings() -> "SetupSettings":
@@ -50,4 +58,4 @@ def _local(home: Path, port_base: int | None) -> Endpoints:
     try:
         return endpoints(home, port_base)
     except typer.Exit:  # it has said why; its exit code would say that something is missing
-        raise BadSettings(f"The local stack in {home} is not known.") from None
+        raise BadSettings([f"The local stack in {home} is not known."]) from None

@@ -11,6 +11,7 @@ from cli.answers import TIMEOUT_S, fail, unreachable, why
 from cli.endpoints import Endpoints, endpoints
 from cli.options import HOME, PORT_BASE, TENANT, HomeOption, PortBaseOption, TenantOption
 from cli.subscription_tables import show, table_of
+from contracts import paths
 
 if TYPE_CHECKING:
     from httpx import Response
@@ -21,7 +22,6 @@ app = typer.Typer(
     help="Which events go to which queue: create, look, edit, try a filter, explain an event.",
 )
 
-PATH = "/api/v1/subscriptions"
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The subscription's id.")]
@@ -88,7 +88,7 @@ def list_(
 def _pages(where: Endpoints, tenant: str) -> Iterator[dict[str, Any]]:
     parameters: dict[str, Any] | None = {"limit": 1000}
     while parameters:
-        page = _ask(where, tenant, "GET", PATH, params=parameters).json()
+        page = _ask(where, tenant, "GET", paths.SUBSCRIPTIONS, params=parameters).json()
         yield from page["items"]
         cursor = page["next"]
         parameters = {"limit": 1000, "cursor": cursor} if cursor else None
@@ -113,7 +113,7 @@ def show_(
     """
     from cli.subscription_tables import changes_table
 
-    path = f"{PATH}/{_quoted(subscription_id)}" + ("/changes" if changes else "")
+    path = f"{paths.SUBSCRIPTIONS}/{_quoted(subscription_id)}" + ("/changes" if changes else "")
     found = _ask(endpoints(home, port_base), tenant, "GET", path).json()
     show(found, as_json, lambda: changes_table(found["items"]) if changes else None)
 
@@ -138,7 +138,7 @@ def create(
     """
     body, where = _read(file), endpoints(home, port_base)
     headers = {"Idempotency-Key": key} if key else {}
-    answer = _ask(where, tenant, "POST", PATH, content=body, headers=headers).json()
+    answer = _ask(where, tenant, "POST", paths.SUBSCRIPTIONS, content=body, headers=headers).json()
     show(answer, as_json, lambda: table_of([answer]))
 
 
@@ -169,7 +169,7 @@ def edit(
         patch = json.dumps(json.loads(patch) | {"enabled": enable}).encode()
     elif not file:
         fail("Nothing to change: name a patch, --enable or --disable.")
-    where, path = endpoints(home, port_base), f"{PATH}/{_quoted(subscription_id)}"
+    where, path = endpoints(home, port_base), f"{paths.SUBSCRIPTIONS}/{_quoted(subscription_id)}"
     seen = _ask(where, tenant, "GET", path).headers["ETag"]
     headers = MERGE_PATCH | {"If-Match": seen}
     answer = _ask(where, tenant, "PATCH", path, content=patch, headers=headers).json()
@@ -192,7 +192,7 @@ def delete(
     where = endpoints(home, port_base)
     if not yes:
         typer.confirm(f"Delete subscription {subscription_id} of {tenant}?", abort=True)
-    _ask(where, tenant, "DELETE", f"{PATH}/{_quoted(subscription_id)}")
+    _ask(where, tenant, "DELETE", f"{paths.SUBSCRIPTIONS}/{_quoted(subscription_id)}")
 
 
 @app.command("test")
@@ -217,7 +217,7 @@ def try_filter(
     body = {"filter": document.get("filter", document), "from": from_, "to": to}
     given = json.dumps({name: member for name, member in body.items() if member != ""})
     where = endpoints(home, port_base)
-    answer = _ask(where, tenant, "POST", f"{PATH}:test", content=given).json()
+    answer = _ask(where, tenant, "POST", paths.BACK_TEST, content=given).json()
     show(answer, as_json, lambda: test_lines(answer))
 
 
@@ -236,6 +236,6 @@ def explain(
     """
     from cli.subscription_tables import explained_table
 
-    where, path = endpoints(home, port_base), f"/api/v1/events/{_quoted(event_id)}/explain"
+    where, path = endpoints(home, port_base), f"{paths.EVENTS}/{_quoted(event_id)}/explain"
     answer = _ask(where, tenant, "GET", path).json()
     show(answer, as_json, lambda: explained_table(answer))

@@ -6,7 +6,7 @@ Delivered at least once; subscribers tell repeats by (tenant, id), FIFO queues d
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from contracts.encoding.codec import EventJson
 
@@ -37,7 +37,7 @@ def delivery(
     """The message for `event` and one subscription. `value` is the record's value."""
     attributes = {
         "tenant": tenant,
-        "event_id": cast("str", event.id),
+        "event_id": event.id,
         "event_type": event.event_type,
         "event_source": event.event_source,
         "subscription_id": subscription_id,

@@ -5,8 +5,10 @@ wherever it lies. Tombstones of the first release were not: an event posted unde
 Idempotency-Key more than ten minutes later was a new one, and such events stay.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
+
+from contracts.ids import names_sql
 
 ERASURES_TABLE = "erasures"
 ERASURES_MAX = 500
@@ -57,21 +59,19 @@ COVERED = f"""(final OR received_at <= erased_at + toIntervalMillisecond({WINDOW
 """On a row of events, `stored`, that is joined with its `erasure`."""
 
 
-def covered(erasures: Iterable[Erasure]) -> str:
+def covered(erasures: Collection[Erasure]) -> str:
     """The condition on rows of events that `erasures`, at most `ERASURES_MAX`, take away.
 
     Tenants and ids must have been checked: they are written into the SQL.
     """
-    keys, kept = [], []
-    for each in erasures:
-        keys.append(f"('{each.tenant}', '{each.event_id}')")
-        if not each.final:
-            kept.append(
-                f"(tenant = '{each.tenant}' AND id = '{each.event_id}'"
-                f" AND received_at > fromUnixTimestamp64Milli({each.erased_ms + WINDOW_MS}, 'UTC')"
-                f" AND NOT (kafka_log = 0 AND kafka_partition = {each.partition}"
-                f" AND kafka_offset < {each.offset}))"
-            )
+    kept = [
+        f"(tenant = '{each.tenant}' AND id = '{each.event_id}'"
+        f" AND received_at > fromUnixTimestamp64Milli({each.erased_ms + WINDOW_MS}, 'UTC')"
+        f" AND NOT (kafka_log = 0 AND kafka_partition = {each.partition}"
+        f" AND kafka_offset < {each.offset}))"
+        for each in erasures
+        if not each.final
+    ]
     # the keys first: they alone are found in the index
-    condition = f"(tenant, id) IN ({', '.join(keys)})"
+    condition = f"(tenant, id) IN ({names_sql(each.name for each in erasures)})"
     return f"{condition} AND NOT ({' OR '.join(kept)})" if kept else condition

@@ -6,6 +6,7 @@ records of one derived id are in one partition of the log, in its order.
 
 import hashlib
 import uuid
+from collections.abc import Iterable
 
 from contracts.encoding.codec import is_event_id
 from contracts.problems import Problem
@@ -54,6 +55,11 @@ def derived_id(tenant: str, idempotency_key: bytes, item: int, entity_id: str) -
 def is_derived(event_id: str) -> bool:
     """Whether an Idempotency-Key gave this id, so that more than one record may have it."""
     return event_id[VERSION_AT] == DERIVED
+
+
+def names_sql(names: Iterable[tuple[str, object]]) -> str:
+    """What stands between the brackets of `(tenant, id) IN (...)`; tenants and ids were checked."""
+    return ", ".join([f"('{tenant}', '{event_id}')" for tenant, event_id in names])
 
 
 def made_at_ms(event_id: uuid.UUID) -> int | None:

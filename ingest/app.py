@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp
 
+from contracts import paths
 from contracts.topics import EVENTS, SUBSCRIPTIONS
-from ingest import batch, events
 from ingest.admission import Admission, Rates
 from ingest.batch import BatchLimits, PostBatch
 from ingest.budget import Budget
@@ -57,8 +57,8 @@ class Edge:
         )
         post_batch = PostBatch(self.verifier, self._admission, self.log, first_bodies, limits)
         return {
-            events.PATH: {"POST": post_event},
-            batch.PATH: {"POST": post_batch},
+            paths.EVENTS: {"POST": post_event},
+            paths.BATCH: {"POST": post_batch},
             **subscriptions.resources(),
         }
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
+from contracts.encoding.codec import named
 from contracts.encoding.parse import parse_event
 from contracts.encoding.recordbatch import Record
 from contracts.problems import Problem
@@ -36,7 +37,6 @@ from service.http.request_bodies import Decoder, decoder
 from service.kafka.eventlog import EventLog
 from service.kafka.partition import Unaccepted
 
-PATH = "/api/v1/events:batch"
 NDJSON = b"application/x-ndjson"
 EXPLAINED_MAX = 200
 """Refused items whose faults are all looked for; of the others the first is named."""
@@ -148,9 +148,9 @@ class PostBatch:
         try:
             if len(text) > limit:
                 raise too_large(len(text), limit)
-            event = parse_event(text, is_explained=index - len(items.records) < EXPLAINED_MAX)
-            event_id, received_ms = new_id(tenant, event.entity_id, key, index)
-            event.id = event_id
+            draft = parse_event(text, is_explained=index - len(items.records) < EXPLAINED_MAX)
+            event_id, received_ms = new_id(tenant, draft.entity_id, key, index)
+            event = named(draft, event_id)
             representation, record = encoded(tenant, event, received_ms, limit)
             if key is not None and self._first_bodies.check(event_id, representation):
                 items.first.append(event_id)

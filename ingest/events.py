@@ -8,7 +8,8 @@ import time
 
 from uuid_utils import uuid7
 
-from contracts.encoding.codec import EventJson, represent
+from contracts import paths
+from contracts.encoding.codec import EventJson, named, represent
 from contracts.encoding.parse import parse_event
 from contracts.encoding.recordbatch import Record
 from contracts.encoding.wire import encode
@@ -32,7 +33,7 @@ from service.http.asgi import (
 from service.kafka.eventlog import EventLog
 from service.kafka.partition import Unaccepted, Unacknowledged
 
-PATH = "/api/v1/events"
+LOCATION = paths.EVENTS.encode() + b"/"
 JSON_TYPE = (b"content-type", b"application/json")
 
 
@@ -70,16 +71,16 @@ class PostEvent:
         size = len(body)
         budget.take(size)
         try:
-            event = parse_event(body)
+            draft = parse_event(body)
             key = headers.get(b"idempotency-key")
-            event_id, received_ms = new_id(tenant, event.entity_id, key)
-            event.id = event_id
+            event_id, received_ms = new_id(tenant, draft.entity_id, key)
+            event = named(draft, event_id)
             representation, record = encoded(tenant, event, received_ms, self._event_bytes_max)
             if key is not None:
                 self._first_bodies.check(event_id, representation)
             appended = self._log.append(EVENTS, record)
             # the next request reuses their memory, still in the cache
-            del headers, body, event, record
+            del headers, body, draft, event, record
             await appended  # its lane keeps the deadline
         except (Unaccepted, Unacknowledged) as error:
             if isinstance(error, Unaccepted):
@@ -87,7 +88,7 @@ class PostEvent:
             raise not_confirmed(error, event_id) from None
         finally:
             budget.give(size)
-        location = b"/api/v1/events/" + event_id.encode()
+        location = LOCATION + event_id.encode()
         await respond(send, 201, (JSON_TYPE, (b"location", location)), representation)
 
 
@@ -117,7 +118,7 @@ def not_confirmed(error: Exception, event_id: str) -> Problem:
 def encoded(
     tenant: str, event: EventJson, received_ms: int, bytes_max: int
 ) -> tuple[bytes, Record]:
-    """Representation and record of `event`, which has its id. Raises `Problem` 413."""
+    """Representation and record of `event`. Raises `Problem` 413."""
     representation = represent(event)
     if len(representation) > bytes_max:
         raise too_large(len(representation), bytes_max)

@@ -7,6 +7,7 @@ the table is brought to the topic's end, so that If-Match is judged by what othe
 
 from uuid_utils import uuid7
 
+from contracts import paths
 from contracts.drafts import read_draft, read_patch
 from contracts.ids import derived_id, read_id
 from contracts.problems import Problem, unavailable
@@ -31,7 +32,6 @@ from service.http.asgi import (
 from service.kafka.follow import SubscriptionsFollower
 from service.regions import require_region
 
-PATH = "/api/v1/subscriptions"
 BODY_BYTES_MAX = 64 * 1024
 JSON_TYPE = (b"content-type", b"application/json")
 MERGE_PATCH = b"application/merge-patch+json"
@@ -55,14 +55,14 @@ class SubscriptionResource:
     def resources(self) -> Resources:
         """The handlers by path and method."""
         return {
-            PATH: {"POST": self.post, "GET": self.list},
-            PATH + "/{id}": {
+            paths.SUBSCRIPTIONS: {"POST": self.post, "GET": self.list},
+            paths.SUBSCRIPTION: {
                 "GET": self.get,
                 "PUT": self.put,
                 "PATCH": self.patch,
                 "DELETE": self.delete,
             },
-            PATH + "/{id}/changes": {"GET": self.changes},
+            paths.CHANGES: {"GET": self.changes},
         }
 
     async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +71,9 @@ class SubscriptionResource:
         body = await _body(scope, receive)
         draft = _judged(read_draft(body))
         name = single_headers(scope).get(b"idempotency-key")
-        new_id = str(uuid7()) if name is None else derived_id(grant.tenant, name, 0, PATH)
+        new_id = (
+            str(uuid7()) if name is None else derived_id(grant.tenant, name, 0, paths.SUBSCRIPTIONS)
+        )
         async with self._store.changing(grant.tenant):
             table = self._table
             if (made := table.get(grant.tenant, new_id)) is not None:
@@ -81,12 +83,16 @@ class SubscriptionResource:
                 raise _too_many(count, self._per_tenant_max)
             subscription = create(draft, new_id)
             await self._store.change(grant, "create", None, subscription)
-        await _answer(send, 201, subscription, (b"location", f"{PATH}/{new_id}".encode()))
+        await _answer(
+            send, 201, subscription, (b"location", f"{paths.SUBSCRIPTIONS}/{new_id}".encode())
+        )
 
     async def list(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 with a page of the tenant's subscriptions, in the order of their ids."""
         tenant = (await self._grant(scope)).tenant
-        body, link = page_of(self._table.of(tenant), scope.get("query_string", b""), PATH)
+        body, link = page_of(
+            self._table.of(tenant), scope.get("query_string", b""), paths.SUBSCRIPTIONS
+        )
         headers = [JSON_TYPE] if link is None else [JSON_TYPE, (b"link", link)]
         await respond(send, 200, headers, body)
 

@@ -1,4 +1,7 @@
-"""`python -m processors materialize|route|setup`: the only place that knows the concrete parts."""
+"""`python -m processors materialize|route|setup`: the only place that knows the concrete parts.
+
+Beside them `audit|rebuild|accept-log|migrate`, which end by themselves.
+"""
 
 import argparse
 import asyncio
@@ -6,7 +9,7 @@ import contextlib
 import logging
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import uvloop
 
@@ -33,6 +36,7 @@ from processors.deliver.route import Route
 from processors.materialize.erasures import paying
 from processors.materialize.step import Materialize
 from processors.settings import MaterializeSettings, RouteSettings, SetupSettings
+from processors.upkeep import command_line
 from processors.upkeep.acceptance import number_of
 from processors.upkeep.database import Database
 from processors.upkeep.setup import setup
@@ -124,8 +128,8 @@ HELP: dict[str, tuple[str, type[Settings]]] = {
 }
 
 
-def _chosen() -> str:
-    """The command line's processor; with `--help` its settings."""
+def asked(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the command line asks for; with `--help` its settings. Exits 2 when it is none."""
     parser = argparse.ArgumentParser(prog="python -m processors", description=__doc__)
     commands = parser.add_subparsers(dest="processor", metavar="processor", required=True)
     for name, (about, model) in HELP.items():
@@ -136,7 +140,8 @@ def _chosen() -> str:
             epilog=settings_text(model),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-    return str(parser.parse_args().processor)
+    command_line.add(commands)
+    return parser.parse_args(arguments)
 
 
 @contextlib.asynccontextmanager
@@ -159,7 +164,10 @@ async def _beside(retry: Retry, consume: Consume) -> AsyncIterator[None]:
 
 def main() -> None:
     """Run one processor; ends when it is stopped, or with the error that stopped it."""
-    processor = _chosen()
+    command = asked(sys.argv[1:])
+    if "run" in command:
+        sys.exit(command.run(command))
+    processor = command.processor
     configure(processor)
     tune((500_000, 20, 100))  # a batch is many objects and no cycles
     try:

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 from starlette.types import ASGIApp
 
+from contracts import paths
 from contracts.clickhouse.replicas import LIVING
 from contracts.topics import EVENTS
-from query import backtest, events, explain, search
 from query.backtest import BackTest
 from query.erase import DeleteEvent
 from query.events import GetEvent
@@ -68,14 +68,14 @@ class Reader:
         settings, days = self._settings, self._settings.search_days
         lookup = Lookup(self.store, settings.recent_s, settings.visible_timeout_s, self.everywhere)
         return {
-            events.PATH: {
+            paths.EVENT: {
                 "GET": GetEvent(self.verifier, lookup),
                 "DELETE": DeleteEvent(self.verifier, lookup, self.log),
             },
-            search.PATH: {"GET": SearchEvents(self.verifier, self.pages, days)},
-            search.BY_FILTER: {"POST": SearchByFilter(self.verifier, self.pages, days)},
-            backtest.PATH: {"POST": BackTest(self.verifier, self.pages, days)},
-            explain.PATH: {"GET": ExplainEvent(self.verifier, lookup, self.follower)},
+            paths.EVENTS: {"GET": SearchEvents(self.verifier, self.pages, days)},
+            paths.SEARCH: {"POST": SearchByFilter(self.verifier, self.pages, days)},
+            paths.BACK_TEST: {"POST": BackTest(self.verifier, self.pages, days)},
+            paths.EXPLANATION: {"GET": ExplainEvent(self.verifier, lookup, self.follower)},
         }
 
     async def waiting_for(self) -> list[str]:

@@ -12,8 +12,6 @@ from query.search import JSON_TYPE, read_request, refusing, rest_of
 from service.access.verifier import Verifier
 from service.http.asgi import Receive, Scope, Send, respond, single_headers
 
-PATH = "/api/v1/subscriptions:test"
-
 
 class BackTest:
     """Handler of POST /api/v1/subscriptions:test."""

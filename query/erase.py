@@ -30,7 +30,7 @@ class DeleteEvent:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, look up, append the tombstone, wait for the view, answer."""
         tenant = await self._verifier.tenant(single_headers(scope))
-        event_id = read_id(scope["path_params"]["id"], "event")
+        event_id = read_id(scope["path_params"]["eventId"], "event")
         representation = await self._lookup.find(tenant, event_id)
         if representation is None:
             raise no_such_event()

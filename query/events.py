@@ -10,7 +10,6 @@ from query.lookup import Lookup
 from service.access.verifier import Verifier
 from service.http.asgi import Receive, Scope, Send, respond, single_headers
 
-PATH = "/api/v1/events/{id}"
 JSON_TYPE = (b"content-type", b"application/json")
 
 
@@ -25,7 +24,7 @@ class GetEvent:
         """Authenticate, look up, answer."""
         tenant = await self._verifier.tenant(single_headers(scope))
         representation = await self._lookup.find(
-            tenant, read_id(scope["path_params"]["id"], "event")
+            tenant, read_id(scope["path_params"]["eventId"], "event")
         )
         if representation is None:
             raise no_such_event()

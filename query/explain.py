@@ -19,7 +19,6 @@ from service.access.verifier import Verifier
 from service.http.asgi import Receive, Scope, Send, respond, single_headers
 from service.kafka.follow import SubscriptionsFollower
 
-PATH = "/api/v1/events/{id}/explain"
 CATCH_UP_TIMEOUT_S = 5.0
 AT_ONCE = 20
 """Subscriptions that are asked before others have their turn of the loop."""
@@ -36,7 +35,7 @@ class ExplainEvent:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, look up, ask every subscription, answer."""
         tenant = await self._verifier.tenant(single_headers(scope))
-        event_id = read_id(scope["path_params"]["id"], "event")
+        event_id = read_id(scope["path_params"]["eventId"], "event")
         if not await self._follower.catch_up(CATCH_UP_TIMEOUT_S):
             raise unavailable("The subscriptions cannot be read from Kafka. Try again.")
         representation = await self._lookup.find(tenant, event_id)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from contracts import paths
 from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
 from contracts.drafts import broken, read_filtered
@@ -40,8 +41,6 @@ from service.http.asgi import (
 
 log = logging.getLogger(__name__)
 
-PATH = "/api/v1/events"
-BY_FILTER = "/api/v1/events:search"
 BODY_BYTES_MAX = 64 * 1024
 JSON_TYPE = (b"content-type", b"application/json")
 DAY_MS = 24 * 60 * 60 * 1000
@@ -75,7 +74,7 @@ class SearchEvents:
         cursor = encode(page.rest, tenant, search) if page.rest else None
         headers = [JSON_TYPE]
         if cursor:
-            link = f'<{PATH}?{next_query(pairs, cursor)}>; rel="next"'
+            link = f'<{paths.EVENTS}?{next_query(pairs, cursor)}>; rel="next"'
             headers.append((b"link", link.encode("ascii")))
         await respond(send, 200, headers, shown_page(page, cursor))
 

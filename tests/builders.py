@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from contracts.encoding.codec import represent
+from contracts.encoding.codec import named, represent
 from contracts.encoding.parse import parse_event
 from contracts.events import EventSource, EventType, Operation
 
@@ -38,9 +38,7 @@ def a_payload(**changes: Any) -> dict[str, Any]:
 
 def represented(event: object, event_id: str) -> bytes:
     """The representation of the body `event` under `event_id`."""
-    parsed = parse_event(json.dumps(event).encode())
-    parsed.id = event_id
-    return represent(parsed)
+    return represent(named(parse_event(json.dumps(event).encode()), event_id))
 
 
 def many_events(count: int) -> list[str]:

@@ -16,6 +16,7 @@ from contracts.clickhouse.replicas import Replicas
 from contracts.encoding.codec import EventJson, PayloadJson, represent
 from contracts.erasures import ERASURES_TABLE
 from contracts.events import EventSource, EventType, Operation
+from contracts.ids import names_sql
 
 EVENTS_TABLE = "events"
 DAY_S = 24 * 60 * 60
@@ -70,12 +71,10 @@ def select_events(
     With the `replicas` of a cluster it asks each of them, else the server that it is sent to.
     """
     table = replicas.each(f"{database}.{EVENTS_TABLE}")
-    listed = [f"('{tenant}', '{event_id}')" for tenant, event_id in keys]
-    gather = GATHER if len(listed) > 1 else ""
+    names = list(keys)
+    gather = GATHER if len(names) > 1 else ""
     erasures = f"{database}.{ERASURES_TABLE}"
-    return SELECT_EVENT.format(
-        table=table, erasures=erasures, keys=", ".join(listed), gather=gather
-    )
+    return SELECT_EVENT.format(table=table, erasures=erasures, keys=names_sql(names), gather=gather)
 
 
 ERASED = b""
@@ -139,8 +138,7 @@ def read_events(lines: bytes) -> dict[tuple[str, str], bytes]:
 
 def select_erased(database: str, keys: Iterable[tuple[str, uuid.UUID]]) -> str:
     """The query for those of these (tenant, id) that were erased for good; see `select_events`."""
-    listed = ", ".join(f"('{tenant}', '{event_id}')" for tenant, event_id in keys)
-    return SELECT_ERASED.format(erasures=f"{database}.{ERASURES_TABLE}", keys=listed)
+    return SELECT_ERASED.format(erasures=f"{database}.{ERASURES_TABLE}", keys=names_sql(keys))
 
 
 def read_erased(lines: bytes) -> dict[tuple[str, str], bytes]:

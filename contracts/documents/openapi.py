@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from contracts import paths
 from contracts.changes import Change
 from contracts.criteria import EventPage, query_parameters
 from contracts.documents.json_schema import Published
@@ -120,20 +121,20 @@ def _event_paths() -> dict[str, Any]:
     get = operation("getEvent", "Find an event by its id", 200, "Event", also=(404,))
     erase = operation("eraseEvent", "Erase an event", 204, also=(404,))
     return {
-        "/api/v1/events": {"get": search, "post": post},
-        "/api/v1/events:batch": {"post": _batch()},
-        "/api/v1/events:search": {
+        paths.EVENTS: {"get": search, "post": post},
+        paths.BATCH: {"post": _batch()},
+        paths.SEARCH: {
             "post": operation(
                 "searchEventsByFilter", "Search events by a filter", 200, "EventPage",
                 also=(413, 415), body="FilterSearch",
             )
         },
-        "/api/v1/events/{eventId}": {
+        paths.EVENT: {
             "parameters": [id_parameter("eventId")],
             "get": get,
             "delete": erase,
         },
-        "/api/v1/events/{eventId}/explain": {
+        paths.EXPLANATION: {
             "parameters": [id_parameter("eventId")],
             "get": operation(
                 "explainEvent", "Why subscriptions accept an event, or do not", 200, "Explanation",

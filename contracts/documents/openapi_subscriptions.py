@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from contracts import paths
 from contracts.documents.openapi_parts import id_parameter, operation
 
-PATH = "/api/v1/subscriptions"
 DRAFT, ONE = "SubscriptionDraft", "Subscription"
 IF_MATCH = {"$ref": "#/components/parameters/IfMatch"}
 
@@ -12,8 +12,8 @@ IF_MATCH = {"$ref": "#/components/parameters/IfMatch"}
 def subscription_paths() -> dict[str, Any]:
     """Create, list, read, change and delete them, who changed them, and what a filter would accept."""
     return {
-        PATH: {"post": _create(), "get": _list()},
-        f"{PATH}/{{id}}": {
+        paths.SUBSCRIPTIONS: {"post": _create(), "get": _list()},
+        paths.SUBSCRIPTION: {
             "parameters": [id_parameter("id")],
             "get": operation(
                 "getSubscription", "Read a subscription", 200, ONE, also=(404,), headers=("ETag",)
@@ -27,7 +27,7 @@ def subscription_paths() -> dict[str, Any]:
             ),
             "delete": _delete(),
         },
-        f"{PATH}/{{id}}/changes": {
+        paths.CHANGES: {
             "parameters": [id_parameter("id")],
             "get": operation(
                 "listSubscriptionChanges",
@@ -37,7 +37,7 @@ def subscription_paths() -> dict[str, Any]:
                 also=(404,),
             ),
         },
-        f"{PATH}:test": {
+        paths.BACK_TEST: {
             "post": operation(
                 "testFilter",
                 "Count the events that a filter would have accepted",

@@ -70,7 +70,7 @@ class Row(msgspec.Struct, gc=False):
     @property
     def name(self) -> Name:
         """Which event it is."""
-        return self.tenant, cast("str", self.event.id)
+        return self.tenant, self.event.id
 
 
 def row(tenant: str, partition: int, offset: int, received_ms: int, event: EventJson) -> Row:
@@ -85,7 +85,7 @@ def row(tenant: str, partition: int, offset: int, received_ms: int, event: Event
         fault = decode_base64(cast("str", encoded))
         if fault is None:
             raise NotBase64("event_payload/base64_encoded_fault_json: is not canonical base64")
-    derived = is_derived(cast("str", event.id))
+    derived = is_derived(event.id)
     return Row(partition, offset, received_ms, tenant, event, content, fault, derived)
 
 
@@ -112,7 +112,7 @@ class Block:
         self.offsets += (offsets := [row.offset for row in rows])
         self.received_ms += (received_ms := [row.received_ms for row in rows])
         self.tenants += (tenants := [row.tenant for row in rows])
-        self.ids += (ids := [cast("str", event.id) for event in events])
+        self.ids += (ids := [event.id for event in events])
         streams = (
             b"",  # the number of the log, known at the end
             struct.pack(f"<{count}I", *partitions),

@@ -1,7 +1,7 @@
 """The event's JSON as the hot paths read and write it: once in, once out.
 
-`EventJson` is `EventDraft` and `Event` of `events.py` in the form of msgspec, which takes a fraction
-of the time; what is refused here pydantic explains (`parse.py`). The two are held together by the
+`DraftJson` and `EventJson` are `EventDraft` and `Event` of `events.py` in the form of msgspec, which takes
+a fraction of the time; what is refused here pydantic explains (`parse.py`). The two are held together by the
 constants that both are made of and by property tests. `represent` is the only writer: its bytes are
 the 201 body, the Kafka value, the SQS body and what GET answers.
 """
@@ -36,19 +36,38 @@ class PayloadJson(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=F
     operation: Operation
 
 
-class EventJson(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """An event, with its `id` once it has one. What was left out is UNSET until `fill_defaults`."""
+class DraftJson(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """An event that has no id yet. What was left out is UNSET until `fill_defaults`."""
 
     entity_id: EntityId
     entity_name: EntityName | UnsetType | None = UNSET
     event_payload: PayloadJson
     event_source: EventSource
     event_type: EventType
-    id: str | UnsetType = UNSET
 
 
+class EventJson(DraftJson, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """An event: a draft and its id."""
+
+    id: str
+
+
+def named(draft: DraftJson, event_id: str) -> EventJson:
+    """The event that `draft` becomes under this id."""
+    return EventJson(
+        entity_id=draft.entity_id,
+        entity_name=draft.entity_name,
+        event_payload=draft.event_payload,
+        event_source=draft.event_source,
+        event_type=draft.event_type,
+        id=event_id,
+    )
+
+
+decode_draft = msgspec.json.Decoder(DraftJson).decode
+"""A draft from JSON bytes. Raises `msgspec.DecodeError` or `UnicodeDecodeError`."""
 decode = msgspec.json.Decoder(EventJson).decode
-"""An event from JSON bytes. Raises `msgspec.DecodeError` or `UnicodeDecodeError`."""
+"""An event from JSON bytes; raises the same."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -81,39 +100,43 @@ def decode_base64(text: str) -> bytes | None:
     return found
 
 
-def fill_defaults(event: EventJson) -> int:
-    """Give every member that was left out its default; the payload's entity_id is the event's.
+def count_strings(draft: DraftJson) -> int:
+    """How many JSON strings, keys and values, the text held that `draft` was decoded from.
 
-    Returns how many JSON strings, keys and values, the text held that this event was read from.
+    Only before `fill_defaults`.
     """
-    payload = event.event_payload
+    payload = draft.event_payload
     strings = 9  # the keys that must be there, and the values of four of them
-    if (name := event.entity_name) is UNSET:
-        event.entity_name = None
-    else:
+    if (name := draft.entity_name) is not UNSET:
         strings += 1 if name is None else 2
-    if (fault := payload.base64_encoded_fault_json) is UNSET:
-        payload.base64_encoded_fault_json = None
-    else:
+    if (fault := payload.base64_encoded_fault_json) is not UNSET:
         strings += 1 if fault is None else 2
-    if (content := payload.base64_encoded_payload_json) is UNSET:
-        payload.base64_encoded_payload_json = None
-    else:
+    if (content := payload.base64_encoded_payload_json) is not UNSET:
         strings += 1 if content is None else 2
-    if not (own_id := payload.entity_id):
-        payload.entity_id = event.entity_id
-        strings += own_id is None
-    else:
-        strings += 2
-    if (attributes := payload.key_attributes) is UNSET:
-        payload.key_attributes = {}
-    else:
+    if (own_id := payload.entity_id) is not UNSET:
+        strings += 1 if own_id is None else 2
+    if (attributes := payload.key_attributes) is not UNSET:
         strings += 1 + 2 * len(attributes)
-    return strings if event.id is UNSET else strings + 2
+    return strings
+
+
+def fill_defaults(event: DraftJson) -> None:
+    """Give every member that was left out its default; the payload's entity_id is the event's."""
+    payload = event.event_payload
+    if event.entity_name is UNSET:
+        event.entity_name = None
+    if payload.base64_encoded_fault_json is UNSET:
+        payload.base64_encoded_fault_json = None
+    if payload.base64_encoded_payload_json is UNSET:
+        payload.base64_encoded_payload_json = None
+    if not payload.entity_id:
+        payload.entity_id = event.entity_id
+    if payload.key_attributes is UNSET:
+        payload.key_attributes = {}
 
 
 def represent(event: EventJson) -> bytes:
-    """The representation of `event`, which has its id and its defaults, as UTF-8 JSON.
+    """The representation of `event`, which has its defaults, as UTF-8 JSON.
 
     U+FFFE and U+FFFF are escaped because SQS refuses them raw (SendMessage, InvalidMessageContents).
     """

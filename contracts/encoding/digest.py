@@ -22,7 +22,7 @@ def row_hash(row: Row) -> int:
         _text(str(row.offset)),
         _text(str(row.received_ms)),
         _text(row.tenant),
-        _text(cast("str", event.id)),
+        _text(event.id),
         _text(event.event_type),
         _text(event.event_source),
         _text(payload.operation),

@@ -1,6 +1,6 @@
 """Bytes from a client to a validated model, or the Problem that says what is wrong with them.
 
-The happy path of an event is one pass of `codec.decode`. Only when that finds something wrong, or
+The happy path of an event is one pass of `codec.decode_draft`. Only when that finds something wrong, or
 the text may hold a repeated key, is the text read a second time: pydantic says which fields are at
 fault, and broken JSON (400) is told from well-formed JSON that breaks the contract (405), as the
 specification separates them.
@@ -10,11 +10,16 @@ import json
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import UNSET
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from contracts.encoding.codec import EventJson, base64_is_canonical, decode, fill_defaults
+from contracts.encoding.codec import (
+    DraftJson,
+    base64_is_canonical,
+    count_strings,
+    decode_draft,
+    fill_defaults,
+)
 from contracts.encoding.dense import first_fault, has_too_many_strings, is_dense, too_many_strings
 from contracts.events import EventDraft
 from contracts.problems import Problem
@@ -36,7 +41,7 @@ ERRORS_MAX = 20
 BASE64_DETAIL = "must be base64 as in RFC 4648 section 4: padded, no line breaks, unused bits zero"
 
 
-def parse_event(body: bytes, is_explained: bool = True) -> EventJson:
+def parse_event(body: bytes, is_explained: bool = True) -> DraftJson:
     """The event in `body`, without an id, its defaults filled; a byte order mark is skipped.
 
     Raises `Problem` 400 (not JSON, repeated key) or 405 (breaks the contract), which names all
@@ -45,20 +50,21 @@ def parse_event(body: bytes, is_explained: bool = True) -> EventJson:
     if len(body) > LARGE_BYTES and has_too_many_strings(body):
         raise too_many_strings(body)
     try:
-        event = decode(body)
+        draft = decode_draft(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if body.startswith(BOM) and not body.startswith(BOM, len(BOM)):
             return parse_event(body[len(BOM) :], is_explained)
         if not is_explained or is_dense(body):
             raise first_fault(body, error) from None
         raise _refusal(body) from None
-    if event.id is not UNSET or not base64_is_canonical(event.event_payload):
+    if not base64_is_canonical(draft.event_payload):
         raise _refusal(body)
     # The parser keeps the last of two equal keys. More quotes than the event has strings means that
     # one was dropped, a backslash that the count cannot be trusted: only then read strictly.
-    if body.count(b'"') != 2 * fill_defaults(event) or b"\\" in body:
+    if body.count(b'"') != 2 * count_strings(draft) or b"\\" in body:
         read_json(body)
-    return event
+    fill_defaults(draft)
+    return draft
 
 
 def _refusal(body: bytes) -> Problem:

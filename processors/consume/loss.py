@@ -123,7 +123,7 @@ def _refusal(group: str, lost: Sequence[Place]) -> str:
         after = "for materialize, with an empty database (docs/explanation/reliability.md)"
     else:
         what = "records left Kafka before it had handled them"
-        after = "when `events audit` has named them"
+        after = "when `python -m processors audit` (or `events audit`) has named them"
     return (
         f"Group {group} stops, nothing was skipped: {what}. Restore the log; or, {after}, start once"
         " with EVENTS_ACCEPT_LOSS=true to go on at the first record that Kafka has."

@@ -15,8 +15,9 @@ from processors.consume.step import Halt, LogRecord, Reject, Step, Transient
 NOT_ACCEPTED = """\
 The topic {topic} has the id {topic_id}, and the table's rows are of {known}: it was deleted and made \
 anew, or this is another cluster. Nothing of it is stored until somebody says what it is:
-  events accept-log new    it begins anew: its events are stored beside those of the old log
-  events accept-log copy   it was restored from a copy: the same events at the same offsets"""
+  python -m processors accept-log new    it begins anew: its events are stored beside those of the old log
+  python -m processors accept-log copy   it was restored from a copy: the same events at the same offsets
+Where the events command is installed, `events accept-log` does the same."""
 
 
 class NotAccepted(Halt):

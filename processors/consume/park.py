@@ -17,11 +17,15 @@ from service.kafka.partition import Unaccepted, Unacknowledged
 
 async def park(log: EventLog, topic: str, rejects: Sequence[Reject]) -> None:
     """Return when Kafka has all of `rejects` on `topic`. Raises `Transient` when it does not."""
+    await keep(log, topic, [_parked(reject) for reject in rejects])
+
+
+async def keep(log: EventLog, topic: str, records: Sequence[Record]) -> None:
+    """Return when Kafka has all of `records` on `topic`. Raises `Transient` when it does not."""
     try:
-        appended = [log.append(topic, _parked(reject)) for reject in rejects]
-        await asyncio.gather(*appended)
+        await asyncio.gather(*[log.append(topic, record) for record in records])
     except (Unaccepted, Unacknowledged) as error:
-        raise Transient(f"{topic} does not take the rejected records: {error}") from error
+        raise Transient(f"{topic} does not take what is refused: {error}") from error
 
 
 def _parked(reject: Reject) -> Record:

@@ -13,10 +13,9 @@ from contracts.deliveries import Delivery, packed
 from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.subscriptions import SqsDestination, Subscription
 from contracts.topics import DELIVERIES_DEAD
-from processors.consume.step import Transient
+from processors.consume.park import keep
 from processors.deliver.outcomes import Outcome
 from service.kafka.eventlog import EventLog
-from service.kafka.partition import Unaccepted, Unacknowledged
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +107,4 @@ class Deliver:
             encode_headers(headers),
             time.time_ns() // 1_000_000,
         )
-        try:
-            await self._dead.append(DELIVERIES_DEAD, record)
-        except (Unaccepted, Unacknowledged) as error:
-            raise Transient(f"{DELIVERIES_DEAD} does not take the message: {error}") from error
+        await keep(self._dead, DELIVERIES_DEAD, [record])

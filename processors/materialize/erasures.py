@@ -10,7 +10,6 @@ On a cluster one DELETE is for all replicas: a mutation is queued where they all
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -18,7 +17,10 @@ from typing import Any, NamedTuple
 
 from contracts.clickhouse.table import EVENTS_TABLE, INSERT_SETTINGS
 from contracts.erasures import COVERED, ERASURES_MAX, ERASURES_TABLE, Erasure, covered
+from contracts.ids import names_sql
 from processors.consume.step import Transient
+from processors.materialize.reading import slices
+from processors.materialize.server import read_back
 from service.clickhouse import ClickHouse, ClickHouseFailed
 from service.connections import ClickHouseConnection
 
@@ -92,11 +94,11 @@ class Erasures:
         Noted first: whatever happens afterwards, nobody shows them and a rebuild knows of them. What is
         noted already stays as it is: a rebuild's fresh table does not pay what is owed to the other.
         """
-        for some in _slices(erasures):
+        for some in slices(erasures, ERASURES_MAX):
             noted = set(await self._noted([each.name for each in some]))
             if new := [each for each in some if each not in noted]:
                 await self._note(new, owed=False)
-        for some in _slices(erasures):
+        for some in slices(erasures, ERASURES_MAX):
             await self._delete(some)
 
     async def _note(self, erasures: Sequence[Erasure], *, owed: bool) -> None:
@@ -159,15 +161,11 @@ class Erasures:
         return [each.seen_from(log) for each in await self._noted(keys)] if keys else []
 
     async def _noted(self, keys: Sequence[tuple[str, str]]) -> list[Erasure]:
-        listed = ", ".join(f"('{tenant}', '{event_id}')" for tenant, event_id in keys)
-        return [_erasure(line) for line in await self._lines(OF_KEYS, keys=listed)]
+        return [_erasure(line) for line in await self._lines(OF_KEYS, keys=names_sql(keys))]
 
     async def _lines(self, sql: str, **parts: Any) -> list[Any]:
-        try:
-            answer = await self._clickhouse.read_back(sql.format(**self._names, **parts))
-        except ClickHouseFailed as error:
-            raise Transient(f"reading erasures: {error}") from error
-        return [json.loads(line) for line in answer.splitlines()]
+        asked = sql.format(**self._names, **parts)
+        return await read_back(self._clickhouse, asked, "reading erasures")
 
     async def _execute(self, sql: str, settings: dict[str, Any] | None = None) -> None:
         try:
@@ -204,8 +202,3 @@ class NoRoom(Transient):
 def _erasure(line: Sequence[Any]) -> Erasure:
     tenant, event_id, partition, offset, erased_ms, final = line
     return Erasure(tenant, event_id, partition, int(offset), int(erased_ms), final)
-
-
-def _slices(erasures: Sequence[Erasure]) -> list[Sequence[Erasure]]:
-    cuts = range(0, len(erasures), ERASURES_MAX)
-    return [erasures[first : first + ERASURES_MAX] for first in cuts]

@@ -1,6 +1,6 @@
 """What records of the log say: rows of events, erasures of tombstones, rejects of what is neither."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from contracts.encoding.block import NotBase64, Row, row
@@ -11,6 +11,11 @@ from processors.consume.step import LogRecord, Reject
 Found = TypeVar("Found")
 
 YEAR_2200_MS = 7_258_118_400_000  # the table's column ends in 2299
+
+
+def slices(items: Sequence[Found], most: int) -> Iterator[Sequence[Found]]:
+    """`items` in order, at most so many at once."""
+    return (items[first : first + most] for first in range(0, len(items), most))
 
 
 def split(

@@ -16,14 +16,14 @@ of that event, before or after it, is stored any more. What has an id of its own
 name is asked for only where it may be read again, possibly behind its tombstone.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from contracts.encoding.block import Block, Name, Row
 from contracts.erasures import Erasure, by_name
 from processors.consume.step import LogRecord, Reject
 from processors.materialize.names import NamesFilter
-from processors.materialize.reading import read_erasures, read_rows, split
+from processors.materialize.reading import read_erasures, read_rows, slices, split
 from processors.materialize.repeats import Shown, Sorted, is_covered
 
 CHUNK_RECORDS = 500
@@ -81,7 +81,7 @@ class Materialize:
             self._names.add_all(each.event_id for each in erasures)
             await self._table.erase(erasures)
         batch = Sorted(self._names, dict(self._may_hold))
-        for chunk in chunks(events):
+        for chunk in slices(events, CHUNK_RECORDS):
             rows, unreadable = read_rows(without(chunk, stored))
             rejects += unreadable
             batch.add(uncovered(rows, erasures))
@@ -118,12 +118,6 @@ class Materialize:
             record for record in records if record.offset <= self._may_hold[record.partition]
         ]
         return await self._table.present(spans(doubtful)) if doubtful else set()
-
-
-def chunks(records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:
-    """`records` in pieces of `CHUNK_RECORDS`."""
-    for start in range(0, len(records), CHUNK_RECORDS):
-        yield records[start : start + CHUNK_RECORDS]
 
 
 def without(

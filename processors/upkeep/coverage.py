@@ -1,7 +1,6 @@
 """What a table of events holds of one log, by offsets: asked in ranges, `end` not included."""
 
 import itertools
-import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,9 +9,9 @@ from contracts.clickhouse.ttl import TTL_NOW
 from contracts.encoding.block import INSERT_COLUMNS, Name
 from contracts.encoding.digest import ROW_HASH
 from contracts.erasures import COVERED, ERASURES_TABLE
-from contracts.ids import IS_DERIVED
-from processors.consume.step import Transient
-from service.clickhouse import ClickHouse, ClickHouseFailed
+from contracts.ids import IS_DERIVED, names_sql
+from processors.materialize.server import failing_as_transient, read_back
+from service.clickhouse import ClickHouse
 
 SPAN = 50_000
 """Coverage of one partition that one query looks at."""
@@ -43,7 +42,8 @@ WHERE {range} AND (isNull(expires_at) OR expires_at > now())
     AND (tenant, id) NOT IN (
         SELECT tenant, id FROM {erasures} AS erasure
         INNER JOIN (
-            SELECT tenant, id, received_at, kafka_partition, kafka_offset FROM {table} WHERE {range}
+            SELECT tenant, id, received_at, kafka_log, kafka_partition, kafka_offset FROM {table}
+            WHERE {range}
         ) AS stored USING (tenant, id)
         WHERE {covered})
 LIMIT {count} FORMAT JSONCompactEachRow
@@ -100,6 +100,7 @@ class Coverage:
         self._name = table
         self.log = log
         self.table = f"{database}.{table}"
+        self._doing = f"reading what {self.table} holds"
 
     async def count(self, partition: int, first: int, end: int) -> int:
         """How many offsets of the range have a row."""
@@ -163,8 +164,8 @@ class Coverage:
         """
         found: dict[Name, list[tuple[int, int] | None]] = {}
         if names:
-            listed = ", ".join(f"('{tenant}', '{event_id}')" for tenant, event_id in names)
-            for tenant, id_, here, partition, offset in await self._lines(KNOWN, keys=listed):
+            rows = await self._lines(KNOWN, keys=names_sql(names))
+            for tenant, id_, here, partition, offset in rows:
                 place = (partition, int(offset)) if here else None
                 found.setdefault((tenant, id_), []).append(place)
         return found
@@ -174,8 +175,9 @@ class Coverage:
 
         ClickHouse itself works the TTL out. It may name the columns tenant and received_at.
         """
-        answer = await self._select(TTL_NOW.format(database=self._database, table=self._name))
-        ttl = answer.decode().strip()
+        asked = TTL_NOW.format(database=self._database, table=self._name)
+        with failing_as_transient(self._doing):
+            ttl = (await self._clickhouse.read_back(asked)).decode().strip()
         if not ttl or not records:
             return [FOR_EVER_MS] * len(records)
         listed = ", ".join(
@@ -194,10 +196,8 @@ class Coverage:
             span=self.range(partition, first, end),
             derived=IS_DERIVED,
         )
-        try:
+        with failing_as_transient(f"copying partition {partition} from {first}"):
             await self._clickhouse.execute(statement, INSERT_SETTINGS | {"log_comment": tag})
-        except ClickHouseFailed as error:
-            raise Transient(f"copying partition {partition} from {first}: {error}") from error
 
     def of(self, log: int) -> "Coverage":
         """The same table, as far as its rows are of another log."""
@@ -211,14 +211,8 @@ class Coverage:
         )
 
     async def _lines(self, sql: str, **parts: str) -> list[Any]:
-        answer = await self._select(sql.format(table=self.table, log=self.log, **parts))
-        return [json.loads(line) for line in answer.splitlines()]
-
-    async def _select(self, sql: str) -> bytes:
-        try:
-            return await self._clickhouse.read_back(sql)
-        except ClickHouseFailed as error:
-            raise Transient(f"reading what {self.table} holds: {error}") from error
+        asked = sql.format(table=self.table, log=self.log, **parts)
+        return await read_back(self._clickhouse, asked, self._doing)
 
 
 def spans(first: int, end: int) -> list[tuple[int, int]]:

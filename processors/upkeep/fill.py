@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from contracts.topics import EVENTS
 from processors.consume.replay import Log, Progress
 from processors.consume.step import LogRecord
-from processors.materialize.reading import read_rows, split
+from processors.materialize.reading import read_rows, slices, split
 from processors.materialize.step import Materialize, without
 from processors.materialize.step import spans as spans_of
 from processors.upkeep.coverage import KEYS_MAX, Coverage, spans
@@ -112,8 +112,7 @@ class Fill:
         rows, _ = read_rows(split(without(records, there))[0])
         repeats = [row for row in rows if row.derived]
         found: set[int] = set()
-        for start in range(0, len(repeats), KEYS_MAX):
-            some = repeats[start : start + KEYS_MAX]
+        for some in slices(repeats, KEYS_MAX):
             known = await self._source.known([row.name for row in some])
             for row in some:
                 places = known.get(row.name, [])

@@ -2,15 +2,14 @@
 
 A topic that was deleted and made anew has the old name and another id. Its offsets begin again, so a
 position of it says nothing of the old log's. Nothing of a log that is not accepted is stored: whether
-it is a new one or a copy of the old one, somebody has to say (`events accept-log`).
+it is a new one or a copy of the old one, somebody has to say (`accept-log`).
 """
 
-import json
 import uuid
 
 from contracts.clickhouse.table import INSERT_SETTINGS
-from processors.consume.step import Transient
-from service.clickhouse import ClickHouse, ClickHouseFailed
+from processors.materialize.server import failing_as_transient, read_back
+from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection
 
 LOGS_TABLE = "logs"
@@ -29,17 +28,12 @@ class Logs:
 
     async def known(self) -> dict[uuid.UUID, int]:
         """The number of each log that was accepted, by topic id; a copy has its original's."""
-        try:
-            answer = await self._clickhouse.read_back(KNOWN.format(table=self._table))
-        except ClickHouseFailed as error:
-            raise Transient(f"asking for the logs: {error}") from error
-        lines = [json.loads(line) for line in answer.splitlines()]
+        asked = KNOWN.format(table=self._table)
+        lines = await read_back(self._clickhouse, asked, "asking for the logs")
         return {uuid.UUID(topic_id): number for number, topic_id in lines}
 
     async def accept(self, topic_id: uuid.UUID, number: int) -> None:
         """From now on records of this topic are stored under this number."""
         statement = ACCEPT.format(table=self._table, number=number, topic_id=topic_id)
-        try:
+        with failing_as_transient("accepting a log"):
             await self._clickhouse.execute(statement, dict(INSERT_SETTINGS))
-        except ClickHouseFailed as error:
-            raise Transient(f"accepting a log: {error}") from error

@@ -10,14 +10,14 @@ replica and passes through them one after another. So every replica is asked whe
 them must be up, and a swap is sent once: who missed it does it from the cluster's queue.
 """
 
-import json
 import time
 from typing import Literal, NamedTuple
 
 from contracts.clickhouse.table import EVENTS_TABLE
 from processors.consume.step import Transient
 from processors.materialize.rows import MATERIALIZER
-from service.clickhouse import ClickHouse, ClickHouseFailed
+from processors.materialize.server import failing_as_transient, inserting, lines
+from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection
 
 FRESH_TABLE = "events_rebuild"
@@ -27,11 +27,6 @@ MARK = "[being rebuilt] "
 TABLES = """
 SELECT name, comment, create_table_query{host} FROM {tables}
 WHERE database = '{database}' AND name IN ('{used}', '{fresh}') FORMAT JSONCompactEachRow
-"""
-INSERTING = """
-SELECT query_id FROM {processes}
-WHERE startsWith(Settings['log_comment'], '{tag}') AND query_kind = 'Insert'
-FORMAT JSONCompactEachRow
 """
 QUEUED = """
 SELECT DISTINCT host FROM system.distributed_ddl_queue
@@ -182,7 +177,7 @@ class Tables:
         One that took the replaced table's storage before the swap is among them until it ends: a
         query is listed before it looks its table up.
         """
-        return {query for [query] in await self._select(INSERTING)}
+        return set(await inserting(self._clickhouse, MATERIALIZER, all_replicas=True))
 
     async def _one(self, name: str) -> Made:
         """The table on one of the replicas, the same one whenever it is asked."""
@@ -207,23 +202,15 @@ class Tables:
             database=self._database,
             used=EVENTS_TABLE,
             fresh=FRESH_TABLE,
-            tag=MATERIALIZER,
             cluster=self._replicas.cluster,
             host=", hostName()" if self._replicas.cluster else "",
             tables=self._replicas.each("system.tables"),
-            processes=self._replicas.each("system.processes"),
         )
-        try:
-            answer = await self._clickhouse.select(asked)
-        except ClickHouseFailed as error:
-            raise Transient(f"asking for the tables: {error}") from error
-        return [json.loads(line) for line in answer.splitlines()]
+        return await lines(self._clickhouse, asked, "asking for the tables")
 
     async def _execute(self, sql: str) -> None:
-        try:
+        with failing_as_transient(sql[:60]):
             await self._clickhouse.execute(sql)
-        except ClickHouseFailed as error:
-            raise Transient(f"{sql[:60]}: {error}") from error
 
 
 def _quoted(text: str) -> str:

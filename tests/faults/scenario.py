@@ -13,11 +13,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import httpx
-import msgspec
 import psutil
 from uuid_utils import uuid7
 
-from contracts.encoding.codec import represent
+from contracts.encoding.codec import named, represent
 from contracts.encoding.parse import parse_event
 from contracts.encoding.wire import encode, encode_erasure
 from contracts.topics import EVENTS
@@ -86,8 +85,9 @@ class Scenario:
     async def append(self, count: int, age_ms: int = 0) -> None:
         """Post `count` events, as if `age_ms` ago; on return they are accepted."""
         appended = []
-        for event in itertools.islice(self._bodies, count):
-            event.id, received_ms = new_id(TENANT, event.entity_id, None)
+        for draft in itertools.islice(self._bodies, count):
+            event_id, received_ms = new_id(TENANT, draft.entity_id, None)
+            event = named(draft, event_id)
             record = encode(TENANT, event, received_ms - age_ms, represent(event))
             self._entities[event.id] = event.entity_id
             partition = record.key_hash % len(self.group.partitions)
@@ -99,9 +99,8 @@ class Scenario:
         """Append the tombstone of each `every`-th accepted event: those are to be gone."""
         for position in sorted(self.accepted)[::every]:
             event_id = self.accepted.pop(position)
-            event = next(self._bodies)
-            event.id, entity_id = event_id, self._entities[event_id]
-            event = msgspec.structs.replace(event, entity_id=entity_id)
+            event = named(next(self._bodies), event_id)
+            event.entity_id = self._entities[event_id]
             made = uuid7()
             tombstone = encode_erasure(TENANT, event, str(made), made.timestamp)
             await self.log.append(EVENTS, tombstone)

@@ -16,7 +16,7 @@ def an_event(payload: Any = None, **changes: Any) -> EventJson:
         base64_encoded_payload_json=None if payload is None else encoded(payload),
     )
     fields = {"entity_id": "4711", "event_source": "ORDER", "event_type": "FAULT"} | changes
-    return EventJson(event_payload=body, entity_name=None, **fields)
+    return EventJson(event_payload=body, entity_name=None, id="", **fields)
 
 
 ACCEPTED: tuple[Any, ...] = (

@@ -50,6 +50,7 @@ def view_of(document: str) -> View:
         ),
         event_source="ORDER",
         event_type="FAULT",
+        id="",
     )
     return View(event)
 

@@ -2,6 +2,9 @@
 
 import importlib.util
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,38 @@ def test_what_the_image_holds_imports_nothing_of_ours_that_it_does_not_hold() ->
     for source in sources:
         imported = re.findall(r"^\s*(?:from|import) (\w+)", source.read_text(), re.MULTILINE)
         assert set(imported) & ours <= held, source
+
+
+LOADED = """
+import sys
+from processors.__main__ import asked
+asked(sys.argv[1:])
+print(*(each.__file__ for each in sys.modules.values() if getattr(each, "__file__", None)), sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("command", [["audit"], ["rebuild"], ["accept-log", "new"], ["migrate"]])
+def test_the_image_alone_has_the_commands_of_operators(tmp_path: Path, command: list[str]) -> None:
+    """What the Dockerfile copies, in a folder of its own, loads nothing from the repository."""
+    for source, target in re.findall(r"^COPY (\S+) (\S+)$", DOCKERFILE, re.MULTILINE):
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, tmp_path / target)
+        elif source.endswith(".py"):
+            (tmp_path / target).mkdir()
+            shutil.copy(ROOT / source, tmp_path / target)
+    answer = subprocess.run(
+        [sys.executable, "-P", "-c", LOADED, *command],
+        env={"PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        timeout=60,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    loaded = [Path(each) for each in answer.stdout.splitlines()]
+    assert tmp_path / "processors" / "upkeep" / "commands.py" in loaded
+    ours = [each.relative_to(ROOT).parts[0] for each in loaded if each.is_relative_to(ROOT)]
+    assert set(ours) <= {".venv"}
 
 
 def test_one_service_builds_the_image_that_the_others_use() -> None:

@@ -11,6 +11,10 @@ from openapi_spec_validator import validate
 from contracts.documents.write import HERE, MODELS, documents
 from contracts.encoding.parse import parse_event
 from contracts.problems import Problem
+from ingest.app import Edge
+from ingest.settings import IngestSettings
+from query.app import Reader
+from query.settings import QuerySettings
 from tests.builders import SEED_SAMPLE, an_event, events, represented
 
 SEED_ANSWER = {
@@ -41,6 +45,24 @@ def test_a_committed_document_is_the_generated_one(name: str) -> None:
 
 def test_the_openapi_document_is_valid() -> None:
     validate(json.loads((HERE / "openapi.json").read_text()))
+
+
+def test_the_openapi_document_has_every_path_and_method_that_is_served_and_no_other() -> None:
+    written = json.loads((HERE / "openapi.json").read_text())["paths"]
+    told = {
+        (path, method.upper())
+        for path, item in written.items()
+        for method in item
+        if method != "parameters"
+    }
+    edge, reader = Edge(IngestSettings()), Reader(QuerySettings())
+    served = {
+        (path, method)
+        for resources in (edge.resources(), reader.resources())
+        for path, handlers in resources.items()
+        for method in handlers
+    }
+    assert served == told
 
 
 def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:

@@ -87,7 +87,7 @@ def test_without_a_connection_to_kafka_nothing_is_erased_and_that_is_said() -> N
         access = Access()
         log = EventLog(KafkaConnection(), (EVENTS,), QueueLimits(1000, 1))  # never started
         handler = DeleteEvent(Anybody(access, SigningKeys(access)), lookup(lambda: LINE), log)
-        scope = {"headers": [], "path_params": {"id": str(ID)}}
+        scope = {"headers": [], "path_params": {"eventId": str(ID)}}
         await handler(scope, never, never)
 
     with pytest.raises(Problem) as refused:

@@ -13,10 +13,11 @@ import pytest
 
 from contracts.changes import Changes
 from contracts.encoding.recordbatch import Record
+from contracts.paths import SUBSCRIPTIONS as PATH
 from contracts.subscription_table import Subscriptions
 from ingest import pages
 from ingest.store import SubscriptionStore
-from ingest.subscriptions import PATH, SubscriptionResource
+from ingest.subscriptions import SubscriptionResource
 from service.access.verifier import Grant
 from service.http.app import asgi_app
 from service.kafka.partition import Unacknowledged

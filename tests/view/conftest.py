@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +62,23 @@ class View:
         document: dict[str, Any] = json.loads(answer.stdout)
         assert document["proven"] == (code == 0)
         return document
+
+    def from_image(self, *command: str, code: int = 0) -> str:
+        """What `python -m processors` prints, told the stack's servers as a container is."""
+        answer = subprocess.run(
+            [sys.executable, "-m", "processors", *command],
+            env=os.environ
+            | {
+                "EVENTS_KAFKA__BOOTSTRAP_SERVERS": self.stack.status["kafka"],
+                "EVENTS_CLICKHOUSE__URL": self.stack.status["clickhouse"],
+            },
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert answer.returncode == code, answer.stderr
+        return answer.stdout
 
     def rebuild(self, *options: str) -> dict[str, Any]:
         """What `events rebuild` prints as JSON; it must succeed."""

@@ -5,9 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
-from contracts.encoding.codec import EventJson, represent
+from contracts.encoding.codec import EventJson, named, represent
 from contracts.encoding.parse import parse_event
 from contracts.encoding.recordbatch import Record
 from contracts.encoding.wire import encode
@@ -20,7 +18,7 @@ from tests.stack import Stack
 
 def parsed(body: dict[str, Any], event_id: str) -> EventJson:
     """The event that the edge makes of `body`."""
-    return msgspec.structs.replace(parse_event(json.dumps(body).encode()), id=event_id)
+    return named(parse_event(json.dumps(body).encode()), event_id)
 
 
 def record(tenant: str, body: dict[str, Any], event_id: str, received_ms: int) -> Record:

@@ -1,6 +1,7 @@
 """`events audit` tells what is missing from what is not, and names it."""
 
 import asyncio
+import json
 import time
 import uuid
 
@@ -40,6 +41,23 @@ def test_a_good_log_is_proven(view: View, tenant: str) -> None:
     answer = events("audit", home=view.stack.home)
     assert answer.returncode == 0
     assert answer.stdout.startswith("Proven: ")
+
+
+def test_the_image_says_the_same_as_the_events_command(view: View, tenant: str) -> None:
+    event_id = view.post(tenant, many_events(20))[7]
+    partition, offset = view.position(event_id)
+    view.delete(event_id)
+    document = json.loads(view.from_image("audit", "--json", code=1))
+    assert document | {"at": ""} == view.audit(code=1) | {"at": ""}
+    lines = events("audit", home=view.stack.home).stdout.splitlines()
+    printed = view.from_image("audit", code=1).splitlines()
+    assert len(printed) == len(lines) > 3
+    assert [a for a, b in zip(printed, lines, strict=True) if a != b and ", at " not in a] == []
+    rebuilt = json.loads(view.from_image("rebuild", "--yes", "--json"))
+    assert rebuilt["proven"]
+    assert view.position(event_id) == (partition, offset)
+    assert view.from_image("accept-log", "new") == "Accepted as log 0.\n"  # it is known already
+    assert view.from_image("migrate").startswith("Nothing to do: ")
 
 
 def test_a_deleted_row_is_named_missing(view: View, tenant: str) -> None:

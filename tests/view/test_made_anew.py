@@ -46,7 +46,7 @@ def refused(view: View, times: int) -> None:
         answer = events(*command, home=view.stack.home)
         assert answer.returncode == 2
         assert answer.stdout == ""
-        for part in (topic, REFUSED, "events accept-log new", "events accept-log copy"):
+        for part in (topic, REFUSED, "accept-log new", "accept-log copy"):
             assert part in answer.stderr
 
 

@@ -1,0 +1,11 @@
+"""Where the API's resources are: the one table of paths, for handlers, documents and commands."""
+
+EVENTS = "/api/v1/events"
+BATCH = "/api/v1/events:batch"
+SEARCH = "/api/v1/events:search"
+EVENT = "/api/v1/events/{eventId}"
+EXPLANATION = "/api/v1/events/{eventId}/explain"
+SUBSCRIPTIONS = "/api/v1/subscriptions"
+BACK_TEST = "/api/v1/subscriptions:test"
+SUBSCRIPTION = "/api/v1/subscriptions/{id}"
+CHANGES = "/api/v1/subscriptions/{id}/changes"
