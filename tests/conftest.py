@@ -16,6 +16,12 @@ hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """What asynchronous tests run on: pytest runs each `async def test_...` itself (anyio_mode)."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The local stack, started as a person starts it."""
     running = stacks.start(tmp_path_factory.mktemp("events") / "home")
