@@ -71,8 +71,9 @@ async def test_under_overload_what_was_acknowledged_is_what_is_stored(
         limits = httpx.Limits(max_connections=64)
         url = f"http://127.0.0.1:{port}{PATH}"
         headers = stack.headers(tenant)
-        async with httpx.AsyncClient(headers=headers, limits=limits, timeout=60) as client:
-            answers = await asyncio.gather(*(client.post(url, content=body) for _ in range(1500)))
+        timeout = httpx.Timeout(60, pool=300)  # most wait for a connection
+        async with httpx.AsyncClient(headers=headers, limits=limits, timeout=timeout) as client:
+            answers = await asyncio.gather(*(client.post(url, content=body) for _ in range(500)))
         return list(answers)
 
     with edge(stack, IN_FLIGHT_BYTES_MAX="1024") as (port, _):
