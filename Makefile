@@ -3,9 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOAD_INSTALLED := .venv-load/.installed
+WORKERS ?= 2
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 DOCS_INSTALLED := .venv-docs/.installed
 
-.PHONY: up setup test test-faults test-model check docs picture bench-ingest help
+.PHONY: up setup unit test coverage test-faults test-model check docs picture bench-ingest help
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -17,8 +19,15 @@ up: setup ## Install what is missing, start everything, show what listens where;
 setup: $(INSTALLED) ## Install into .venv: pinned packages, a JVM, the broker's jars
 	@$(BIN)/events install
 
-test: setup ## Run all tests against real local servers
-	@$(BIN)/pytest
+unit: setup ## Run the tests that need no server, in under a minute
+	@EVENTS_MODEL_EXAMPLES=$${EVENTS_MODEL_EXAMPLES:-100} $(BIN)/pytest --quiet $(SIDE_BY_SIDE) tests/unit tests/filters tests/model
+
+test: setup ## Run all tests against real local servers, WORKERS=2 side by side
+	@$(BIN)/pytest $(SIDE_BY_SIDE)
+
+coverage: setup ## Lines and branches that tests run, services included; TESTS="tests/unit tests/filters" for some
+	@rm -rf .coverage && mkdir .coverage
+	@$(BIN)/coverage run -m pytest --quiet $(SIDE_BY_SIDE) $(TESTS); code=$$?; $(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$code
 
 test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickHouse a minute away; brokers of a cluster
 	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} EVENTS_FAULTS_CLUSTER=long \

@@ -18,7 +18,7 @@ from cli.endpoints import Endpoints, endpoints
 from local import stack
 from local.stack import Ports, environment
 
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 180
 NO_LIMITS = {
     "EVENTS_TENANT_RATE__EVENTS_PER_S": "1000000000",
     "EVENTS_TENANT_RATE__BYTES_PER_S": "1000000000000",

@@ -53,18 +53,18 @@ def prompt(url: str, format_: str) -> None:
     while True:
         try:
             text = session.prompt(PROMPT).strip()
-        except KeyboardInterrupt:
+            if (word := text.rstrip("; ").lower()) in ENDS:
+                return
+            if word in ("help", "?"):
+                typer.echo(HELP)
+                continue
+            for statement in statements(text):
+                if not _run(url, statement, format_):
+                    break
+        except KeyboardInterrupt:  # also between an answer and the next prompt
             continue
         except EOFError:
             return
-        if (word := text.rstrip("; ").lower()) in ENDS:
-            return
-        if word in ("help", "?"):
-            typer.echo(HELP)
-            continue
-        for statement in statements(text):
-            if not _run(url, statement, format_):
-                break
 
 
 def _run(url: str, statement: str, format_: str) -> bool:

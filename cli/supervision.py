@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 console = Console(stderr=True)
 
-START_TIMEOUT_S = 150.0
+START_TIMEOUT_S = 400.0  # above what the supervisor waits: servers, setup, then services
 STOP_TIMEOUT_S = 90.0
 WATCH_S = 0.1
 FOLLOW_S = 0.5

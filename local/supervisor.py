@@ -21,7 +21,7 @@ from local.state import ProcessState
 
 log = logging.getLogger(__name__)
 
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 180.0  # a busy machine: Kafka took more than 60 s under a load of 20
 
 
 class StartFailed(Exception):

@@ -2,17 +2,40 @@
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
 
-from tests import containers
+from tests import budget, containers
 from tests import stack as stacks
 from tests.stack import Stack
 
 # these machines are shared and noisy: how long an example takes says nothing
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Arrange the tests when workers share them; a plain run keeps its order."""
+    if hasattr(config, "workerinput"):
+        budget.arrange(items, Path(__file__).parent)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the seconds of each folder. One over its budget is no failure: machines differ."""
+    found = (report for each in terminalreporter.stats.values() for report in each)
+    lines = budget.account(report for report in found if isinstance(report, pytest.TestReport))
+    terminalreporter.section("seconds by folder, all workers together")
+    for line in lines:
+        terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """What asynchronous tests run on: pytest runs each `async def test_...` itself (anyio_mode)."""
+    return "asyncio"
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
+"""For any server: on a busy machine Kafka took more than 60 s."""
 STOP_TIMEOUT_S = 15.0
 PAUSE_S = 0.05
 

@@ -41,7 +41,7 @@ def eventually(
 
 
 def events(
-    *arguments: str, home: Path, timeout_s: float = 180
+    *arguments: str, home: Path, timeout_s: float = 420
 ) -> "subprocess.CompletedProcess[str]":
     """Run the `events` command as a person would."""
     return subprocess.run(

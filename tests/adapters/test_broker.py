@@ -30,15 +30,9 @@ from service.kafka.producer import Producer
 from tests.certificate import a_certificate
 from tests.stack import Stack
 
-pytestmark = pytest.mark.anyio
 HOST = "127.0.0.1"
 TIMEOUT_MS = 5000
 WITHIN_S = 20
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture

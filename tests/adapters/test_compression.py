@@ -22,16 +22,10 @@ from service.kafka.partition import BATCH_BYTES_MAX, PartitionQueue, QueueLimits
 from service.kafka.producer import TURN_BYTES_MAX, Producer
 from tests.stack import Stack, eventually
 
-pytestmark = pytest.mark.anyio
 PARTITIONS = 4
 DEADLINE_S = 60
 LIMITS = QueueLimits(waiting_bytes=1 << 24, ack_s=DEADLINE_S)
 COMPRESSIONS = get_args(Compression)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture

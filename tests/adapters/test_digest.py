@@ -1,6 +1,5 @@
 """The number of a row that the audit makes of a record is the one that ClickHouse makes of its row."""
 
-import asyncio
 import uuid
 from typing import Any
 
@@ -12,9 +11,9 @@ from contracts.encoding.digest import MODULUS, row_hash
 from contracts.encoding.wire import decode_event
 from processors.materialize.rows import ClickHouseRows
 from processors.upkeep.coverage import Coverage
-from tests.adapters.test_rows import fresh_table
 from tests.builders import events, represented
 from tests.stack import Stack
+from tests.tables import fresh_table
 
 INT64 = 2**63 - 1
 YEAR_2200_MS = 7_258_118_400_000
@@ -27,7 +26,7 @@ YEAR_2200_MS = 7_258_118_400_000
     first=st.integers(0, INT64 - 100),
     month_ms=st.integers(0, YEAR_2200_MS - 100),
 )
-def test_both_sides_make_the_same_number_of_any_event(
+async def test_both_sides_make_the_same_number_of_any_event(
     stack: Stack, posted: list[dict[str, Any]], partition: int, first: int, month_ms: int
 ) -> None:
     rows = [
@@ -40,19 +39,15 @@ def test_both_sides_make_the_same_number_of_any_event(
         )
         for n, event in enumerate(posted)
     ]
-
-    async def check() -> None:
-        async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
-            block = Block()
-            block.add(rows)
-            await ClickHouseRows(clickhouse, connection, log=3).insert(block)
-            table, part = (
-                Coverage(clickhouse, connection.database, log=3),
-                (partition, first, first + len(rows)),
-            )
-            found = await table.hashes(*part)
-            assert found == {each.offset: [row_hash(each)] for each in rows}
-            total = sum(map(row_hash, rows)) % MODULUS
-            assert await table.held(*part) == (len(rows), total)
-
-    asyncio.run(check())
+    async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
+        block = Block()
+        block.add(rows)
+        await ClickHouseRows(clickhouse, connection, log=3).insert(block)
+        table, part = (
+            Coverage(clickhouse, connection.database, log=3),
+            (partition, first, first + len(rows)),
+        )
+        found = await table.hashes(*part)
+        assert found == {each.offset: [row_hash(each)] for each in rows}
+        total = sum(map(row_hash, rows)) % MODULUS
+        assert await table.held(*part) == (len(rows), total)

@@ -28,15 +28,9 @@ from service.kafka.topic_id import TopicId
 from tests.records import consumed
 from tests.stack import Stack
 
-pytestmark = pytest.mark.anyio
 PARTITIONS = 3
 LIMITS = QueueLimits(waiting_bytes=1 << 20, ack_s=5)
 Answer = Callable[[Awaitable[Any]], Coroutine[Any, Any, Any]]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture

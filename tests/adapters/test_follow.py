@@ -18,7 +18,7 @@ CALLS = 40
 WITHIN_S = 60.0
 
 
-def test_who_catches_up_sees_what_was_written_before_and_waits_for_no_poll(
+async def test_who_catches_up_sees_what_was_written_before_and_waits_for_no_poll(
     stack: Stack, tenant: str
 ) -> None:
     connection = KafkaConnection(bootstrap_servers=stack.status["kafka"])
@@ -45,7 +45,7 @@ def test_who_catches_up_sees_what_was_written_before_and_waits_for_no_poll(
             await follower.stop()
             await log.stop()
 
-    assert asyncio.run(check()) < CALLS * POLL_MS / 1000 / 2
+    assert await check() < CALLS * POLL_MS / 1000 / 2
 
 
 def a_subscription() -> Subscription:

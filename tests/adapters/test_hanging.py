@@ -18,16 +18,10 @@ from service.kafka.partition import PartitionQueue, QueueLimits
 from service.kafka.producer import Producer
 from tests.stack import Stack
 
-pytestmark = pytest.mark.anyio
 HOST = "127.0.0.1"
 WITHIN_S = 20
 LONG_S = 600.0
 LIMITS = QueueLimits(1 << 20, LONG_S)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @contextlib.asynccontextmanager

@@ -259,7 +259,7 @@ def test_a_page_ends_when_it_is_large(database: Database) -> None:
     assert [len(page) for page in pages] == [9, 9, 2]
 
 
-def test_searches_wait_for_each_other_and_no_more_than_may() -> None:
+async def test_searches_wait_for_each_other_and_no_more_than_may() -> None:
     async def check() -> None:
         running, most, release = 0, 0, asyncio.Event()
 
@@ -282,10 +282,10 @@ def test_searches_wait_for_each_other_and_no_more_than_may() -> None:
         assert [page.events for page in await asyncio.gather(*tasks)] == [[]] * 5
         assert most == 2
 
-    asyncio.run(check())
+    await check()
 
 
-def test_a_search_that_waits_too_long_or_that_nobody_answers_is_given_up() -> None:
+async def test_a_search_that_waits_too_long_or_that_nobody_answers_is_given_up() -> None:
     async def check() -> None:
         async def select(sql: str, parameters: Any, settings: Any) -> bytes:
             await asyncio.get_running_loop().create_future()
@@ -300,7 +300,7 @@ def test_a_search_that_waits_too_long_or_that_nobody_answers_is_given_up() -> No
         with pytest.raises(TooSlow):
             await first
 
-    asyncio.run(check())
+    await check()
 
 
 def test_a_failure_of_clickhouse_is_not_hidden(database: Database) -> None:

@@ -1,6 +1,5 @@
 """What a cluster is sent, as far as an engine without Keeper can judge it: syntax and settings."""
 
-import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable
@@ -17,11 +16,10 @@ from processors.upkeep.migrate import Migrate
 from processors.upkeep.swap import Tables
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection
-from tests.adapters.test_rows import a_row, block, fresh_table
 from tests.recorder import Recorder, on_cluster
+from tests.replicas import ERASURE, KEEPER, Replicas, rebuild
 from tests.stack import Stack
-from tests.unit.test_replicas import ERASURE, KEEPER
-from tests.unit.test_swap import Replicas, rebuild
+from tests.tables import a_row, block, fresh_table
 
 CONNECTION = ClickHouseConnection()
 IN_KEEPER = """version: 1
@@ -34,18 +32,15 @@ a
 
 
 @pytest.fixture
-def ask(stack: Stack) -> Callable[[str, dict[str, Any]], bytes]:
+def ask(stack: Stack) -> Callable[[str, dict[str, Any]], Awaitable[bytes]]:
     """Asks the engine with these parameters."""
 
-    def once(sql: str, parameters: dict[str, Any]) -> bytes:
-        async def run() -> bytes:
-            clickhouse = ClickHouse(ClickHouseConnection(url=stack.status["clickhouse"]))
-            try:
-                return await clickhouse.select(sql, parameters)
-            finally:
-                await clickhouse.close()
-
-        return asyncio.run(run())
+    async def once(sql: str, parameters: dict[str, Any]) -> bytes:
+        clickhouse = ClickHouse(ClickHouseConnection(url=stack.status["clickhouse"]))
+        try:
+            return await clickhouse.select(sql, parameters)
+        finally:
+            await clickhouse.close()
 
     return once
 
@@ -86,45 +81,37 @@ async def _rebuild(server: Recorder) -> None:
         (Replicas(), _rebuild),
     ],
 )
-def test_the_engine_parses_every_statement_for_a_cluster(
+async def test_the_engine_parses_every_statement_for_a_cluster(
     ask: Any, server: Recorder, doing: Callable[[Recorder], Awaitable[None]]
 ) -> None:
-    asyncio.run(_done(doing(server)))
+    await doing(server)
     assert server.sent
     for sent in server.sent:
-        assert ask("SELECT formatQuery({sql:String})", {"sql": sent.sql})
+        assert await ask("SELECT formatQuery({sql:String})", {"sql": sent.sql})
 
 
-async def _done(doing: Awaitable[None]) -> None:
-    await doing
-
-
-def test_the_engine_knows_every_setting_and_takes_its_value(stack: Stack) -> None:
+async def test_the_engine_knows_every_setting_and_takes_its_value(stack: Stack) -> None:
     """A read and an insert of a table that is not replicated: there they change nothing."""
-
-    async def check() -> None:
-        async with fresh_table(stack.status["clickhouse"]) as (_, connection):
-            clickhouse = ClickHouse(connection, "main")
-            try:
-                rows = ClickHouseRows(clickhouse, connection, 0)
-                await rows.insert(block(a_row(0, 5)))
-                assert await rows.high_water([0]) == {0: 5}
-                settings = clickhouse.replicas.write | LIVING
-                names = ", ".join(f"getSetting('{name}')" for name in settings)
-                answer = await clickhouse.select(
-                    f"SELECT {names} FORMAT JSONCompactEachRow", settings=settings
-                )
-                shown = [
-                    str(int(each) if each in (True, False) else each) for each in json.loads(answer)
-                ]
-                assert shown == [str(value) for value in settings.values()]
-            finally:
-                await clickhouse.close()
-
-    asyncio.run(check())
+    async with fresh_table(stack.status["clickhouse"]) as (_, connection):
+        clickhouse = ClickHouse(connection, "main")
+        try:
+            rows = ClickHouseRows(clickhouse, connection, 0)
+            await rows.insert(block(a_row(0, 5)))
+            assert await rows.high_water([0]) == {0: 5}
+            settings = clickhouse.replicas.write | LIVING
+            names = ", ".join(f"getSetting('{name}')" for name in settings)
+            answer = await clickhouse.select(
+                f"SELECT {names} FORMAT JSONCompactEachRow", settings=settings
+            )
+            shown = [
+                str(int(each) if each in (True, False) else each) for each in json.loads(answer)
+            ]
+            assert shown == [str(value) for value in settings.values()]
+        finally:
+            await clickhouse.close()
 
 
-def test_the_part_that_waits_is_read_from_what_keeper_holds(ask: Any) -> None:
+async def test_the_part_that_waits_is_read_from_what_keeper_holds(ask: Any) -> None:
     expression = PENDING.strip().split("SELECT ")[1].split(" FROM")[0].split("\nFROM")[0]
-    found = ask(f"WITH {{value:String}} AS value SELECT {expression}", {"value": IN_KEEPER})
+    found = await ask(f"WITH {{value:String}} AS value SELECT {expression}", {"value": IN_KEEPER})
     assert found == b"202609_7_7_0\n"

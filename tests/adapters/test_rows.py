@@ -1,9 +1,8 @@
 """The table's port: one suite, passed by ClickHouse behind the stack and by the fake."""
 
 import asyncio
-import contextlib
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -19,29 +18,15 @@ from processors.materialize.erasures import Erasures
 from processors.materialize.repeats import Shown
 from processors.materialize.rows import ClickHouseRows
 from processors.materialize.step import Rows
-from service.clickhouse import ClickHouse
-from service.connections import ClickHouseConnection
 from tests.builders import an_event, events, represented
 from tests.fakes import FakeRows
 from tests.model.ports import ModelDatabase
 from tests.model.server import Server
-from tests.schema import create_schema
 from tests.stack import Stack
+from tests.tables import NOW_MS, a_row, block, fresh_table
 
-NOW_MS = 1_790_000_000_000
 OWED = "SELECT toUInt8(sum(owed)) FROM {database}.erasures FINAL"
 Check = Callable[[Rows], Awaitable[None]]
-
-
-def a_row(partition: int, offset: int, received_ms: int = NOW_MS) -> Row:
-    event = decode_event(represented(an_event(), str(uuid.uuid4())))
-    return row("acme", partition, offset, received_ms, event)
-
-
-def block(*rows: Row) -> Block:
-    made = Block()
-    made.add(rows)
-    return made
 
 
 @pytest.fixture(params=["fake", "model", "clickhouse"])
@@ -67,19 +52,6 @@ async def _on_model(check: Check) -> None:
 async def _on_clickhouse(url: str, check: Check) -> None:
     async with fresh_table(url) as (clickhouse, connection):
         await check(ClickHouseRows(clickhouse, connection, log=0))
-
-
-@contextlib.asynccontextmanager
-async def fresh_table(url: str) -> AsyncIterator[tuple[ClickHouse, ClickHouseConnection]]:
-    """A database of its own with an empty table."""
-    connection = ClickHouseConnection(url=url, database=f"t_{uuid.uuid4().hex}")
-    clickhouse = ClickHouse(connection)
-    try:
-        await create_schema(clickhouse, connection.database)
-        yield clickhouse, connection
-    finally:
-        await clickhouse.execute(f"DROP DATABASE IF EXISTS {connection.database}")
-        await clickhouse.close()
 
 
 def test_an_empty_table_has_no_offsets(run: Any) -> None:
@@ -173,46 +145,39 @@ def test_what_was_erased_is_gone_and_by_the_first_release_not_what_came_later(
     run(check)
 
 
-def test_the_place_of_a_tombstone_of_the_first_release_says_nothing_of_another_log(
+async def test_the_place_of_a_tombstone_of_the_first_release_says_nothing_of_another_log(
     stack: Stack,
 ) -> None:
-    async def check() -> None:
-        async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
-            event_id = derived_id("acme", b"1", 0, "e")
-            old, new = (ClickHouseRows(clickhouse, connection, log) for log in (0, 1))
-            await old.insert(block(named(event_id, 4)))
-            tombstone = Erasure("acme", event_id, 0, 5, NOW_MS, final=False)
-            await old.erase([tombstone])
-            await only(old, set())
-            again = named(event_id, 2, NOW_MS + WINDOW_MS + 1)
-            [noted] = await new.erased([again.name])
-            assert not noted.covers(0, again.offset, again.received_ms)
-            await new.insert(block(again))
-            await old.erase([tombstone])
-            erasures = Erasures(clickhouse, connection)
-            assert await erasures.lingering(10) == []
-            assert await new.present({0: (0, 9)}) == {(0, 2)}
-
-    asyncio.run(check())
+    async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
+        event_id = derived_id("acme", b"1", 0, "e")
+        old, new = (ClickHouseRows(clickhouse, connection, log) for log in (0, 1))
+        await old.insert(block(named(event_id, 4)))
+        tombstone = Erasure("acme", event_id, 0, 5, NOW_MS, final=False)
+        await old.erase([tombstone])
+        await only(old, set())
+        again = named(event_id, 2, NOW_MS + WINDOW_MS + 1)
+        [noted] = await new.erased([again.name])
+        assert not noted.covers(0, again.offset, again.received_ms)
+        await new.insert(block(again))
+        await old.erase([tombstone])
+        erasures = Erasures(clickhouse, connection)
+        assert await erasures.lingering(10) == []
+        assert await new.present({0: (0, 9)}) == {(0, 2)}
 
 
-def test_of_two_rows_of_an_event_the_one_stays_that_came_when_the_other_had_expired(
+async def test_of_two_rows_of_an_event_the_one_stays_that_came_when_the_other_had_expired(
     stack: Stack,
 ) -> None:
     """It has the smaller offset, for its topic was made anew."""
-
-    async def check() -> None:
-        async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
-            event_id = derived_id("acme", b"1", 0, "e")
-            old, new = (ClickHouseRows(clickhouse, connection, log) for log in (0, 1))
-            later_ms = NOW_MS + 24 * 60 * 60 * 1000
-            await new.insert(block(named(event_id, 2, later_ms)))
-            await old.insert(block(named(event_id, 4)))
-            await clickhouse.execute(f"OPTIMIZE TABLE {connection.database}.events FINAL")
-            assert await new.present({0: (0, 9)}) == {(0, 2)}
-            assert await old.present({0: (0, 9)}) == set()
-
-    asyncio.run(check())
+    async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
+        event_id = derived_id("acme", b"1", 0, "e")
+        old, new = (ClickHouseRows(clickhouse, connection, log) for log in (0, 1))
+        later_ms = NOW_MS + 24 * 60 * 60 * 1000
+        await new.insert(block(named(event_id, 2, later_ms)))
+        await old.insert(block(named(event_id, 4)))
+        await clickhouse.execute(f"OPTIMIZE TABLE {connection.database}.events FINAL")
+        assert await new.present({0: (0, 9)}) == {(0, 2)}
+        assert await old.present({0: (0, 9)}) == set()
 
 
 def test_more_are_erased_at_once_than_one_statement_takes(run: Any) -> None:
@@ -239,50 +204,43 @@ def test_with_no_insert_running_settling_returns(run: Any) -> None:
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(events, min_size=1, max_size=50), st.integers(1, 50))
-def test_every_event_comes_back_from_the_table_as_it_was_represented(
+async def test_every_event_comes_back_from_the_table_as_it_was_represented(
     stack: Stack, posted: list[dict[str, Any]], at_once: int
 ) -> None:
     values = {(id_ := str(uuid.uuid4())): represented(event, id_) for event in posted}
-
-    async def check() -> None:
-        async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
-            rows = [
-                row("acme", 0, n, NOW_MS, decode_event(value))
-                for n, value in enumerate(values.values())
-            ]
-            made = Block()
-            for start in range(0, len(rows), at_once):
-                made.add(rows[start : start + at_once])
-            await ClickHouseRows(clickhouse, connection, log=0).insert(made)
-            keys = [("acme", uuid.UUID(id_)) for id_ in values]
-            found = read_events(await clickhouse.select(select_events(connection.database, keys)))
-        assert found == {("acme", id_): value for id_, value in values.items()}
-
-    asyncio.run(check())
+    async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
+        rows = [
+            row("acme", 0, n, NOW_MS, decode_event(value))
+            for n, value in enumerate(values.values())
+        ]
+        made = Block()
+        for start in range(0, len(rows), at_once):
+            made.add(rows[start : start + at_once])
+        await ClickHouseRows(clickhouse, connection, log=0).insert(made)
+        keys = [("acme", uuid.UUID(id_)) for id_ in values]
+        found = read_events(await clickhouse.select(select_events(connection.database, keys)))
+    assert found == {("acme", id_): value for id_, value in values.items()}
 
 
-def test_with_no_room_for_mutations_the_rows_are_erased_later(stack: Stack) -> None:
-    async def check() -> None:
-        async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
-            table, rows = (
-                f"{connection.database}.events",
-                ClickHouseRows(clickhouse, connection, log=0),
-            )
-            limits = "number_of_mutations_to_throw = 1, number_of_mutations_to_delay = 0"
-            await clickhouse.execute(f"ALTER TABLE {table} MODIFY SETTING {limits}")
-            stored = [a_row(0, n) for n in range(3)]
-            await rows.insert(block(*stored))
-            await clickhouse.execute(f"SYSTEM STOP MERGES {table}")
-            for n, row_ in enumerate(stored[:2]):
-                await rows.erase([Erasure(*row_.name, 0, 5 + n, NOW_MS, True)])
-            keys = [("acme", uuid.UUID(row_.name[1])) for row_ in stored]
-            found = read_events(await clickhouse.select(select_events(connection.database, keys)))
-            assert [*found] == [stored[2].name]  # whatever the table still holds
-            await clickhouse.execute(f"SYSTEM START MERGES {table}")
-            await only(rows, {(0, 1), (0, 2)})
-            # by another process: this one was killed
-            await Erasures(clickhouse, connection).pay()
-            await only(rows, {(0, 2)})
-            assert await clickhouse.select(OWED.format(database=connection.database)) == b"0\n"
-
-    asyncio.run(check())
+async def test_with_no_room_for_mutations_the_rows_are_erased_later(stack: Stack) -> None:
+    async with fresh_table(stack.status["clickhouse"]) as (clickhouse, connection):
+        table, rows = (
+            f"{connection.database}.events",
+            ClickHouseRows(clickhouse, connection, log=0),
+        )
+        limits = "number_of_mutations_to_throw = 1, number_of_mutations_to_delay = 0"
+        await clickhouse.execute(f"ALTER TABLE {table} MODIFY SETTING {limits}")
+        stored = [a_row(0, n) for n in range(3)]
+        await rows.insert(block(*stored))
+        await clickhouse.execute(f"SYSTEM STOP MERGES {table}")
+        for n, row_ in enumerate(stored[:2]):
+            await rows.erase([Erasure(*row_.name, 0, 5 + n, NOW_MS, True)])
+        keys = [("acme", uuid.UUID(row_.name[1])) for row_ in stored]
+        found = read_events(await clickhouse.select(select_events(connection.database, keys)))
+        assert [*found] == [stored[2].name]  # whatever the table still holds
+        await clickhouse.execute(f"SYSTEM START MERGES {table}")
+        await only(rows, {(0, 1), (0, 2)})
+        # by another process: this one was killed
+        await Erasures(clickhouse, connection).pay()
+        await only(rows, {(0, 2)})
+        assert await clickhouse.select(OWED.format(database=connection.database)) == b"0\n"

@@ -15,6 +15,7 @@ from tests.builders import an_event
 from tests.processes import free_port, running_module
 from tests.stack import Stack
 
+SUBSCRIPTIONS = "/api/v1/subscriptions"
 TIMEOUT_S = 60.0
 PATH = "/api/v1/events"
 GENEROUS = {
@@ -135,3 +136,9 @@ def _whole(answer: bytes) -> bool:
         return False
     length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
     return len(body) >= int(length or 0)
+
+
+def post(body: bytes, path: str = PATH, **headers: str) -> Callable[[Attacker], object]:
+    """Send it with the attacker's token."""
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return lambda attacker: attacker.send(attacker.door.post(body, path, headers=named))

@@ -11,22 +11,15 @@ import pytest
 import zstandard
 
 from tests.attacks.neighbour import neighbour, unharmed
-from tests.attacks.table import PATH, Attacker, Case, Door, attack, run
+from tests.attacks.table import PATH, SUBSCRIPTIONS, Attacker, Case, Door, attack, post, run
 from tests.builders import a_payload, an_event
 from tests.stack import eventually
 
 BATCH = f"{PATH}:batch"
-SUBSCRIPTIONS = "/api/v1/subscriptions"
 LIMIT = 16 * 1024 * 1024
 NDJSON = {"Content-Type": "application/x-ndjson"}
 ZSTD, GZIP = {"Content-Encoding": "zstd"}, {"Content-Encoding": "gzip"}
 EVENT = json.dumps(an_event()).encode()
-
-
-def post(body: bytes, path: str = PATH, **headers: str) -> Callable[[Attacker], object]:
-    """Send it with the attacker's token."""
-    named = {name.replace("_", "-"): text for name, text in headers.items()}
-    return lambda attacker: attacker.send(attacker.door.post(body, path, headers=named))
 
 
 def batch(body: bytes, headers: dict[str, str] | None = None) -> Callable[[Attacker], object]:

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.attacks.table import Case, Door, run
-from tests.attacks.test_bodies import SUBSCRIPTIONS, post
+from tests.attacks.table import SUBSCRIPTIONS, Case, Door, post, run
 from tests.queues import arn
 
 

@@ -166,7 +166,7 @@ def test_tail_shows_what_comes_after_it_began(events: Events, kafka: str, tmp_pa
     assert {json.loads(line)["entity_id"] for line in shown.read_text().splitlines()} == {"after"}
 
 
-def test_tail_goes_on_where_it_was_and_reads_a_new_partition_from_its_first_record(
+async def test_tail_goes_on_where_it_was_and_reads_a_new_partition_from_its_first_record(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "METADATA_AGE_MS", 500)
@@ -209,7 +209,7 @@ def test_tail_goes_on_where_it_was_and_reads_a_new_partition_from_its_first_reco
             await admin.close()
         return shown
 
-    shown = asyncio.run(check())
+    shown = await check()
     old = [offset for partition, offset, _ in shown if partition == 0]
     assert old == list(range(old[0], old[-1] + 1))  # none twice, none left out
     assert old[0] > 0

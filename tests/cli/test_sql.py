@@ -144,7 +144,8 @@ def test_the_prompt_runs_statements_of_many_lines_remembers_and_completes(
         ):
             since = len(terminal.seen)
             terminal.type(typed)
-            terminal.until(said, since)
+            shown = terminal.until(said, since)
+            terminal.until("events>", shown.index(said, since))  # the next prompt
         since = len(terminal.seen)
         terminal.type("SELECT 'still ' || 'there';\r")
         terminal.until("still there", since)

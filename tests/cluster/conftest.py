@@ -27,8 +27,3 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
         yield made
     finally:
         made.clean_up()
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"

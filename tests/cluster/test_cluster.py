@@ -14,7 +14,6 @@ from tests.cluster.conftest import long_form
 from tests.cluster.load import Load, load
 from tests.cluster.topic import Topic, until
 
-pytestmark = pytest.mark.anyio
 only_long = pytest.mark.skipif(not long_form(), reason="the long form: make test-faults")
 PARTITIONS = 6
 

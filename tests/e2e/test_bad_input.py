@@ -1,6 +1,5 @@
 """Bad requests over real HTTP: the right code, a problem document, nothing in Kafka."""
 
-import asyncio
 import json
 import socket
 from collections.abc import Callable
@@ -137,10 +136,10 @@ async def end_offsets(kafka: str) -> dict[int, int]:
 
 
 @pytest.mark.parametrize(("request_", "status"), CASES.values(), ids=CASES.keys())
-def test_a_bad_request_is_answered_with_a_problem_and_leaves_nothing_in_kafka(
+async def test_a_bad_request_is_answered_with_a_problem_and_leaves_nothing_in_kafka(
     stack: Stack, tenant: str, request_: Request, status: int
 ) -> None:
-    before = asyncio.run(end_offsets(stack.status["kafka"]))
+    before = await end_offsets(stack.status["kafka"])
     with httpx.Client(base_url=stack.api, timeout=30) as client:
         answer = request_(client, stack.headers(tenant))
     assert answer.status_code == status, answer.text
@@ -152,7 +151,7 @@ def test_a_bad_request_is_answered_with_a_problem_and_leaves_nothing_in_kafka(
         assert answer.headers["Allow"]
     if status == 413:
         assert problem["size"] > problem["limit"] > 0
-    assert asyncio.run(end_offsets(stack.status["kafka"])) == before
+    assert await end_offsets(stack.status["kafka"]) == before
 
 
 def test_an_event_of_another_tenant_is_not_found(stack: Stack, tenant: str) -> None:
@@ -162,8 +161,8 @@ def test_an_event_of_another_tenant_is_not_found(stack: Stack, tenant: str) -> N
         assert stranger.get(posted.headers["Location"]).status_code == 404
 
 
-def test_a_body_that_is_cut_off_leaves_nothing_in_kafka(stack: Stack, tenant: str) -> None:
-    before = asyncio.run(end_offsets(stack.status["kafka"]))
+async def test_a_body_that_is_cut_off_leaves_nothing_in_kafka(stack: Stack, tenant: str) -> None:
+    before = await end_offsets(stack.status["kafka"])
     host, port = stack.api.removeprefix("http://").split(":")
     head = "".join(f"{name}: {text}\r\n" for name, text in stack.headers(tenant).items())
     body = json.dumps(an_event())
@@ -174,4 +173,4 @@ def test_a_body_that_is_cut_off_leaves_nothing_in_kafka(stack: Stack, tenant: st
         connection.sendall(request.encode() + body.encode()[:-5])
     with stack.client(tenant) as client:  # a later request is answered: the first is over
         assert client.get("/healthz").status_code == 200
-    assert asyncio.run(end_offsets(stack.status["kafka"])) == before
+    assert await end_offsets(stack.status["kafka"]) == before

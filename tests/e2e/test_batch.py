@@ -9,9 +9,9 @@ import pytest
 import zstandard
 
 from tests.builders import an_event, many_events
-from tests.e2e.test_main_job import receive, subscribe
-from tests.e2e.test_pressure import edge
+from tests.edge import edge
 from tests.stack import Stack, eventually
+from tests.subscribed import receive, subscribe
 
 PATH = "/api/v1/events:batch"
 NDJSON = {"Content-Type": "application/x-ndjson"}

@@ -74,7 +74,7 @@ async def read_topic(kafka: str, tenant: str, until_id: str) -> list[ConsumerRec
     raise AssertionError("the topic ended")
 
 
-def test_the_cloudevents_sdk_reads_every_record_and_knows_a_tombstone_from_its_event(
+async def test_the_cloudevents_sdk_reads_every_record_and_knows_a_tombstone_from_its_event(
     stack: Stack, tenant: str
 ) -> None:
     body = an_event(entity_id="a\x00\ufffe%é")
@@ -84,7 +84,7 @@ def test_the_cloudevents_sdk_reads_every_record_and_knows_a_tombstone_from_its_e
         again = client.post("/api/v1/events", json=body, headers=KEY)
         assert again.content == first.content
         last = client.post("/api/v1/events", json=body).json()
-    records = asyncio.run(read_topic(stack.status["kafka"], tenant, last["id"]))
+    records = await read_topic(stack.status["kafka"], tenant, last["id"])
     event, tombstone, repeat, behind = (
         from_kafka(KafkaMessage(dict(each.headers), each.key, each.value), JSONFormat())
         for each in records
@@ -111,12 +111,12 @@ def test_the_example_forgets_an_erased_event_for_good(stack: Stack, tenant: str)
     ]
 
 
-def test_the_example_reads_on_past_tombstones_and_records_that_it_does_not_know(
+async def test_the_example_reads_on_past_tombstones_and_records_that_it_does_not_know(
     stack: Stack, tenant: str
 ) -> None:
     with stack.client(tenant) as client:
         event = client.post("/api/v1/events", json=an_event()).json()
-        asyncio.run(append(stack.status["kafka"], tenant, event["id"]))
+        await append(stack.status["kafka"], tenant, event["id"])
         found = consumed(stack, tenant, limit=2)
         after = client.post("/api/v1/events", json=an_event()).json()
     assert found == [

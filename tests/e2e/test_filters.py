@@ -8,9 +8,9 @@ import sys
 import httpx
 
 from tests.builders import a_payload, an_event
-from tests.e2e.test_main_job import create_queue, receive
 from tests.queues import arn
 from tests.stack import Stack, events, eventually
+from tests.subscribed import create_queue, receive
 
 PATH = "/api/v1/subscriptions"
 MERGE = {"Content-Type": "application/merge-patch+json"}

@@ -5,8 +5,8 @@ import time
 import httpx
 
 from tests.builders import an_event
-from tests.e2e.test_main_job import create_queue, receive, subscribe
 from tests.stack import Stack, eventually
+from tests.subscribed import create_queue, receive, subscribe
 
 MANY = [an_event(entity_id=f"entity-{number}") for number in range(60)]  # in every partition
 

@@ -6,7 +6,6 @@ import gzip
 import json
 import socket
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -15,23 +14,11 @@ import pytest
 import uvloop
 
 from bench import load
-from local.stack import Ports, environment
 from tests.builders import an_event
-from tests.processes import free_port, running_module
+from tests.edge import edge
 from tests.stack import Stack, eventually
 
 PATH = "/api/v1/events"
-
-
-@contextlib.contextmanager
-def edge(stack: Stack, **settings: str) -> Iterator[tuple[int, int]]:
-    """An edge of its own beside the stack: its port and process id."""
-    port = free_port()
-    variables = environment(Ports(stack.port_base)) | {"EVENTS_HTTP__PORT": str(port)}
-    variables |= {f"EVENTS_{name}": value for name, value in settings.items()}
-    ready = f"http://127.0.0.1:{port}/readyz"
-    with running_module("ingest", ready=ready, environment=variables) as process:
-        yield port, process.pid
 
 
 def a_request(stack: Stack, tenant: str) -> bytes:
@@ -75,19 +62,22 @@ def test_a_refused_tenant_is_told_its_rate(stack: Stack, tenant: str) -> None:
     assert int(refused.headers["Retry-After"]) >= 1
 
 
-def test_under_overload_what_was_acknowledged_is_what_is_stored(stack: Stack, tenant: str) -> None:
+async def test_under_overload_what_was_acknowledged_is_what_is_stored(
+    stack: Stack, tenant: str
+) -> None:
     body = json.dumps(an_event())
 
     async def overload(port: int) -> list[httpx.Response]:
         limits = httpx.Limits(max_connections=64)
         url = f"http://127.0.0.1:{port}{PATH}"
         headers = stack.headers(tenant)
-        async with httpx.AsyncClient(headers=headers, limits=limits, timeout=60) as client:
-            answers = await asyncio.gather(*(client.post(url, content=body) for _ in range(1500)))
+        timeout = httpx.Timeout(60, pool=300)  # most wait for a connection
+        async with httpx.AsyncClient(headers=headers, limits=limits, timeout=timeout) as client:
+            answers = await asyncio.gather(*(client.post(url, content=body) for _ in range(500)))
         return list(answers)
 
     with edge(stack, IN_FLIGHT_BYTES_MAX="1024") as (port, _):
-        answers = asyncio.run(overload(port))
+        answers = await overload(port)
     assert {answer.status_code for answer in answers} == {201, 503}
     assert all(answer.headers["Retry-After"] for answer in answers if answer.status_code == 503)
     acknowledged = {answer.json()["id"] for answer in answers if answer.status_code == 201}

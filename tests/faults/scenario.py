@@ -19,7 +19,7 @@ from uuid_utils import uuid7
 from contracts.encoding.codec import named, represent
 from contracts.encoding.parse import parse_event
 from contracts.encoding.wire import encode, encode_erasure
-from contracts.topics import EVENTS
+from contracts.topics import EVENTS, ROUTE_GROUP
 from ingest.events import new_id
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection, KafkaConnection
@@ -200,18 +200,22 @@ Play = Callable[[Story], None]
 
 @contextlib.asynccontextmanager
 async def scenario(servers: Servers) -> AsyncIterator[Scenario]:
-    """A fresh table, the group at the log's end; whatever runs afterwards is killed."""
+    """A fresh table, the groups at the log's end; whatever runs afterwards is killed.
+
+    The router's too: Kafka may have deleted what it had not handled while a story before kept less.
+    """
     kafka, database = servers.ports.url("kafka"), f"t_{uuid.uuid4().hex}"
     log = EventLog(KafkaConnection(bootstrap_servers=kafka), (EVENTS,), QueueLimits(1 << 28, 30))
     await _create_table(servers, database)
     await log.start()
     proxy = Proxy(servers.ports.by_name["clickhouse"])
-    async with group(kafka) as members, proxy.listening():
+    async with group(kafka) as members, group(kafka, ROUTE_GROUP) as routers, proxy.listening():
         async with asyncio.timeout(30):
             while not log.ready:
                 await asyncio.sleep(POLL_S)
-        await members.evict()
-        await members.commit(await members.ends())
+        for each in (members, routers):
+            await each.evict()
+            await each.commit(await each.ends())
         made = Scenario(servers, log, members, proxy, database)
         try:
             yield made

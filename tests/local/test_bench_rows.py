@@ -1,6 +1,5 @@
 """Rows that are made inside ClickHouse are like those that come through the log."""
 
-import asyncio
 import json
 import uuid
 from pathlib import Path
@@ -27,7 +26,7 @@ async def _create(url: str, database: str) -> None:
         await clickhouse.close()
 
 
-def test_they_have_ids_of_their_time_and_come_in_batches_like_the_materializers(
+async def test_they_have_ids_of_their_time_and_come_in_batches_like_the_materializers(
     stack: Stack, tmp_path: Path
 ) -> None:
     url, database = stack.status["clickhouse"], f"t_{uuid.uuid4().hex}"
@@ -37,7 +36,7 @@ def test_they_have_ids_of_their_time_and_come_in_batches_like_the_materializers(
         assert answer.status_code == 200, answer.text
         return answer.content
 
-    asyncio.run(_create(url, database))
+    await _create(url, database)
     run(f"SYSTEM STOP MERGES {database}.events")
     insert(run, database, seed(run, tmp_path, database), TIMES, range(ROWS))
     parts = run(

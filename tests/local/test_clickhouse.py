@@ -232,7 +232,7 @@ def test_a_large_answer_is_streamed_in_little_memory(server: tuple[str, int]) ->
     assert most - before < 300_000_000
 
 
-def test_the_async_client_runs_queries_side_by_side(url: str) -> None:
+async def test_the_async_client_runs_queries_side_by_side(url: str) -> None:
     async def ask_all() -> list[int]:
         client = await clickhouse_connect.get_async_client(dsn=url, autogenerate_session_id=False)
         try:
@@ -243,7 +243,7 @@ def test_the_async_client_runs_queries_side_by_side(url: str) -> None:
         finally:
             await client.close()
 
-    assert asyncio.run(ask_all()) == list(range(20))
+    assert await ask_all() == list(range(20))
 
 
 def test_an_insert_that_runs_is_seen_by_its_comment(client: Client, url: str) -> None:

@@ -36,7 +36,7 @@ def test_a_state_file_that_cannot_be_read_is_named(tmp_path: Path, command: str)
     assert "Traceback" not in answer.stderr
 
 
-def test_a_process_that_keeps_ending_is_started_again_and_its_last_lines_reported(
+async def test_a_process_that_keeps_ending_is_started_again_and_its_last_lines_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     noted: list[ProcessState] = []
@@ -52,7 +52,7 @@ def test_a_process_that_keeps_ending_is_started_again_and_its_last_lines_reporte
         await asyncio.wait({keeping})
 
     with caplog.at_level(logging.WARNING):
-        asyncio.run(until_reported())
+        await until_reported()
     assert len({now.pid for now in noted}) == 3
     pauses = [record.args[2] for record in caplog.records if isinstance(record.args, tuple)]
     assert pauses == [0.5, 1.0, 2.0]

@@ -29,40 +29,34 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("ending", ["complete", "cut off"])
-def test_running_statements_are_told_when_the_inserts_before_have_ended(
+async def test_running_statements_are_told_when_the_inserts_before_have_ended(
     port: int, ending: str
 ) -> None:
-    async def check() -> None:
-        url = f"http://127.0.0.1:{port}"
-        _, sender = await asyncio.open_connection("127.0.0.1", port)
-        sender.write(HEAD.encode() + b"1\n")  # half of its data
-        await sender.drain()
-        async with httpx.AsyncClient(timeout=30) as client:
-            before = int((await client.post(url, content="SELECT count() FROM received")).text)
-            asked = asyncio.create_task(client.post(url, content=RUNNING))
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(asked), 0.5)
-            if ending == "complete":
-                sender.write(b"2\n")
-            else:
-                sender.transport.abort()
-            assert (await asked).text == "0\n"
-            stored = int((await client.post(url, content="SELECT count() FROM received")).text)
-        sender.close()
-        assert stored - before == (2 if ending == "complete" else 0)
-
-    asyncio.run(check())
+    url = f"http://127.0.0.1:{port}"
+    _, sender = await asyncio.open_connection("127.0.0.1", port)
+    sender.write(HEAD.encode() + b"1\n")  # half of its data
+    await sender.drain()
+    async with httpx.AsyncClient(timeout=30) as client:
+        before = int((await client.post(url, content="SELECT count() FROM received")).text)
+        asked = asyncio.create_task(client.post(url, content=RUNNING))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(asked), 0.5)
+        if ending == "complete":
+            sender.write(b"2\n")
+        else:
+            sender.transport.abort()
+        assert (await asked).text == "0\n"
+        stored = int((await client.post(url, content="SELECT count() FROM received")).text)
+    sender.close()
+    assert stored - before == (2 if ending == "complete" else 0)
 
 
-def test_an_insert_that_never_ends_is_reported_as_an_error(port: int) -> None:
-    async def check() -> None:
-        _, sender = await asyncio.open_connection("127.0.0.1", port)
-        sender.write(HEAD.encode() + b"1\n")
-        await sender.drain()
-        async with httpx.AsyncClient(timeout=30) as client:
-            answer = await client.post(f"http://127.0.0.1:{port}", content=RUNNING)
-        sender.transport.abort()
-        assert answer.status_code == 408
-        assert answer.headers["X-ClickHouse-Exception-Code"] == "159"
-
-    asyncio.run(check())
+async def test_an_insert_that_never_ends_is_reported_as_an_error(port: int) -> None:
+    _, sender = await asyncio.open_connection("127.0.0.1", port)
+    sender.write(HEAD.encode() + b"1\n")
+    await sender.drain()
+    async with httpx.AsyncClient(timeout=30) as client:
+        answer = await client.post(f"http://127.0.0.1:{port}", content=RUNNING)
+    sender.transport.abort()
+    assert answer.status_code == 408
+    assert answer.headers["X-ClickHouse-Exception-Code"] == "159"

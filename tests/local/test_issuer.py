@@ -193,7 +193,7 @@ def test_a_rotation_keeps_the_previous_key_and_drops_the_one_before(tmp_path: Pa
         assert restarted.tenant_of(second) == "acme", "a restart must keep tokens valid"
 
 
-def test_only_the_same_machine_may_rotate_keys(tmp_path: Path) -> None:
+async def test_only_the_same_machine_may_rotate_keys(tmp_path: Path) -> None:
     async def rotate_from(host: str) -> int:
         transport = httpx.ASGITransport(
             create_app(tmp_path, "http://issuer", "events-api"), client=(host, 1)
@@ -201,8 +201,8 @@ def test_only_the_same_machine_may_rotate_keys(tmp_path: Path) -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://issuer") as client:
             return (await client.post("/rotate")).status_code
 
-    assert asyncio.run(rotate_from("10.0.0.1")) == 403
-    assert asyncio.run(rotate_from("::1")) == 200
+    assert await rotate_from("10.0.0.1") == 403
+    assert await rotate_from("::1") == 200
 
 
 def test_a_broken_key_file_is_named_at_start(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The processors' own steps, in many orders of what may happen, do what a model of twenty lines says."""
 
-import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -54,23 +53,20 @@ def test_whatever_happens_the_table_ends_as_the_log_says() -> None:
     run(EXAMPLES, derandomize="EVENTS_MODEL_EXAMPLES" not in os.environ)
 
 
-def test_a_rebuild_does_not_forget_what_is_owed_to_the_table_in_use() -> None:
-    async def check() -> None:
-        server = Server(0, None)
-        used = ModelErasures(server)
-        row_ = read_rows([FakeRecord(VALUE)])[0][0]
-        server.storages["events"].rows += stored([(0, row_)])
-        server.storages[FRESH_TABLE] = Storage()
-        server.room = False
-        erasure = Erasure(*row_.name, 0, 1, row_.received_ms, final=False)
-        await used.erase([erasure])
-        await ModelErasures(server, FRESH_TABLE).erase([erasure])
-        server.room = True
-        await used.pay()
-        server.mutate()
-        assert server.storages["events"].visible() == []
-
-    asyncio.run(check())
+async def test_a_rebuild_does_not_forget_what_is_owed_to_the_table_in_use() -> None:
+    server = Server(0, None)
+    used = ModelErasures(server)
+    row_ = read_rows([FakeRecord(VALUE)])[0][0]
+    server.storages["events"].rows += stored([(0, row_)])
+    server.storages[FRESH_TABLE] = Storage()
+    server.room = False
+    erasure = Erasure(*row_.name, 0, 1, row_.received_ms, final=False)
+    await used.erase([erasure])
+    await ModelErasures(server, FRESH_TABLE).erase([erasure])
+    server.room = True
+    await used.pay()
+    server.mutate()
+    assert server.storages["events"].visible() == []
 
 
 async def _nothing(*args: Any, **kwargs: Any) -> None:

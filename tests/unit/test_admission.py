@@ -1,6 +1,5 @@
 """Who is let in: the budget of the process, the rate of a tenant."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -87,10 +86,10 @@ def test_no_more_tenants_are_remembered_than_the_bound(monkeypatch: pytest.Monke
     assert len(rates._buckets) == 3
 
 
-def test_a_refusal_is_raised_and_holds_nothing() -> None:
+async def test_a_refusal_is_raised_and_holds_nothing() -> None:
     rates = Rates(RATE, {})
     with pytest.raises(Problem):
-        asyncio.run(rates.refuse(Problem(429, "enough")))
+        await rates.refuse(Problem(429, "enough"))
     assert rates._paused == 0
 
 
@@ -112,7 +111,7 @@ def test_the_budget_is_whole_again_whatever_was_refused(requests: list[list[int]
     assert budget.used == 0
 
 
-def test_a_body_is_held_as_it_arrives_and_given_back_whatever_ends_it() -> None:
+async def test_a_body_is_held_as_it_arrives_and_given_back_whatever_ends_it() -> None:
     async def parts(*sizes: int) -> AsyncIterator[bytes]:
         for size in sizes:
             seen.append(budget.used)
@@ -122,12 +121,12 @@ def test_a_body_is_held_as_it_arrives_and_given_back_whatever_ends_it() -> None:
         return sum([len(part) async for part in budget.arriving(parts(*sizes), 10, "a")])
 
     budget, seen = Budget(100), list[int]()
-    assert asyncio.run(read(20, 30)) == 50
+    assert await read(20, 30) == 50
     assert seen == [10, 30]
     assert budget.used == 0
     budget.take(50)
     with pytest.raises(Problem) as refused:
-        asyncio.run(read(20, 30))
+        await read(20, 30)
     assert refused.value.status == 503
     assert budget.used == 50
 

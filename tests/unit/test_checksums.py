@@ -1,6 +1,5 @@
 """Fetched batches are read through aiokafka's own code, and a damaged one is refused."""
 
-import asyncio
 import struct
 from typing import Any, get_args
 from unittest import mock
@@ -82,16 +81,12 @@ def test_every_consumer_of_the_process_reads_so(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("error", [CorruptRecordException(), UnsupportedCodecError()])
-def test_a_batch_that_cannot_be_read_ends_the_process(
+async def test_a_batch_that_cannot_be_read_ends_the_process(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """What the same call had taken from other partitions is lost with it: nothing may be committed."""
     monkeypatch.setattr(AIOKafkaConsumer, "getmany", mock.AsyncMock(side_effect=error))
     failures: list[Exception] = []
-
-    async def check() -> None:
-        consumer = GuardedConsumer(mock.AsyncMock(), failures.append)
-        assert await consumer.getmany() == {}
-
-    asyncio.run(check())
+    consumer = GuardedConsumer(mock.AsyncMock(), failures.append)
+    assert await consumer.getmany() == {}
     assert failures == [error]

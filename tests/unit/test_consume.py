@@ -72,80 +72,65 @@ async def within_s(seconds: float, doing: Awaitable[None]) -> None:
         await doing
 
 
-def test_a_batch_whose_partitions_went_before_it_was_done_is_not_stored_afterwards(
+async def test_a_batch_whose_partitions_went_before_it_was_done_is_not_stored_afterwards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its new owner has read the table back by then: what came later would be there twice."""
     monkeypatch.setattr(consuming, "REVOKE_TIMEOUT_S", 0.05)
-
-    async def check() -> None:
-        table, committer = SlowRows(), Committer()
-        consume = a_consume(table, committer)
-        handled = asyncio.create_task(consume.handle(BATCH))
-        await within_s(5, wait(table.asked))
-        await within_s(5, consume.on_partitions_revoked([PARTITION]))
-        await consume.on_partitions_assigned([PARTITION])  # it may come back to us at once
-        table.answers.set()
-        await within_s(5, handled)
-        assert consume.failure is None
-        assert table.stored == []
-        assert committer.commits == []
-        await within_s(5, consume.handle(BATCH))
-        assert table.stored == [(0, 0), (0, 1), (0, 2)]
-        assert committer.commits == [{PARTITION: 3}]
-
-    asyncio.run(check())
+    table, committer = SlowRows(), Committer()
+    consume = a_consume(table, committer)
+    handled = asyncio.create_task(consume.handle(BATCH))
+    await within_s(5, wait(table.asked))
+    await within_s(5, consume.on_partitions_revoked([PARTITION]))
+    await consume.on_partitions_assigned([PARTITION])  # it may come back to us at once
+    table.answers.set()
+    await within_s(5, handled)
+    assert consume.failure is None
+    assert table.stored == []
+    assert committer.commits == []
+    await within_s(5, consume.handle(BATCH))
+    assert table.stored == [(0, 0), (0, 1), (0, 2)]
+    assert committer.commits == [{PARTITION: 3}]
 
 
-def test_a_batch_that_ends_in_time_is_committed_before_its_partitions_go() -> None:
-    async def check() -> None:
-        table, committer = SlowRows(), Committer()
-        consume = a_consume(table, committer)
-        handled = asyncio.create_task(consume.handle(BATCH))
-        await within_s(5, wait(table.asked))
-        revoked = asyncio.create_task(consume.on_partitions_revoked([PARTITION]))
-        table.answers.set()
-        await within_s(5, asyncio.shield(revoked))
-        assert committer.commits == [{PARTITION: 3}]
-        await within_s(5, handled)
-
-    asyncio.run(check())
+async def test_a_batch_that_ends_in_time_is_committed_before_its_partitions_go() -> None:
+    table, committer = SlowRows(), Committer()
+    consume = a_consume(table, committer)
+    handled = asyncio.create_task(consume.handle(BATCH))
+    await within_s(5, wait(table.asked))
+    revoked = asyncio.create_task(consume.on_partitions_revoked([PARTITION]))
+    table.answers.set()
+    await within_s(5, asyncio.shield(revoked))
+    assert committer.commits == [{PARTITION: 3}]
+    await within_s(5, handled)
 
 
 @pytest.mark.parametrize("stays", [False, True])
-def test_a_batch_that_was_read_just_before_its_partitions_went_waits_for_where_they_go(
+async def test_a_batch_that_was_read_just_before_its_partitions_went_waits_for_where_they_go(
     monkeypatch: pytest.MonkeyPatch, stays: bool
 ) -> None:
     monkeypatch.setattr(consuming, "FIRST_PAUSE_S", 0.01)
-
-    async def check() -> None:
-        table, committer = FakeRows(), Committer()
-        consume = a_consume(table, committer)
-        await consume.on_partitions_revoked([PARTITION])
-        handled = asyncio.create_task(consume.handle(BATCH))
-        await asyncio.wait({handled}, timeout=0.1)
-        assert table.stored == []  # meanwhile another process may be reading the table back
-        committer.assigned = {PARTITION} if stays else set()
-        await consume.on_partitions_assigned(committer.assigned)
-        await within_s(5, handled)
-        assert len(table.stored) == len(BATCH) * stays
-        assert len(committer.commits) == stays
-
-    asyncio.run(check())
+    table, committer = FakeRows(), Committer()
+    consume = a_consume(table, committer)
+    await consume.on_partitions_revoked([PARTITION])
+    handled = asyncio.create_task(consume.handle(BATCH))
+    await asyncio.wait({handled}, timeout=0.1)
+    assert table.stored == []  # meanwhile another process may be reading the table back
+    committer.assigned = {PARTITION} if stays else set()
+    await consume.on_partitions_assigned(committer.assigned)
+    await within_s(5, handled)
+    assert len(table.stored) == len(BATCH) * stays
+    assert len(committer.commits) == stays
 
 
-def test_after_a_lost_commit_the_batch_is_committed_again_and_stored_once(
+async def test_after_a_lost_commit_the_batch_is_committed_again_and_stored_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(consuming, "FIRST_PAUSE_S", 0.01)
-
-    async def check() -> None:
-        table, committer = FakeRows(), Committer(fails=2)
-        await within_s(5, a_consume(table, committer).handle(BATCH))
-        assert table.stored == [(0, 0), (0, 1), (0, 2)]
-        assert committer.commits == [{PARTITION: 3}]
-
-    asyncio.run(check())
+    table, committer = FakeRows(), Committer(fails=2)
+    await within_s(5, a_consume(table, committer).handle(BATCH))
+    assert table.stored == [(0, 0), (0, 1), (0, 2)]
+    assert committer.commits == [{PARTITION: 3}]
 
 
 async def wait(event: asyncio.Event) -> None:

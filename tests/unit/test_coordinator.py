@@ -57,21 +57,21 @@ class Coordinator:
 @pytest.mark.parametrize(
     ("error", "stays"), [(GroupLoadInProgressError, 1), (NotCoordinatorForGroupError, None)]
 )
-def test_an_error_of_the_whole_group_is_not_taken_for_no_offset(
+async def test_an_error_of_the_whole_group_is_not_taken_for_no_offset(
     error: type[KafkaError], stays: int | None
 ) -> None:
     coordinator = Coordinator(error.errno)
     with pytest.raises(error):
-        asyncio.run(coordinator.offsets())
+        await coordinator.offsets()
     assert error.retriable
     assert coordinator.coordinator_id == stays
 
 
-def test_an_answer_without_error_is_told() -> None:
-    assert asyncio.run(Coordinator(0).offsets())[PARTITION].offset == 7
+async def test_an_answer_without_error_is_told() -> None:
+    assert (await Coordinator(0).offsets())[PARTITION].offset == 7
 
 
-def test_why_the_tasks_of_a_coordinator_ended_is_said_once_and_by_us(
+async def test_why_the_tasks_of_a_coordinator_ended_is_said_once_and_by_us(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def fails() -> None:
@@ -88,6 +88,6 @@ def test_why_the_tasks_of_a_coordinator_ended_is_said_once_and_by_us(
         gc.collect()
 
     with caplog.at_level(logging.WARNING):
-        asyncio.run(check())
+        await check()
     assert [record.name for record in caplog.records] == ["processors.consume.coordinator"] * 3
     assert all("unexpected" in record.getMessage() for record in caplog.records)

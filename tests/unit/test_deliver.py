@@ -115,7 +115,7 @@ def test_what_is_left_begins_with_the_first_that_failed_and_nothing_is_sent_befo
     assert len(dead.records) == 1
 
 
-def test_a_queue_that_is_slow_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_queue_that_is_slow_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow:
         async def send(
             self, destination: SqsDestination, batch: Sequence[Delivery]
@@ -125,7 +125,7 @@ def test_a_queue_that_is_slow_is_not_waited_for(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(delivering, "PATIENCE_S", -1.0)
     nothing: Any = None
     left = Deliver(Slow(), nothing)(KEY, a_subscription(), deliveries(25), set())
-    assert [each.position[1] for each in asyncio.run(left)] == list(range(10, 25))
+    assert [each.position[1] for each in await left] == list(range(10, 25))
 
 
 @pytest.mark.parametrize(
@@ -196,12 +196,12 @@ def test_an_event_of_a_tenant_without_active_subscriptions_is_not_decoded(
 
 
 @pytest.mark.parametrize("region", ["eu-west-\u0661", "eu-" + "x" * 64 + "-1", "a..b-1"])
-def test_a_region_that_is_none_is_refused_and_not_tried_for_ever(region: str) -> None:
+async def test_a_region_that_is_none_is_refused_and_not_tried_for_ever(region: str) -> None:
     queues = SqsQueues(SqsConnection(connect_timeout_s=1, read_timeout_s=1), 1)
     subscription = a_subscription(f"arn:aws:sqs:{region}:000000000000:q")
     dead: Any = Dead()
     left = Deliver(queues, dead)(KEY, subscription, deliveries(1), set())
-    assert asyncio.run(left) == []
+    assert await left == []
     assert len(dead.records) == 1
     queues.close()
 

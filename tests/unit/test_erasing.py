@@ -1,6 +1,5 @@
 """The step on a table in memory: what a tombstone names is gone and stays away, whatever fails."""
 
-import asyncio
 import contextlib
 import uuid
 from collections.abc import Sequence
@@ -51,82 +50,84 @@ class Unhurried(FakeRows):
         self.erasures += erasures
 
 
-def run(step: Materialize, *records: FakeRecord) -> None:
-    assert asyncio.run(step(records)) == []
+async def run(step: Materialize, *records: FakeRecord) -> None:
+    assert await step(records) == []
 
 
-def test_what_is_erased_in_the_batch_that_brings_it_is_never_inserted() -> None:
+async def test_what_is_erased_in_the_batch_that_brings_it_is_never_inserted() -> None:
     table = FakeRows()
-    run(Materialize(table), posted(0, name(1)), posted(1, name(2)), erased(2, name(1)))
+    await run(Materialize(table), posted(0, name(1)), posted(1, name(2)), erased(2, name(1)))
     assert table.stored == [(0, 1)]
     assert table.erasures == [Erasure("acme", name(1), 0, 2, NOW_MS, final=True)]
     table = FakeRows(fail_erasing=1)
     with pytest.raises(Transient):
-        run(Materialize(table), posted(0, name(1)), erased(1, name(1)))
+        await run(Materialize(table), posted(0, name(1)), erased(1, name(1)))
     assert table.stored == []
 
 
-def test_an_event_of_an_earlier_batch_is_taken_away() -> None:
+async def test_an_event_of_an_earlier_batch_is_taken_away() -> None:
     table = FakeRows()
     step = Materialize(table)
-    run(step, posted(0, name(1)), posted(1, name(2)))
-    run(step, erased(2, name(1)))
+    await run(step, posted(0, name(1)), posted(1, name(2)))
+    await run(step, erased(2, name(1)))
     assert table.stored == [(0, 1)]
 
 
-def test_another_tenants_event_of_that_id_stays() -> None:
+async def test_another_tenants_event_of_that_id_stays() -> None:
     table = FakeRows()
-    run(Materialize(table), posted(0, name(1)), erased(1, name(1), tenant="other"))
+    await run(Materialize(table), posted(0, name(1)), erased(1, name(1), tenant="other"))
     assert table.stored == [(0, 0)]
 
 
-def test_an_erasure_that_failed_is_done_by_the_next_try_and_nothing_comes_twice() -> None:
+async def test_an_erasure_that_failed_is_done_by_the_next_try_and_nothing_comes_twice() -> None:
     table = FakeRows(fail_erasing=1)
     step = Materialize(table)
-    run(step, posted(0, name(1)))
+    await run(step, posted(0, name(1)))
     batch = posted(1, name(2)), erased(2, name(1)), posted(3, name(3))
     with pytest.raises(Transient):
-        run(step, *batch)
+        await run(step, *batch)
     assert table.stored == [(0, 0)]  # erased first: what is inserted must not meet it in a merge
-    run(step, *batch)
+    await run(step, *batch)
     assert table.stored == [(0, 1), (0, 3)]
 
 
-def test_killed_between_erasing_and_commit_the_next_one_repeats_it_without_harm() -> None:
+async def test_killed_between_erasing_and_commit_the_next_one_repeats_it_without_harm() -> None:
     table = FakeRows()
-    run(Materialize(table), posted(0, name(1)))
+    await run(Materialize(table), posted(0, name(1)))
     batch = posted(1, name(2)), erased(2, name(1)), posted(3, name(3))
-    run(Materialize(table), *batch)
-    run(Materialize(table), *batch, posted(4, name(4)))
+    await run(Materialize(table), *batch)
+    await run(Materialize(table), *batch, posted(4, name(4)))
     assert table.stored == [(0, 1), (0, 3), (0, 4)]
 
 
-def test_read_again_from_before_the_event_it_stays_away_though_its_tombstone_comes_later() -> None:
+async def test_read_again_from_before_the_event_it_stays_away_though_its_tombstone_comes_later() -> (
+    None
+):
     """The commits were lost, and the next batch ends between the two."""
     table = FakeRows()
     log = posted(0, name(1)), posted(1, name(2)), erased(2, name(1)), posted(3, name(3))
-    run(Materialize(table), *log)
+    await run(Materialize(table), *log)
     step = Materialize(table)
-    run(step, *log[:2])
-    run(step, *log[2:])
+    await run(step, *log[:2])
+    await run(step, *log[2:])
     assert table.stored == [(0, 1), (0, 3)]
 
 
-def test_the_high_water_does_not_need_the_row_that_was_erased() -> None:
+async def test_the_high_water_does_not_need_the_row_that_was_erased() -> None:
     """The highest row is gone, and no tombstone is stored: what is inserted unasked is not there."""
     table = FakeRows()
-    run(Materialize(table), posted(0, name(1)), posted(1, name(2)))
-    run(Materialize(table), erased(2, name(2)))
-    assert asyncio.run(table.high_water([0])) == {0: 0}
+    await run(Materialize(table), posted(0, name(1)), posted(1, name(2)))
+    await run(Materialize(table), erased(2, name(2)))
+    assert await table.high_water([0]) == {0: 0}
     step = Materialize(table)
-    run(step, posted(1, name(2)), erased(2, name(2)), posted(3, name(3)))
-    run(step, posted(4, name(4)))
+    await run(step, posted(1, name(2)), erased(2, name(2)), posted(3, name(3)))
+    await run(step, posted(4, name(4)))
     assert table.stored == [(0, 0), (0, 3), (0, 4)]
 
 
-def test_tombstones_alone_need_nothing_of_the_partition_to_be_known() -> None:
+async def test_tombstones_alone_need_nothing_of_the_partition_to_be_known() -> None:
     table = FakeRows()
-    run(Materialize(table), erased(0, name(1)))
+    await run(Materialize(table), erased(0, name(1)))
     assert (table.settled, table.inserts) == ([], 0)
     assert [each.offset for each in table.erasures] == [0]
 
@@ -143,86 +144,90 @@ def test_tombstones_alone_need_nothing_of_the_partition_to_be_known() -> None:
         ([TENANT, ("ce_id", b"\xff" * 36)], "ce_id is no event id"),
     ],
 )
-def test_a_tombstone_that_names_no_event_is_rejected(
+async def test_a_tombstone_that_names_no_event_is_rejected(
     headers: list[tuple[str, bytes]], reason: str
 ) -> None:
     table = FakeRows()
     batch = [posted(0, name(1)), FakeRecord(None, 0, 1, headers), posted(2, name(2))]
-    [reject] = asyncio.run(Materialize(table)(batch))
+    [reject] = await Materialize(table)(batch)
     assert (reject.record.offset, table.erasures) == (1, [])
     assert reason in reject.reason
     assert table.stored == [(0, 0), (0, 2)]
 
 
-def test_a_tombstone_from_no_time_that_can_be_is_rejected() -> None:
-    [reject] = asyncio.run(Materialize(FakeRows())([erased(0, name(1), at_ms=-1)]))
+async def test_a_tombstone_from_no_time_that_can_be_is_rejected() -> None:
+    [reject] = await Materialize(FakeRows())([erased(0, name(1), at_ms=-1)])
     assert "time" in reject.reason
 
 
 KEYED = derived_id("acme", b"1", 0, "1000144")
 
 
-def test_what_was_erased_stays_erased_under_its_id() -> None:
+async def test_what_was_erased_stays_erased_under_its_id() -> None:
     table = FakeRows()
     step = Materialize(table)
-    run(step, posted(0, KEYED), erased(1, KEYED), posted(2, KEYED))
-    run(step, posted(3, KEYED, at_ms=NOW_MS + 100 * DAY_MS))
-    run(step, posted(0, KEYED, partition=1, at_ms=NOW_MS - DAY_MS))
+    await run(step, posted(0, KEYED), erased(1, KEYED), posted(2, KEYED))
+    await run(step, posted(3, KEYED, at_ms=NOW_MS + 100 * DAY_MS))
+    await run(step, posted(0, KEYED, partition=1, at_ms=NOW_MS - DAY_MS))
     assert table.stored == []
-    run(Materialize(table), posted(4, KEYED, at_ms=NOW_MS + DAY_MS))
+    await run(Materialize(table), posted(4, KEYED, at_ms=NOW_MS + DAY_MS))
     assert table.stored == []
 
 
-def test_a_repeat_is_left_out_whatever_the_clocks_of_the_edges_say() -> None:
+async def test_a_repeat_is_left_out_whatever_the_clocks_of_the_edges_say() -> None:
     """An edge 45 minutes behind, and one as much ahead: the log's order decides."""
     table, skew_ms = FakeRows(), 45 * 60 * 1000
     step = Materialize(table)
-    run(step, posted(0, KEYED, at_ms=NOW_MS + skew_ms), posted(1, KEYED, at_ms=NOW_MS - skew_ms))
+    await run(
+        step, posted(0, KEYED, at_ms=NOW_MS + skew_ms), posted(1, KEYED, at_ms=NOW_MS - skew_ms)
+    )
     assert table.stored == [(0, 0)]
-    run(step, erased(2, KEYED, at_ms=NOW_MS - skew_ms))
-    run(step, posted(3, KEYED, at_ms=NOW_MS + skew_ms))
+    await run(step, erased(2, KEYED, at_ms=NOW_MS - skew_ms))
+    await run(step, posted(3, KEYED, at_ms=NOW_MS + skew_ms))
     assert table.stored == []
 
 
-def test_a_repeat_is_known_however_often_erasures_of_others_are_met() -> None:
+async def test_a_repeat_is_known_however_often_erasures_of_others_are_met() -> None:
     table = FakeRows()
     step = Materialize(table)
-    run(step, posted(0, KEYED), posted(1, name(1)))
+    await run(step, posted(0, KEYED), posted(1, name(1)))
     for offset in range(2, 20, 2):
-        run(step, erased(offset, name(1)), posted(offset + 1, KEYED))
+        await run(step, erased(offset, name(1)), posted(offset + 1, KEYED))
     assert table.stored == [(0, 0)]
 
 
-def test_what_others_erased_while_they_had_the_partition_stays_away() -> None:
+async def test_what_others_erased_while_they_had_the_partition_stays_away() -> None:
     table = FakeRows()
     step = Materialize(table)
-    run(step, posted(0, KEYED))
-    run(Materialize(table), erased(1, KEYED))
+    await run(step, posted(0, KEYED))
+    await run(Materialize(table), erased(1, KEYED))
     step.assigned({0})
-    run(step, posted(2, KEYED))
+    await run(step, posted(2, KEYED))
     assert table.stored == []
 
 
-def test_read_again_behind_a_tombstone_that_lies_in_another_partition() -> None:
+async def test_read_again_behind_a_tombstone_that_lies_in_another_partition() -> None:
     """Partitions were added between event and erasure: its tombstone is not read again with it."""
     table = FakeRows()
-    run(Materialize(table), posted(0, name(1)), posted(1, name(2)))
-    run(Materialize(table), erased(0, name(1), partition=1))
-    run(Materialize(table), posted(0, name(1)), posted(1, name(2)))
+    await run(Materialize(table), posted(0, name(1)), posted(1, name(2)))
+    await run(Materialize(table), erased(0, name(1), partition=1))
+    await run(Materialize(table), posted(0, name(1)), posted(1, name(2)))
     assert table.stored == [(0, 1)]
 
 
-def test_a_row_that_is_still_to_be_taken_away_is_no_reason_to_leave_out_what_came_later() -> None:
+async def test_a_row_that_is_still_to_be_taken_away_is_no_reason_to_leave_out_what_came_later() -> (
+    None
+):
     """The DELETE is queued and has not run, as it may be for a while behind a merge."""
     table, later_ms = Unhurried(), NOW_MS + WINDOW_MS + 1
     log = posted(0, KEYED), erased_by_the_first_release(1, KEYED), posted(2, KEYED, at_ms=later_ms)
     step = Materialize(table)
     for each in log:
-        run(step, each)
+        await run(step, each)
     assert table.stored == [(0, 0), (0, 2)]
 
 
-def test_a_tombstone_of_the_first_release_leaves_what_was_posted_later() -> None:
+async def test_a_tombstone_of_the_first_release_leaves_what_was_posted_later() -> None:
     table, later_ms = FakeRows(), NOW_MS + WINDOW_MS + 1
     log = (
         posted(0, KEYED),
@@ -231,13 +236,13 @@ def test_a_tombstone_of_the_first_release_leaves_what_was_posted_later() -> None
         posted(3, KEYED, at_ms=later_ms),
         posted(4, KEYED, at_ms=later_ms + 1),
     )
-    run(Materialize(table), *log)
+    await run(Materialize(table), *log)
     assert table.stored == [(0, 3)]
     step = Materialize(table)
     for each in log:
-        run(step, each)
+        await run(step, each)
     assert table.stored == [(0, 3)]
-    run(Materialize(table), erased(5, KEYED), posted(6, KEYED, at_ms=later_ms + DAY_MS))
+    await run(Materialize(table), erased(5, KEYED), posted(6, KEYED, at_ms=later_ms + DAY_MS))
     assert table.stored == []
 
 
@@ -248,7 +253,7 @@ fates = st.sampled_from(
 
 
 @given(log_entries, st.lists(st.tuples(st.integers(1, 5), fates), max_size=20))
-def test_whatever_fails_the_table_ends_as_the_log_says(
+async def test_whatever_fails_the_table_ends_as_the_log_says(
     entries: list[tuple[bool, int]], story: list[tuple[int, str]]
 ) -> None:
     """An event is posted once, and erased at any time after that, also several times."""
@@ -274,7 +279,7 @@ def test_whatever_fails_the_table_ends_as_the_log_says(
         batch = log[committed : committed + size]
         with contextlib.suppress(Transient):
             if batch:
-                run(step, *batch)
+                await run(step, *batch)
             if fate == "killed before commit":
                 step = Materialize(table)
             else:

@@ -1,6 +1,5 @@
 """A rebuild while partitions are added."""
 
-import asyncio
 from typing import Any
 
 from processors.upkeep.database import Database
@@ -15,11 +14,13 @@ class Empty:
         return {0: (0, 5), 1: (0, 0)}
 
 
-def test_a_partition_that_came_after_the_rebuild_began_is_filled_from_its_first_offset() -> None:
+async def test_a_partition_that_came_after_the_rebuild_began_is_filled_from_its_first_offset() -> (
+    None
+):
     log: Any = Empty()
     nothing: Any = None
     fill = Fill(
         log, Database(nothing, ClickHouseConnection()), 0, into="into", source="source", done={0: 5}
     )
-    asyncio.run(fill.up_to({0: 5, 1: 0}, lambda doing, done, total: None))
+    await fill.up_to({0: 5, 1: 0}, lambda doing, done, total: None)
     assert fill.done == {0: 5, 1: 0}

@@ -11,6 +11,7 @@ import pytest
 
 from contracts.clickhouse.search import select_counts
 from contracts.filters import parse
+from contracts.paths import EXPLANATION
 from contracts.subscription_table import Subscriptions
 from query.backtest import BackTest
 from query.explain import ExplainEvent
@@ -103,7 +104,7 @@ def ask(
     resources: Any = {
         TEST: {"POST": BackTest(verifier, pages, 7)},
         SEARCH: {"POST": SearchByFilter(verifier, pages, 7)},
-        "/api/v1/events/{id}/explain": {"GET": ExplainEvent(verifier, lookup, known)},
+        EXPLANATION: {"GET": ExplainEvent(verifier, lookup, known)},
     }
 
     async def ready() -> list[str]:

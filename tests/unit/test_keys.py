@@ -59,57 +59,49 @@ def bearer(jti: str = "1", **made: Any) -> str:
     return f"Bearer {token(claims(jti=jti), **made)}"
 
 
-def test_a_removed_key_verifies_nothing_after_its_age_however_quiet_it_was(
+async def test_a_removed_key_verifies_nothing_after_its_age_however_quiet_it_was(
     issuer: Issuer, clock: Clock
 ) -> None:
-    async def story() -> None:
-        checked = verifier(issuer)
-        assert await status(checked, bearer()) == 200
-        clock.ahead_s = ACCESS.keys_refresh_s / 2 - 10
-        assert await status(checked, bearer("remembered")) == 200
-        issuer.keys = {"two": OTHER_KEY}
-        clock.ahead_s = ACCESS.keys_refresh_s
-        assert await status(checked, bearer("never seen")) == 401
-        assert await status(checked, bearer("remembered")) == 401
-
-    asyncio.run(story())
+    checked = verifier(issuer)
+    assert await status(checked, bearer()) == 200
+    clock.ahead_s = ACCESS.keys_refresh_s / 2 - 10
+    assert await status(checked, bearer("remembered")) == 200
+    issuer.keys = {"two": OTHER_KEY}
+    clock.ahead_s = ACCESS.keys_refresh_s
+    assert await status(checked, bearer("never seen")) == 401
+    assert await status(checked, bearer("remembered")) == 401
 
 
-def test_no_token_is_remembered_past_the_age_of_the_keys(issuer: Issuer, clock: Clock) -> None:
-    async def story() -> None:
-        checked = verifier(issuer, keys_refresh_s=40)
-        assert await status(checked, bearer()) == 200
-        assert checked.known(headers(bearer())) == "acme"
-        clock.ahead_s = 41
-        assert checked.known(headers(bearer())) is None
+async def test_no_token_is_remembered_past_the_age_of_the_keys(
+    issuer: Issuer, clock: Clock
+) -> None:
+    checked = verifier(issuer, keys_refresh_s=40)
+    assert await status(checked, bearer()) == 200
+    assert checked.known(headers(bearer())) == "acme"
+    clock.ahead_s = 41
+    assert checked.known(headers(bearer())) is None
 
-    asyncio.run(story())
 
-
-def test_a_rotated_in_key_is_taken_at_once_and_the_tokens_of_one_rotated_out_are_forgotten(
+async def test_a_rotated_in_key_is_taken_at_once_and_the_tokens_of_one_rotated_out_are_forgotten(
     issuer: Issuer,
 ) -> None:
-    async def story() -> None:
-        checked = verifier(issuer, keys_cooldown_s=0)
-        assert await status(checked, bearer()) == 200
-        issuer.keys = {"two": OTHER_KEY}
-        assert await status(checked, bearer(key=OTHER_KEY, kid="two")) == 200
-        assert await status(checked, bearer()) == 401
-
-    asyncio.run(story())
+    checked = verifier(issuer, keys_cooldown_s=0)
+    assert await status(checked, bearer()) == 200
+    issuer.keys = {"two": OTHER_KEY}
+    assert await status(checked, bearer(key=OTHER_KEY, kid="two")) == 200
+    assert await status(checked, bearer()) == 401
 
 
-def test_keys_are_fetched_anew_before_anybody_has_to_wait(issuer: Issuer, clock: Clock) -> None:
-    async def story() -> None:
-        keys = SigningKeys(Access(jwks_url=issuer.url))
+async def test_keys_are_fetched_anew_before_anybody_has_to_wait(
+    issuer: Issuer, clock: Clock
+) -> None:
+    keys = SigningKeys(Access(jwks_url=issuer.url))
+    assert await keys.get("one", "RS256") is not None
+    issuer.drips = True  # whoever waited would wait for this
+    clock.ahead_s = ACCESS.keys_refresh_s / 2
+    async with asyncio.timeout(ACCESS.keys_timeout_s / 2):
         assert await keys.get("one", "RS256") is not None
-        issuer.drips = True  # whoever waited would wait for this
-        clock.ahead_s = ACCESS.keys_refresh_s / 2
-        async with asyncio.timeout(ACCESS.keys_timeout_s / 2):
-            assert await keys.get("one", "RS256") is not None
-        await asyncio.to_thread(requested, issuer, 2)
-
-    asyncio.run(story())
+    await asyncio.to_thread(requested, issuer, 2)
 
 
 def requested(issuer: Issuer, times: int) -> None:
@@ -119,50 +111,41 @@ def requested(issuer: Issuer, times: int) -> None:
     assert issuer.requests == times
 
 
-def test_while_the_issuer_is_away_the_last_keys_serve_for_the_grace_and_then_nobody_comes_in(
+async def test_while_the_issuer_is_away_the_last_keys_serve_for_the_grace_and_then_nobody_comes_in(
     issuer: Issuer, clock: Clock
 ) -> None:
-    async def story() -> None:
-        checked = verifier(issuer)
-        assert await status(checked, bearer()) == 200
-        issuer.body = b""
-        clock.ahead_s = ACCESS.keys_refresh_s + 1
-        assert await status(checked, bearer("2")) == 200
-        long_lived = f"Bearer {token(claims(exp=int(time.time()) + 20_000))}"
-        clock.ahead_s = ACCESS.keys_refresh_s + ACCESS.keys_grace_s + 1
-        assert await status(checked, long_lived) == 503
-        issuer.body = None
-        clock.ahead_s += ACCESS.keys_cooldown_s
-        assert await status(checked, long_lived) == 200
-
-    asyncio.run(story())
+    checked = verifier(issuer)
+    assert await status(checked, bearer()) == 200
+    issuer.body = b""
+    clock.ahead_s = ACCESS.keys_refresh_s + 1
+    assert await status(checked, bearer("2")) == 200
+    long_lived = f"Bearer {token(claims(exp=int(time.time()) + 20_000))}"
+    clock.ahead_s = ACCESS.keys_refresh_s + ACCESS.keys_grace_s + 1
+    assert await status(checked, long_lived) == 503
+    issuer.body = None
+    clock.ahead_s += ACCESS.keys_cooldown_s
+    assert await status(checked, long_lived) == 200
 
 
-def test_without_any_key_the_answer_is_503(issuer: Issuer) -> None:
+async def test_without_any_key_the_answer_is_503(issuer: Issuer) -> None:
     issuer.body = b"<html>"
-    assert asyncio.run(status(verifier(issuer), bearer())) == 503
+    assert await status(verifier(issuer), bearer()) == 503
 
 
-def test_an_issuer_that_drips_is_given_up_and_asked_again(issuer: Issuer) -> None:
-    async def story() -> None:
-        keys = SigningKeys(Access(jwks_url=issuer.url, keys_timeout_s=0.2, keys_cooldown_s=0))
-        assert await keys.get("one", "RS256") is not None
-        issuer.drips, issuer.keys = True, {"two": OTHER_KEY}
-        assert await keys.get("two", "RS256") is None
-        issuer.drips = False
-        assert await keys.get("two", "RS256") is not None
-
-    asyncio.run(story())
+async def test_an_issuer_that_drips_is_given_up_and_asked_again(issuer: Issuer) -> None:
+    keys = SigningKeys(Access(jwks_url=issuer.url, keys_timeout_s=0.2, keys_cooldown_s=0))
+    assert await keys.get("one", "RS256") is not None
+    issuer.drips, issuer.keys = True, {"two": OTHER_KEY}
+    assert await keys.get("two", "RS256") is None
+    issuer.drips = False
+    assert await keys.get("two", "RS256") is not None
 
 
-def test_ten_thousand_unknown_keys_ask_the_issuer_once(issuer: Issuer) -> None:
-    async def story() -> None:
-        keys = SigningKeys(Access(issuer="https://issuer", jwks_url=issuer.url))
-        assert await keys.get("one", "RS256") is not None
-        for number in range(10_000):
-            assert await keys.get(f"unknown-{number}", "RS256") is None
-
-    asyncio.run(story())
+async def test_ten_thousand_unknown_keys_ask_the_issuer_once(issuer: Issuer) -> None:
+    keys = SigningKeys(Access(issuer="https://issuer", jwks_url=issuer.url))
+    assert await keys.get("one", "RS256") is not None
+    for number in range(10_000):
+        assert await keys.get(f"unknown-{number}", "RS256") is None
     assert issuer.requests == 1
 
 
@@ -210,14 +193,11 @@ TOO_LONG = key_set(jwk("two"), padding="x" * DOCUMENT_BYTES_MAX)
 
 
 @pytest.mark.parametrize("body", [*UNREADABLE.values(), TOO_LONG], ids=[*UNREADABLE, "too long"])
-def test_an_issuer_that_answers_nonsense_leaves_the_last_good_keys(
+async def test_an_issuer_that_answers_nonsense_leaves_the_last_good_keys(
     issuer: Issuer, body: bytes
 ) -> None:
-    async def story() -> None:
-        keys = SigningKeys(Access(jwks_url=issuer.url, keys_cooldown_s=0))
-        assert await keys.get("one", "RS256") is not None
-        issuer.body = body
-        assert await keys.get("two", "RS256") is None
-        assert await keys.get("one", "RS256") is not None
-
-    asyncio.run(story())
+    keys = SigningKeys(Access(jwks_url=issuer.url, keys_cooldown_s=0))
+    assert await keys.get("one", "RS256") is not None
+    issuer.body = body
+    assert await keys.get("two", "RS256") is None
+    assert await keys.get("one", "RS256") is not None

@@ -75,7 +75,7 @@ def test_an_event_that_has_gone_is_waited_for_no_longer() -> None:
     assert next(found, None) is None
 
 
-def test_without_a_connection_to_kafka_nothing_is_erased_and_that_is_said() -> None:
+async def test_without_a_connection_to_kafka_nothing_is_erased_and_that_is_said() -> None:
     class Anybody(Verifier):
         async def tenant(self, headers: dict[bytes, bytes]) -> str:
             return "acme"
@@ -91,13 +91,13 @@ def test_without_a_connection_to_kafka_nothing_is_erased_and_that_is_said() -> N
         await handler(scope, never, never)
 
     with pytest.raises(Problem) as refused:
-        asyncio.run(delete())
+        await delete()
     assert (refused.value.status, refused.value.headers["Retry-After"]) == (503, "1")
     assert refused.value.detail.startswith("Nothing was erased: ")
 
 
 @pytest.mark.parametrize("row", [b"", ERASED_LINE], ids=["gone", "still there"])
-def test_an_erased_event_is_not_waited_for_though_its_id_is_recent(row: bytes) -> None:
+async def test_an_erased_event_is_not_waited_for_though_its_id_is_recent(row: bytes) -> None:
     asked = []
 
     def erased() -> bytes:
@@ -105,9 +105,9 @@ def test_an_erased_event_is_not_waited_for_though_its_id_is_recent(row: bytes) -
         return ERASED_NAME
 
     found = lookup(lambda: row, recent_s=2**40, erased=erased)
-    assert asyncio.run(found.find("acme", ID)) is None
+    assert await found.find("acme", ID) is None
     assert len(asked) == 1
-    asyncio.run(lookup(lambda: row, erased=erased).wait_until_gone("acme", ID))
+    await lookup(lambda: row, erased=erased).wait_until_gone("acme", ID)
     assert len(asked) == 2
 
 

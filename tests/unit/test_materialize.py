@@ -1,6 +1,5 @@
 """The exactly-once step on a table in memory: whatever fails, every record is stored once."""
 
-import asyncio
 import contextlib
 
 import pytest
@@ -23,44 +22,44 @@ def records(*positions: tuple[int, int]) -> list[FakeRecord]:
     return [FakeRecord(VALUE, partition, offset) for partition, offset in positions]
 
 
-def test_records_past_all_that_was_stored_are_inserted_without_reading_back() -> None:
+async def test_records_past_all_that_was_stored_are_inserted_without_reading_back() -> None:
     table = FakeRows()
     step = Materialize(table)
-    asyncio.run(step(records((0, 0), (1, 0))))
-    asyncio.run(step(records((0, 1), (1, 1))))
+    await step(records((0, 0), (1, 0)))
+    await step(records((0, 1), (1, 1)))
     assert table.stored == [(0, 0), (1, 0), (0, 1), (1, 1)]
     assert table.settled == [{0, 1}]  # once, at the first sight of the partitions
 
 
-def test_an_insert_whose_answer_was_lost_is_not_repeated() -> None:
+async def test_an_insert_whose_answer_was_lost_is_not_repeated() -> None:
     table = FakeRows(fail_after=1)
     step = Materialize(table)
     batch = records((0, 0), (0, 1))
     with pytest.raises(Transient):
-        asyncio.run(step(batch))
-    asyncio.run(step(batch))
+        await step(batch)
+    await step(batch)
     assert sorted(table.stored) == [(0, 0), (0, 1)]
     assert table.settled == [{0}, {0}]  # the unknown insert was waited for
 
 
-def test_only_what_is_missing_of_a_batch_is_inserted() -> None:
+async def test_only_what_is_missing_of_a_batch_is_inserted() -> None:
     table = FakeRows()
-    asyncio.run(Materialize(table)(records((0, 1), (0, 3))))
-    asyncio.run(Materialize(table)(records((0, 0), (0, 1), (0, 2), (0, 3), (0, 4))))
+    await Materialize(table)(records((0, 1), (0, 3)))
+    await Materialize(table)(records((0, 0), (0, 1), (0, 2), (0, 3), (0, 4)))
     assert sorted(table.stored) == [(0, offset) for offset in range(5)]
 
 
-def test_a_partition_that_was_elsewhere_is_read_back() -> None:
+async def test_a_partition_that_was_elsewhere_is_read_back() -> None:
     table = FakeRows()
     step = Materialize(table)
-    asyncio.run(step(records((0, 0))))
-    asyncio.run(Materialize(table)(records((0, 1))))  # another owner, who did not live to commit
+    await step(records((0, 0)))
+    await Materialize(table)(records((0, 1)))  # another owner, who did not live to commit
     step.assigned({0})
-    asyncio.run(step(records((0, 1), (0, 2))))
+    await step(records((0, 1), (0, 2)))
     assert sorted(table.stored) == [(0, 0), (0, 1), (0, 2)]
 
 
-def test_a_record_that_is_no_event_is_rejected_and_the_rest_stored() -> None:
+async def test_a_record_that_is_no_event_is_rejected_and_the_rest_stored() -> None:
     table = FakeRows()
     batch = [
         FakeRecord(VALUE, 0, 0),
@@ -71,15 +70,15 @@ def test_a_record_that_is_no_event_is_rejected_and_the_rest_stored() -> None:
         FakeRecord(VALUE, 0, 5, headers=[("ce_tenant", None)]),
         FakeRecord(None, 0, 6, headers=[("ce_tenant", b"acme"), ("ce_id", None)]),
     ]
-    rejects = asyncio.run(Materialize(table)(batch))
+    rejects = await Materialize(table)(batch)
     assert [reject.record.offset for reject in rejects] == [1, 2, 3, 5, 6]
     assert table.stored == [(0, 0), (0, 4)]
 
 
-def test_two_events_in_one_record_are_none() -> None:
+async def test_two_events_in_one_record_are_none() -> None:
     table = FakeRows()
     batch = [FakeRecord(VALUE + VALUE, 0, 0), FakeRecord(VALUE, 0, 1)]
-    rejects = asyncio.run(Materialize(table)(batch))
+    rejects = await Materialize(table)(batch)
     assert [reject.record.offset for reject in rejects] == [0]
     assert table.stored == [(0, 1)]
 
@@ -92,74 +91,74 @@ def keyed(
     return FakeRecord(value, partition, offset, headers=headers, timestamp=at_ms)
 
 
-def test_an_event_posted_again_under_its_key_is_stored_once() -> None:
+async def test_an_event_posted_again_under_its_key_is_stored_once() -> None:
     table = FakeRows()
     step = Materialize(table)
-    asyncio.run(step([keyed(b"1", 0), keyed(b"1", 1), keyed(b"2", 2)]))
-    asyncio.run(step([keyed(b"2", 3), keyed(b"1", 0, partition=1), keyed(b"3", 4)]))
+    await step([keyed(b"1", 0), keyed(b"1", 1), keyed(b"2", 2)])
+    await step([keyed(b"2", 3), keyed(b"1", 0, partition=1), keyed(b"3", 4)])
     assert table.stored == [(0, 0), (0, 2), (0, 4)]
 
 
-def test_the_same_key_of_another_tenant_is_another_event() -> None:
+async def test_the_same_key_of_another_tenant_is_another_event() -> None:
     table = FakeRows()
-    asyncio.run(Materialize(table)([keyed(b"1", 0), keyed(b"1", 1, tenant="other")]))
+    await Materialize(table)([keyed(b"1", 0), keyed(b"1", 1, tenant="other")])
     assert table.stored == [(0, 0), (0, 1)]
 
 
-def test_after_a_restart_the_names_are_read_from_the_table() -> None:
+async def test_after_a_restart_the_names_are_read_from_the_table() -> None:
     table = FakeRows()
-    asyncio.run(Materialize(table)([keyed(b"1", 0)]))
-    asyncio.run(Materialize(table)([keyed(b"1", 1), keyed(b"2", 2)]))
+    await Materialize(table)([keyed(b"1", 0)])
+    await Materialize(table)([keyed(b"1", 1), keyed(b"2", 2)])
     assert table.stored == [(0, 0), (0, 2)]
 
 
-def test_an_event_whose_insert_failed_is_no_repeat_of_itself() -> None:
+async def test_an_event_whose_insert_failed_is_no_repeat_of_itself() -> None:
     table = FakeRows(fail_before=1)
     step, batch = Materialize(table), [keyed(b"1", 0), keyed(b"1", 1)]
     with pytest.raises(Transient):
-        asyncio.run(step(batch))
-    asyncio.run(step(batch))
+        await step(batch)
+    await step(batch)
     assert table.stored == [(0, 0)]
 
 
-def test_only_names_that_the_table_may_know_are_looked_up() -> None:
+async def test_only_names_that_the_table_may_know_are_looked_up() -> None:
     table = FakeRows()
     step = Materialize(table)
-    asyncio.run(step([keyed(b"%d" % n, n) for n in range(100)]))
+    await step([keyed(b"%d" % n, n) for n in range(100)])
     assert table.looked_up == []
-    asyncio.run(step([keyed(b"7", 100), keyed(b"new", 101)]))
+    await step([keyed(b"7", 100), keyed(b"new", 101)])
     assert len(table.looked_up) == 1
     assert len(table.stored) == 101
 
 
-def test_a_repeat_after_the_event_expired_is_stored_and_found() -> None:
+async def test_a_repeat_after_the_event_expired_is_stored_and_found() -> None:
     table = FakeRows(retention_ms=DAY_MS)
     step = Materialize(table)
-    asyncio.run(step([keyed(b"1", 0), keyed(b"1", 1, at_ms=NOW_MS + DAY_MS - 1)]))
+    await step([keyed(b"1", 0), keyed(b"1", 1, at_ms=NOW_MS + DAY_MS - 1)])
     assert table.stored == [(0, 0)]
     later = keyed(b"1", 2, at_ms=NOW_MS + DAY_MS)
-    asyncio.run(step([later, keyed(b"1", 3, at_ms=NOW_MS + DAY_MS + 1)]))
+    await step([later, keyed(b"1", 3, at_ms=NOW_MS + DAY_MS + 1)])
     assert table.stored == [(0, 0), (0, 2)]
 
 
-def test_repeats_of_several_lives_in_one_batch_as_a_replay_has_them() -> None:
+async def test_repeats_of_several_lives_in_one_batch_as_a_replay_has_them() -> None:
     table = FakeRows(retention_ms=2 * DAY_MS)
     days = [0, 1, 1, 2, 3, 3, 5, 9]
     batch = [keyed(b"1", n, at_ms=NOW_MS + day * DAY_MS) for n, day in enumerate(days)]
-    asyncio.run(Materialize(table)(batch))
+    await Materialize(table)(batch)
     assert sorted(table.stored) == [(0, 0), (0, 3), (0, 6), (0, 7)]
     again = FakeRows(retention_ms=2 * DAY_MS)
     step = Materialize(again)
     for each in batch:
-        asyncio.run(step([each]))
+        await step([each])
     assert sorted(again.stored) == sorted(table.stored)
 
 
-def test_what_is_read_again_is_not_asked_for_under_every_name() -> None:
+async def test_what_is_read_again_is_not_asked_for_under_every_name() -> None:
     """Only a key can bring a name twice: an event without one is missing or it is not."""
     table = FakeRows()
-    asyncio.run(Materialize(table)(records((0, 0), (0, 2))))
-    asyncio.run(Materialize(table)(records((0, 0), (0, 1), (0, 2))))
+    await Materialize(table)(records((0, 0), (0, 2)))
+    await Materialize(table)(records((0, 0), (0, 1), (0, 2)))
     assert table.stored == [(0, 0), (0, 2), (0, 1)]
     assert table.looked_up == []
 
@@ -189,28 +188,28 @@ NO_EVENTS = {
 
 
 @pytest.mark.parametrize(("member", "instead"), NO_EVENTS.values(), ids=NO_EVENTS.keys())
-def test_what_is_no_event_is_rejected_alone(member: bytes, instead: bytes) -> None:
+async def test_what_is_no_event_is_rejected_alone(member: bytes, instead: bytes) -> None:
     assert member in VALUE
     table, bad = FakeRows(), VALUE.replace(member, instead)
     batch = [FakeRecord(bad if n == 5 else VALUE, 0, n) for n in range(9)]
-    rejects = asyncio.run(Materialize(table)(batch))
+    rejects = await Materialize(table)(batch)
     assert [reject.record.offset for reject in rejects] == [5]
     assert table.stored == [(0, n) for n in range(9) if n != 5]
 
 
 @pytest.mark.parametrize("timestamp", [-1, 10**17])
-def test_a_record_from_no_time_that_can_be_is_rejected(timestamp: int) -> None:
+async def test_a_record_from_no_time_that_can_be_is_rejected(timestamp: int) -> None:
     table = FakeRows()
-    rejects = asyncio.run(Materialize(table)([FakeRecord(VALUE, timestamp=timestamp)]))
+    rejects = await Materialize(table)([FakeRecord(VALUE, timestamp=timestamp)])
     assert "time" in rejects[0].reason
     assert not table.stored
 
 
-def test_a_batch_over_the_end_of_a_month_goes_into_two_inserts() -> None:
+async def test_a_batch_over_the_end_of_a_month_goes_into_two_inserts() -> None:
     table = FakeRows()
     end_of_september = 1_790_812_799_999
     batch = [FakeRecord(VALUE, 0, n, timestamp=end_of_september + n) for n in range(3)]
-    asyncio.run(Materialize(table)(batch))
+    await Materialize(table)(batch)
     assert table.inserts == 2
 
 
@@ -224,7 +223,9 @@ steps = st.lists(
 
 
 @given(steps)
-def test_whatever_fails_every_record_is_stored_exactly_once(story: list[tuple[int, str]]) -> None:
+async def test_whatever_fails_every_record_is_stored_exactly_once(
+    story: list[tuple[int, str]],
+) -> None:
     """The log is read from the committed offset again after each failure, as Kafka would give it."""
     table = FakeRows()
     step, committed = Materialize(table), 0
@@ -235,13 +236,13 @@ def test_whatever_fails_every_record_is_stored_exactly_once(story: list[tuple[in
         table.fail_before = fate == "refused"
         table.fail_after = fate == "answer lost"
         with contextlib.suppress(Transient):
-            asyncio.run(step(batch))
+            await step(batch)
             if fate == "killed before commit":
                 step = Materialize(table)
             else:
                 committed += size
     table.fail_before = table.fail_after = 0
-    asyncio.run(step(records(*((0, committed + n) for n in range(4)))))
+    await step(records(*((0, committed + n) for n in range(4))))
     assert len(table.stored) == len(set(table.stored))
     assert set(table.stored) >= {(0, offset) for offset in range(committed + 4)}
 

@@ -1,6 +1,5 @@
 """Who is behind: kept on Kafka before anything goes on, and never forgotten by an old answer."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,27 +43,27 @@ def test_only_our_partitions_are_learned() -> None:
     assert (made.behind, made.routed, made.subscriptions) == ({PLACE: 7}, {3: 9}, 1)
 
 
-def test_a_change_stays_unsaved_until_kafka_has_it() -> None:
+async def test_a_change_stays_unsaved_until_kafka_has_it() -> None:
     topic = Topic()
     made = parked(topic)
     topic.away = True
     made.move(PLACE, 8)
     with pytest.raises(Transient):
-        asyncio.run(made.save())
+        await made.save()
     topic.away = False
     made.forget(PLACE)
-    asyncio.run(made.save())
-    asyncio.run(made.save())
+    await made.save()
+    await made.save()
     assert topic.states == [(PLACE, None)]
 
 
-def test_what_others_may_have_now_is_neither_known_nor_written() -> None:
+async def test_what_others_may_have_now_is_neither_known_nor_written() -> None:
     topic = Topic()
     made = parked(topic)
     made.move(PLACE, 8)
     made.assigned({3})
-    assert not asyncio.run(made.is_known(0.01))
-    asyncio.run(made.save())
+    assert not await made.is_known(0.01)
+    await made.save()
     assert (topic.states, made.behind, made.routed) == ([], {}, {})
 
 

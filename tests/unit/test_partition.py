@@ -26,10 +26,10 @@ LARGE = new_record(b"k", bytes(BATCH_BYTES_MAX * 2 // 3), b"\0", 1_790_000_000_0
         ([1], [Unacknowledged]),
     ],
 )
-def test_what_was_not_sent_is_told_from_what_is_unknown(
+async def test_what_was_not_sent_is_told_from_what_is_unknown(
     appends: list[int], errors: list[type[Exception]]
 ) -> None:
-    assert asyncio.run(failures(appends)) == errors
+    assert await failures(appends) == errors
 
 
 async def failures(appends: list[int]) -> list[type[BaseException]]:
@@ -51,7 +51,7 @@ def append(queue: PartitionQueue, records: list[Record]) -> asyncio.Future[int]:
     return queue.append(records, sum(record.size_bytes for record in records))
 
 
-def test_what_is_cut_later_is_told_likewise() -> None:
+async def test_what_is_cut_later_is_told_likewise() -> None:
     async def story() -> list[type[BaseException]]:
         queue = PartitionQueue(
             TopicPartition("t", 0),
@@ -66,4 +66,4 @@ def test_what_is_cut_later_is_told_likewise() -> None:
         failed = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 20)
         return [type(each) for each in failed if isinstance(each, BaseException)]
 
-    assert asyncio.run(story()) == [Unacknowledged, Unaccepted]
+    assert await story() == [Unacknowledged, Unaccepted]

@@ -1,6 +1,5 @@
 """What a processor says of itself before it has heard of Kafka, and when it cannot say it at all."""
 
-import asyncio
 import contextlib
 import socket
 import subprocess
@@ -39,24 +38,21 @@ def test_readiness_names_what_is_not_known_yet() -> None:
     assert missing(consume, retention, threshold_s=10) == ["kafka", "assignment", "retention"]
 
 
-def test_the_first_assignment_makes_it_joined_and_a_revocation_ends_that() -> None:
+async def test_the_first_assignment_makes_it_joined_and_a_revocation_ends_that() -> None:
     class Empty:
         async def beginning_offsets(self, partitions: object) -> dict[Any, int]:
             return {}
 
         end_offsets = beginning_offsets
 
-    async def check() -> None:
-        nothing: Any = None
-        consume = Consume(Materialize(FakeRows()), nothing, 1, Guard("g"))
-        consume.consumer_of = Empty
-        assert not consume.joined
-        await consume.on_partitions_assigned([])  # a spare member: nothing to do is no failure
-        assert consume.joined
-        await consume.on_partitions_revoked([])
-        assert not consume.joined
-
-    asyncio.run(check())
+    nothing: Any = None
+    consume = Consume(Materialize(FakeRows()), nothing, 1, Guard("g"))
+    consume.consumer_of = Empty
+    assert not consume.joined
+    await consume.on_partitions_assigned([])  # a spare member: nothing to do is no failure
+    assert consume.joined
+    await consume.on_partitions_revoked([])
+    assert not consume.joined
 
 
 def test_a_port_that_is_taken_ends_the_process() -> None:

@@ -130,7 +130,7 @@ def test_a_client_that_keeps_us_waiting_is_told_and_dropped(
     assert statuses(answers(sent, limits=SHORT)) == expected
 
 
-def test_one_connection_too_many_is_answered_and_room_comes_back() -> None:
+async def test_one_connection_too_many_is_answered_and_room_comes_back() -> None:
     async def converse() -> list[bytes]:
         found = []
         async with connected(Door(Http(connections_max=1))) as (port, door):
@@ -151,4 +151,4 @@ def test_one_connection_too_many_is_answered_and_room_comes_back() -> None:
             assert door.requests.refused["connections"] >= 1
         return found
 
-    assert statuses(asyncio.run(converse()))[:2] == [200, 503]
+    assert statuses(await converse())[:2] == [200, 503]

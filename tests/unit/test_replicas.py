@@ -11,7 +11,6 @@ from contracts.clickhouse.schema import TableSettings, migrations
 from contracts.clickhouse.table import INSERT_SETTINGS
 from contracts.encoding.block import Block, row
 from contracts.encoding.wire import decode_event
-from contracts.erasures import Erasure
 from processors.consume.step import Transient
 from processors.materialize import rows as rows_module
 from processors.materialize.erasures import Erasures
@@ -25,6 +24,7 @@ from service.clickhouse import ClickHouse, ClickHouseFailed
 from service.connections import ClickHouseConnection
 from tests.builders import an_event, represented
 from tests.recorder import Recorder, on_cluster, on_one_server
+from tests.replicas import ERASURE, KEEPER
 
 QUORUM = {"insert_quorum": "auto", "insert_quorum_parallel": 0, "insert_quorum_timeout": 30_000}
 DDL = {
@@ -35,8 +35,6 @@ DDL = {
 SEQUENTIAL = {"select_sequential_consistency": 1}
 WRITE = SEQUENTIAL | QUORUM | DDL
 CONNECTION = ClickHouseConnection()
-ERASURE = Erasure("acme", str(uuid.uuid4()), 0, 7, 1_790_000_000_000, final=True)
-KEEPER = {"system.replicas": b'["/clickhouse/tables/1/a"]\n'}
 
 
 def a_block() -> Block:
@@ -62,21 +60,19 @@ READS: dict[str, Callable[[ClickHouse], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("name", READS)
-def test_what_something_is_decided_by_is_read_sequentially_on_a_cluster_only(name: str) -> None:
+async def test_what_something_is_decided_by_is_read_sequentially_on_a_cluster_only(
+    name: str,
+) -> None:
     for server, expected in ((on_cluster(), SEQUENTIAL), (on_one_server(), {})):
-        asyncio.run(_awaited(READS[name](server)))
+        await READS[name](server)
         assert [sent.settings for sent in server.reads] == [expected] * len(server.reads)
         assert server.reads
 
 
-async def _awaited(doing: Awaitable[Any]) -> Any:
-    return await doing
-
-
 @pytest.mark.parametrize(("server", "added"), [(on_cluster(), WRITE), (on_one_server(), {})])
-def test_an_insert_is_answered_when_a_quorum_has_it(server: Recorder, added: Any) -> None:
+async def test_an_insert_is_answered_when_a_quorum_has_it(server: Recorder, added: Any) -> None:
     block = a_block()
-    asyncio.run(ClickHouseRows(server, CONNECTION, 0).insert(block))
+    await ClickHouseRows(server, CONNECTION, 0).insert(block)
     [sent] = server.sent
     tag = {"log_comment": "events.materialize 3"}
     assert sent.settings == INSERT_SETTINGS | tag | added
@@ -84,11 +80,11 @@ def test_an_insert_is_answered_when_a_quorum_has_it(server: Recorder, added: Any
 
 
 @pytest.mark.parametrize(("server", "added"), [(on_cluster(), WRITE), (on_one_server(), {})])
-def test_an_erasure_is_noted_with_a_quorum_and_deleted_by_one_mutation(
+async def test_an_erasure_is_noted_with_a_quorum_and_deleted_by_one_mutation(
     server: Recorder, added: Any
 ) -> None:
     server.answers["count()"] = b"[1]\n"
-    asyncio.run(Erasures(server, CONNECTION).erase([ERASURE]))
+    await Erasures(server, CONNECTION).erase([ERASURE])
     note, delete = server.writes
     assert note.settings == INSERT_SETTINGS | added
     assert delete.settings == added
@@ -97,43 +93,42 @@ def test_an_erasure_is_noted_with_a_quorum_and_deleted_by_one_mutation(
 
 
 @pytest.mark.parametrize(("server", "added"), [(on_cluster(), WRITE), (on_one_server(), {})])
-def test_migrations_wait_for_every_replica(server: Recorder, added: Any) -> None:
-    async def migrate() -> None:
-        tables = TableSettings(cluster=server.replicas.cluster, retention_days=9)
-        steps = Migrate(server, "events", tables)
-        for migration in migrations():
-            await steps.apply(migration)
-        await steps.retain()
-
-    asyncio.run(migrate())
+async def test_migrations_wait_for_every_replica(server: Recorder, added: Any) -> None:
+    tables = TableSettings(cluster=server.replicas.cluster, retention_days=9)
+    steps = Migrate(server, "events", tables)
+    for migration in migrations():
+        await steps.apply(migration)
+    await steps.retain()
     assert len(server.writes) > len(migrations())
     for sent in server.writes:
         assert sent.settings == added
         assert ("ON CLUSTER `main`" in sent.sql) == bool(added) or sent.sql.startswith("INSERT")
 
 
-def test_the_turn_for_a_quorum_is_waited_for_and_the_whole_body_sent_again() -> None:
+async def test_the_turn_for_a_quorum_is_waited_for_and_the_whole_body_sent_again() -> None:
     server = on_cluster()
     server.failures = [ClickHouseFailed("taken", 286), ClickHouseFailed("taken", 286)]
     block = a_block()
-    asyncio.run(ClickHouseRows(server, CONNECTION, 0).insert(block))
+    await ClickHouseRows(server, CONNECTION, 0).insert(block)
     assert [sent.body for sent in server.sent] == [b"".join(block.pieces(0))] * 3
 
 
-def test_a_turn_that_never_comes_ends_at_the_deadline() -> None:
+async def test_a_turn_that_never_comes_ends_at_the_deadline() -> None:
     server = on_cluster(timeout_s=0.2)
     server.failures = [ClickHouseFailed("taken", 286)] * 10_000
     with pytest.raises(Transient, match="taken"):
-        asyncio.run(ClickHouseRows(server, CONNECTION, 0).insert(a_block()))
+        await ClickHouseRows(server, CONNECTION, 0).insert(a_block())
     assert len(server.sent) > 1
 
 
 @pytest.mark.parametrize("code", [285, 319, 159, 999, None])
-def test_any_other_failure_of_an_insert_is_not_repeated_but_read_back(code: int | None) -> None:
+async def test_any_other_failure_of_an_insert_is_not_repeated_but_read_back(
+    code: int | None,
+) -> None:
     server = on_cluster()
     server.failures = [ClickHouseFailed("unknown", code)]
     with pytest.raises(Transient):
-        asyncio.run(ClickHouseRows(server, CONNECTION, 0).insert(a_block()))
+        await ClickHouseRows(server, CONNECTION, 0).insert(a_block())
     assert len(server.sent) == 1
 
 
@@ -191,17 +186,17 @@ async def _queries(settings: QuerySettings) -> Sequence[Any]:
     return [sent for sent in server.sent if "SELECT tenant, id, entity_id" in sent.sql]
 
 
-def test_a_get_asks_one_replica_and_pays_nothing_a_delete_asks_all_that_live() -> None:
+async def test_a_get_asks_one_replica_and_pays_nothing_a_delete_asks_all_that_live() -> None:
     settings = QuerySettings.model_validate({"tables": {"cluster": "main"}})
-    get, delete = asyncio.run(_queries(settings))
+    get, delete = await _queries(settings)
     assert "FROM events.events\n" in get.sql
     assert not get.settings
     assert "FROM clusterAllReplicas('main', events.events)\n" in delete.sql
     assert delete.settings == {"skip_unavailable_shards": 1}
 
 
-def test_on_one_server_a_delete_looks_where_a_get_does() -> None:
-    get, delete = asyncio.run(_queries(QuerySettings()))
+async def test_on_one_server_a_delete_looks_where_a_get_does() -> None:
+    get, delete = await _queries(QuerySettings())
     assert get.sql.split("IN")[0] == delete.sql.split("IN")[0]
     assert not get.settings
     assert not delete.settings

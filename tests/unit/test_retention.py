@@ -1,6 +1,5 @@
 """Seconds until a loss: right at every time, and never later than what is known allows."""
 
-import asyncio
 import math
 from typing import Any
 
@@ -60,8 +59,8 @@ class Unreadable:
         (None, None),
     ],
 )
-def test_a_record_that_cannot_be_read_has_the_time_of_what_is_known_before_it(
+async def test_a_record_that_cannot_be_read_has_the_time_of_what_is_known_before_it(
     known: Backlog | None, found_ms: int | None, refused: bool
 ) -> None:
     observer: Any = Unreadable(refused)
-    assert asyncio.run(since(observer, PARTITION, 7, known)) == found_ms
+    assert await since(observer, PARTITION, 7, known) == found_ms

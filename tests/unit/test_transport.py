@@ -35,7 +35,7 @@ class Recording(asyncio.Transport):
         return self.closed
 
 
-def test_head_and_body_are_one_write() -> None:
+async def test_head_and_body_are_one_write() -> None:
     async def answer() -> list[bytes]:
         transport = Recording()
         whole = Whole(transport, asyncio.get_running_loop())
@@ -45,37 +45,33 @@ def test_head_and_body_are_one_write() -> None:
         await asyncio.sleep(0)
         return transport.writes
 
-    assert asyncio.run(answer()) == [HEAD + b"body"]
+    assert await answer() == [HEAD + b"body"]
 
 
 PIECES = st.sampled_from((HEAD, b"", b"body", b"x" * (JOINED_BYTES_MAX + 1), None))
 
 
 @given(st.lists(PIECES))
-def test_the_bytes_are_the_same_and_in_order(pieces: list[bytes | None]) -> None:
+async def test_the_bytes_are_the_same_and_in_order(pieces: list[bytes | None]) -> None:
     """None: the loop goes on to its next turn."""
-
-    async def answer() -> None:
-        transport = Recording()
-        whole = Whole(transport, asyncio.get_running_loop())
-        sent = b""
-        for piece in pieces:
-            if piece is None:
-                await asyncio.sleep(0)
-                assert b"".join(transport.writes) == sent
-            else:
-                whole.write(piece)
-                sent += piece
-        whole.close()
-        assert b"".join(transport.writes) == sent
-        await asyncio.sleep(0)
-        assert b"".join(transport.writes) == sent
-
-    asyncio.run(answer())
+    transport = Recording()
+    whole = Whole(transport, asyncio.get_running_loop())
+    sent = b""
+    for piece in pieces:
+        if piece is None:
+            await asyncio.sleep(0)
+            assert b"".join(transport.writes) == sent
+        else:
+            whole.write(piece)
+            sent += piece
+    whole.close()
+    assert b"".join(transport.writes) == sent
+    await asyncio.sleep(0)
+    assert b"".join(transport.writes) == sent
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_head_does_not_wait_for_a_body_that_is_late_or_never_comes(method: str) -> None:
+async def test_a_head_does_not_wait_for_a_body_that_is_late_or_never_comes(method: str) -> None:
     async def converse() -> bytes:
         head_was_read = asyncio.Event()
 
@@ -101,4 +97,4 @@ def test_a_head_does_not_wait_for_a_body_that_is_late_or_never_comes(method: str
         assert head.startswith(b"HTTP/1.1 200")
         return body
 
-    assert asyncio.run(converse()) == (b"body" if method == "GET" else b"")
+    assert await converse() == (b"body" if method == "GET" else b"")

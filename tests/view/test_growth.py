@@ -12,7 +12,7 @@ from tests.builders import an_event
 from tests.stack import events, eventually
 from tests.view.conftest import View
 from tests.view.records import append, record
-from tests.view.test_keys import is_shown, rows, under, visible
+from tests.view.shown import is_shown, rows, under, visible
 from tests.view.topic import grow
 
 ENTITIES = 40

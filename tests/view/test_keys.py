@@ -10,9 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
-import httpx
 import pytest
 from uuid_utils import uuid7
 
@@ -26,6 +24,7 @@ from tests.processes import STOP_TIMEOUT_S, free_port, is_ready
 from tests.stack import eventually
 from tests.view.conftest import View
 from tests.view.records import append, parsed, record
+from tests.view.shown import is_shown, rows, under, visible
 
 MINUTE_MS = 60 * 1000
 DAY_MS = 24 * 60 * MINUTE_MS
@@ -35,43 +34,11 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def under(client: httpx.Client, key: str, **changes: Any) -> str:
-    """Post an event under this key, until it is accepted; its id."""
-    answer = client.post(
-        "/api/v1/events", json=an_event(**changes), headers={"Idempotency-Key": key}
-    )
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
-
-
 def passed(view: View, tenant: str) -> None:
     """Return when the materializer has passed all that was posted about the entity before."""
     with view.stack.client(tenant) as client:
         marker = client.post("/api/v1/events", json=an_event()).json()["id"]
         visible(client, marker)
-
-
-def visible(client: httpx.Client, event_id: str) -> dict[str, Any]:
-    """The event, once GET answers it."""
-    answer = eventually(
-        lambda: client.get(f"/api/v1/events/{event_id}"),
-        until=lambda answer: answer.status_code == 200,
-    )
-    event: dict[str, Any] = answer.json()
-    return event
-
-
-def rows(view: View, event_id: str) -> int:
-    return int(view.one(f"SELECT toUInt32(count()) FROM events WHERE id = '{event_id}'"))
-
-
-def is_shown(view: View, tenant: str, event_id: str) -> bool:
-    """Whether GET or a search shows it."""
-    with view.stack.client(tenant) as client:
-        found = client.get("/api/v1/events").json()["events"]
-        return client.get(f"/api/v1/events/{event_id}").status_code == 200 or any(
-            each["id"] == event_id for each in found
-        )
 
 
 def test_one_key_for_two_entities_gives_two_events_which_a_rebuild_does_not_change(

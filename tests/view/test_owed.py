@@ -3,7 +3,7 @@
 from tests.builders import an_event
 from tests.stack import eventually
 from tests.view.conftest import View
-from tests.view.test_keys import is_shown, rows, under, visible
+from tests.view.shown import is_shown, rows, under, visible
 
 FULL = "number_of_mutations_to_throw = 1, number_of_mutations_to_delay = 0"
 OWED = "SELECT toUInt32(count()) FROM erasures FINAL WHERE owed AND tenant = '{tenant}'"
