@@ -88,7 +88,8 @@ def line(record: Any) -> str:
     if record.value is None and "ce_id" in headers:  # a tombstone: it erases this event
         source = headers.get("ce_source", "-").rpartition("/")[2]
         entity = (record.key or b"").decode(errors="replace").partition(":")[2]
-        return _joined([*fields, "ERASED", source, "-", entity, headers["ce_id"]])
+        erased = headers.get("ce_erasedid", headers["ce_id"])  # the first release had no other
+        return _joined([*fields, "ERASED", source, "-", entity, erased])
     try:
         event = json.loads(record.value or b"")
         fields += [event["event_type"], event["event_source"], event["event_payload"]["operation"]]
