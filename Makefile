@@ -7,7 +7,7 @@ WORKERS ?= 2
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 DOCS_INSTALLED := .venv-docs/.installed
 
-.PHONY: up setup unit test coverage test-faults test-model check docs picture bench-ingest help
+.PHONY: test-attacks up setup unit test coverage test-faults test-model check docs picture bench-ingest help
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -32,6 +32,9 @@ coverage: setup ## Lines and branches that tests run, services included; TESTS="
 test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickHouse a minute away; brokers of a cluster
 	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} EVENTS_FAULTS_CLUSTER=long \
 		$(BIN)/pytest tests/faults tests/cluster -s
+
+test-attacks: setup ## What another tenant feels of attacks: p99 beside them to p99 without; run nothing else meanwhile
+	@EVENTS_ATTACKS_MEASURED=1 $(BIN)/pytest tests/attacks tests/e2e/test_pressure.py
 
 test-model: setup ## The state machine over the materializer's steps, 50,000 orders of events
 	@EVENTS_MODEL_EXAMPLES=$${EVENTS_MODEL_EXAMPLES:-50000} $(BIN)/pytest tests/model -s
