@@ -22,8 +22,8 @@ setup: $(INSTALLED) ## Install into .venv: pinned packages, a JVM, the broker's 
 unit: setup ## Run the tests that need no server, in under a minute
 	@EVENTS_MODEL_EXAMPLES=$${EVENTS_MODEL_EXAMPLES:-100} $(BIN)/pytest --quiet $(SIDE_BY_SIDE) tests/unit tests/filters tests/model
 
-test: setup ## Run all tests against real local servers, WORKERS=2 side by side
-	@$(BIN)/pytest $(SIDE_BY_SIDE)
+test: setup ## Run the tests against real local servers, WORKERS=2 side by side; the long stories are in test-faults
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long"
 
 coverage: setup ## Lines and branches that tests run, services included; TESTS="tests/unit tests/filters" for some
 	@rm -rf .coverage && mkdir .coverage
@@ -31,7 +31,7 @@ coverage: setup ## Lines and branches that tests run, services included; TESTS="
 
 test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickHouse a minute away; brokers of a cluster
 	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} EVENTS_FAULTS_CLUSTER=long \
-		$(BIN)/pytest tests/faults tests/cluster -s
+		$(BIN)/pytest tests/faults tests/cluster tests/view -s
 
 test-attacks: setup ## What another tenant feels of attacks: p99 beside them to p99 without; run nothing else meanwhile
 	@EVENTS_ATTACKS_MEASURED=1 $(BIN)/pytest tests/attacks tests/e2e/test_pressure.py

@@ -15,6 +15,8 @@ from tests.view.records import append, record
 from tests.view.shown import is_shown, rows, under, visible
 from tests.view.topic import grow
 
+pytestmark = pytest.mark.long
+
 ENTITIES = 40
 
 

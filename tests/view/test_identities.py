@@ -14,6 +14,8 @@ from tests.stack import events, eventually
 from tests.view.conftest import View
 from tests.view.records import append, record
 
+pytestmark = pytest.mark.long
+
 FOREIGN = "foreign"
 
 

@@ -26,6 +26,8 @@ from tests.view.conftest import View
 from tests.view.records import append, parsed, record
 from tests.view.shown import is_shown, rows, under, visible
 
+pytestmark = pytest.mark.long
+
 MINUTE_MS = 60 * 1000
 DAY_MS = 24 * 60 * MINUTE_MS
 

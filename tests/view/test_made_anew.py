@@ -13,6 +13,8 @@ from tests.stack import Stack, events, eventually
 from tests.view.conftest import View
 from tests.view.topic import Copied, copy, make_anew
 
+pytestmark = pytest.mark.long
+
 REFUSED = "it was deleted and made anew, or this is another cluster"
 
 

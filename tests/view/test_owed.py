@@ -1,9 +1,13 @@
 """F2: erasures that ClickHouse has no room for are owed durably, and nobody shows what is owed."""
 
+import pytest
+
 from tests.builders import an_event
 from tests.stack import eventually
 from tests.view.conftest import View
 from tests.view.shown import is_shown, rows, under, visible
+
+pytestmark = pytest.mark.long
 
 FULL = "number_of_mutations_to_throw = 1, number_of_mutations_to_delay = 0"
 OWED = "SELECT toUInt32(count()) FROM erasures FINAL WHERE owed AND tenant = '{tenant}'"

@@ -31,6 +31,8 @@ from tests.stack import eventually
 from tests.view.conftest import View, by_parts
 from tests.view.left_behind import ENDS, ERASED, LOG, ROWS, append, fill_table, leave
 
+pytestmark = pytest.mark.long
+
 BEHIND = 5
 ROW = "toString(tuple(tenant, id, received_at, payload, kafka_log, kafka_partition, kafka_offset))"
 SAID = {each["headers"]["ce_id"]: each["value"] for each in reversed(LOG) if each["value"]}

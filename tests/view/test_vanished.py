@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from unittest import mock
 
+import pytest
+
 import processors.upkeep.coverage
 from processors.consume.replay import Log
 from processors.upkeep.database import Database
@@ -21,6 +23,8 @@ from tests.builders import an_event, many_events
 from tests.faults.servers import kills, seed
 from tests.stack import eventually
 from tests.view.conftest import View, by_parts, silent
+
+pytestmark = pytest.mark.long
 
 KILLS_FOR_EACH = 4
 """Of those of `kills`: one of these takes two seconds."""
