@@ -129,14 +129,14 @@ def v8(number: int) -> str:
 
 
 def expected(rows: Sequence[Stored], criteria: Criteria) -> list[str]:
-    """Ids of acme's matching events, newest first; of two receipts the first is the event."""
-    firsts: dict[str, Stored] = {}
+    """Ids of acme's matching events, newest first; of two rows of an event the later received stays."""
+    lasts: dict[str, Stored] = {}
     for row in sorted(rows, key=lambda row: row.received_ms):
         if row.tenant == "acme":
-            firsts.setdefault(row.id, row)
+            lasts[row.id] = row
     matching = [
         row
-        for row in firsts.values()
+        for row in lasts.values()
         if criteria.event_type in (None, row.event_type)
         and criteria.entity_id in (None, row.entity_id)
         and criteria.key_attributes.items() <= row.key_attributes.items()
