@@ -65,6 +65,7 @@ def test_a_refused_tenant_is_told_its_rate(stack: Stack, tenant: str) -> None:
     assert int(refused.headers["Retry-After"]) >= 1
 
 
+@pytest.mark.long
 async def test_under_overload_what_was_acknowledged_is_what_is_stored(
     stack: Stack, tenant: str
 ) -> None:
