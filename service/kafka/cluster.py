@@ -55,6 +55,7 @@ class Cluster:
         self._suspects: set[Address] = set()
         self._outdated = asyncio.Event()
         self._outages = Outages(log)
+        self._closed = False
         self.arguments = arguments
         self.topics = topics
         self.answers = True
@@ -133,7 +134,8 @@ class Cluster:
             await asyncio.gather(*asked, return_exceptions=True)
 
     async def close(self) -> None:
-        """Disconnect."""
+        """Disconnect, now and behind every question that is still under way."""
+        self._closed = True
         closing = [connection.close() for connection in self._connections.values()]
         self._connections.clear()
         if closing:
@@ -162,6 +164,9 @@ class Cluster:
             if connection is not None:
                 connection.close()
             raise
-        self._connections[address] = connection
         self._suspects.discard(address)
+        if self._closed or address in self._connections:  # another question was answered meanwhile
+            connection.close()
+        else:
+            self._connections[address] = connection
         return answer

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.conn import AIOKafkaConnection, create_conn
 from aiokafka.errors import KafkaConnectionError
 
 from contracts.topics import EVENTS, SUBSCRIPTIONS
@@ -46,6 +48,27 @@ async def test_whoever_answers_is_asked(stack: Stack) -> None:
                 )
                 assert producer.queues[EVENTS]
                 await producer.close()
+
+
+async def test_of_questions_at_once_one_connection_stays_and_none_behind_the_end(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[AIOKafkaConnection] = []
+
+    async def connect(*address: Any, **arguments: Any) -> AIOKafkaConnection:
+        made.append(await create_conn(*address, **arguments))
+        return made[-1]
+
+    monkeypatch.setattr("service.kafka.cluster.create_conn", connect)
+    cluster = Cluster(KafkaConnection(bootstrap_servers=stack.status["kafka"]), (EVENTS,))
+    async with asyncio.timeout(WITHIN_S):
+        await asyncio.gather(*(cluster.refresh() for _ in range(3)))
+        assert [each.connected() for each in made].count(True) == 1
+        asking = asyncio.create_task(cluster.refresh())
+        await asyncio.sleep(0)
+        await cluster.close()
+        await asyncio.wait({asking})
+    assert not any(each.connected() for each in made)
 
 
 async def test_without_any_answer_the_deadline_holds_for_all_together() -> None:
