@@ -4,13 +4,11 @@ import asyncio
 import contextlib
 import random
 import ssl
-import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     CorrelationIdError,
     IncompatibleBrokerVersion,
@@ -29,6 +27,7 @@ from service.kafka.produce import Ack, Batches
 from service.kafka.producer import Producer
 from tests.certificate import a_certificate
 from tests.stack import Stack
+from tests.topics import a_topic
 
 HOST = "127.0.0.1"
 TIMEOUT_MS = 5000
@@ -43,13 +42,8 @@ def kafka(stack: Stack) -> KafkaConnection:
 @pytest.fixture
 async def topic(kafka: KafkaConnection) -> AsyncIterator[str]:
     """An empty topic of one partition."""
-    name = f"broker-{uuid.uuid4().hex[:8]}"
-    admin = AIOKafkaAdminClient(**kafka.client_args())
-    await admin.start()
-    await admin.create_topics([NewTopic(name, 1, 1)])
-    yield name
-    await admin.delete_topics([name])
-    await admin.close()
+    async with a_topic(kafka, 1) as name:
+        yield name
 
 
 class Line:

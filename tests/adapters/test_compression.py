@@ -3,14 +3,12 @@
 import asyncio
 import re
 import subprocess
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import ConsumerRecord
 
 from contracts.encoding.compression import Compression
@@ -21,6 +19,7 @@ from service.kafka.eventlog import EventLog
 from service.kafka.partition import BATCH_BYTES_MAX, PartitionQueue, QueueLimits
 from service.kafka.producer import TURN_BYTES_MAX, Producer
 from tests.stack import Stack, eventually
+from tests.topics import a_topic
 
 PARTITIONS = 4
 DEADLINE_S = 60
@@ -31,14 +30,10 @@ COMPRESSIONS = get_args(Compression)
 @pytest.fixture
 async def topic(stack: Stack) -> AsyncIterator[str]:
     """An empty topic."""
-    name = f"compression-{uuid.uuid4().hex[:8]}"
-    kafka = KafkaConnection(bootstrap_servers=stack.status["kafka"])
-    admin = AIOKafkaAdminClient(**kafka.client_args())
-    await admin.start()
-    await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
-    yield name
-    await admin.delete_topics([name])
-    await admin.close()
+    async with a_topic(
+        KafkaConnection(bootstrap_servers=stack.status["kafka"]), PARTITIONS
+    ) as name:
+        yield name
 
 
 def records(kind: str, count: int, size: int = 200) -> list[Record]:

@@ -27,6 +27,7 @@ from service.kafka.partition import QueueLimits, Unaccepted, Unacknowledged
 from service.kafka.topic_id import TopicId
 from tests.records import consumed
 from tests.stack import Stack
+from tests.topics import a_topic
 
 PARTITIONS = 3
 LIMITS = QueueLimits(waiting_bytes=1 << 20, ack_s=5)
@@ -42,13 +43,8 @@ def kafka(stack: Stack) -> KafkaConnection:
 @pytest.fixture
 async def topic(kafka: KafkaConnection) -> AsyncIterator[str]:
     """An empty topic."""
-    name = f"eventlog-{uuid.uuid4().hex[:8]}"
-    admin = AIOKafkaAdminClient(**kafka.client_args())
-    await admin.start()
-    await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
-    yield name
-    await admin.delete_topics([name])
-    await admin.close()
+    async with a_topic(kafka, PARTITIONS) as name:
+        yield name
 
 
 def a_record(number: int, size: int = 10) -> Record:
