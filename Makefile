@@ -36,8 +36,8 @@ test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickH
 test-attacks: setup ## What another tenant feels of attacks: p99 beside them to p99 without; run nothing else meanwhile
 	@EVENTS_ATTACKS_MEASURED=1 $(BIN)/pytest tests/attacks tests/e2e/test_pressure.py
 
-test-model: setup ## The state machine over the materializer's steps, 50,000 orders of events
-	@EVENTS_MODEL_EXAMPLES=$${EVENTS_MODEL_EXAMPLES:-50000} $(BIN)/pytest tests/model -s
+test-model: setup ## The state machine over the materializer's steps, 50,000 orders of events and 2,000 of Hypothesis
+	@EVENTS_MODEL_ORDERS=$${EVENTS_MODEL_ORDERS:-50000} EVENTS_MODEL_EXAMPLES=$${EVENTS_MODEL_EXAMPLES:-2000} $(BIN)/pytest tests/model -s
 
 check: setup ## Format, lint, types, links of the documents
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/pytest --quiet tests/unit/test_links.py

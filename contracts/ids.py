@@ -57,6 +57,10 @@ def is_derived(event_id: str) -> bool:
     return event_id[VERSION_AT] == DERIVED
 
 
+NAMES_MAX = 1_000
+"""Names of one query: with the longest ones, half of ClickHouse's max_query_size."""
+
+
 def names_sql(names: Iterable[tuple[str, object]]) -> str:
     """What stands between the brackets of `(tenant, id) IN (...)`; tenants and ids were checked."""
     return ", ".join([f"('{tenant}', '{event_id}')" for tenant, event_id in names])

@@ -37,7 +37,7 @@ from processors.materialize.erasures import paying
 from processors.materialize.step import Materialize
 from processors.settings import MaterializeSettings, RouteSettings, SetupSettings
 from processors.upkeep import command_line
-from processors.upkeep.acceptance import number_of
+from processors.upkeep.acceptance import copied, number_of
 from processors.upkeep.database import Database
 from processors.upkeep.setup import setup
 from service.clickhouse import ClickHouse
@@ -66,7 +66,7 @@ async def materialize(settings: MaterializeSettings) -> None:
     async def of_log(topic_id: uuid.UUID) -> Step:
         async with Log.connected(settings.kafka) as log:
             number = await number_of(topic_id, log, database)
-        return Materialize(database.rows(number))
+            return Materialize(database.rows(number), await copied(topic_id, log, database))
 
     step = OfOneLog(topic.now, of_log)
     guard = Guard(MATERIALIZE_GROUP, settings.accept_loss)

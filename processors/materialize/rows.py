@@ -13,7 +13,7 @@ from typing import Any
 from contracts.clickhouse.table import EVENTS_TABLE, FOR_EVER_MS, INSERT_SETTINGS
 from contracts.encoding.block import INSERT_COLUMNS, INSERT_FORMAT, Block, Name
 from contracts.erasures import Erasure
-from contracts.ids import names_sql
+from contracts.ids import NAMES_MAX, names_sql
 from processors.consume.step import Transient
 from processors.materialize.erasures import Erasures
 from processors.materialize.names import NamesFilter, select_words, words_for
@@ -56,8 +56,6 @@ SELECT tenant, id, kafka_partition, toString(kafka_offset),
 FROM {table} WHERE (tenant, id) IN ({names}) FORMAT JSONCompactEachRow
 """
 DOING = "reading back"
-NAMES_MAX = 1_000
-"""Names of one query: with the longest ones, half of ClickHouse's max_query_size."""
 
 
 class ClickHouseRows:
@@ -71,7 +69,7 @@ class ClickHouseRows:
         table: str = EVENTS_TABLE,
         tag: str = MATERIALIZER,
     ) -> None:
-        """`log`: the number of the log that the rows are of, see `contracts.logs`."""
+        """`log`: the number of the log that the rows are of, see `processors.upkeep.logs`."""
         self._clickhouse = clickhouse
         self._table = f"{connection.database}.{table}"
         self._names = {"database": connection.database, "table": table}

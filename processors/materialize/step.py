@@ -16,7 +16,7 @@ of that event, before or after it, is stored any more. What has an id of its own
 name is asked for only where it may be read again, possibly behind its tombstone.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from contracts.encoding.block import Block, Name, Row
@@ -61,8 +61,10 @@ class Rows(Protocol):
 class Materialize:
     """The step. Records read again are absorbed by reading back, see the module's docstring."""
 
-    def __init__(self, table: Rows) -> None:
+    def __init__(self, table: Rows, copied: Mapping[int, int] | None = None) -> None:
+        """`copied`: where the records end, by partition, of which any may have been erased before."""
         self._table = table
+        self._copied = copied or {}
         self._names = NamesFilter()
         self._may_hold: dict[int, int] = {}  # highest offset that the table may hold, if known
 
@@ -110,7 +112,8 @@ class Materialize:
         if unknown:
             await self._table.wait_for_inserts(unknown)
             self._names = await self._table.filter()
-            self._may_hold |= await self._table.high_water(unknown)
+            for partition, offset in (await self._table.high_water(unknown)).items():
+                self._may_hold[partition] = max(offset, self._copied.get(partition, 0) - 1)
 
     async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
         """Partition and offset of those of `records` that the table holds already."""

@@ -19,13 +19,14 @@ from typing import Literal, NamedTuple
 from contracts.clickhouse.table import FOR_EVER_MS
 from contracts.encoding.block import Row
 from contracts.erasures import Erasure, by_name
+from contracts.ids import NAMES_MAX
 from contracts.topics import EVENTS, REJECTED
 from processors.consume.replay import Log
 from processors.consume.step import LogRecord
 from processors.materialize.erasures import Erasures
 from processors.materialize.reading import read_erasures, read_rows, split
 from processors.materialize.repeats import is_covered
-from processors.upkeep.coverage import KEYS_MAX, Coverage
+from processors.upkeep.coverage import Coverage, Place
 
 Reason = Literal["empty", "erasure", "erased", "repeat", "rejected", "expired", "missing"]
 
@@ -65,7 +66,7 @@ class Absent:
             ]
         wanted = {each for each in offsets if each >= kept_from}
         for first, end in runs(wanted):
-            batches = self._log.read(EVENTS, partition, first, end, KEYS_MAX)
+            batches = self._log.read(EVENTS, partition, first, end, NAMES_MAX)
             async for batch in batches:
                 records = [record for record in batch if record.offset in wanted]
                 wanted -= {record.offset for record in records}
@@ -126,25 +127,23 @@ class Absent:
         for first in await self._firsts(repeats):
             [end_ms] = await self._table.expiries([(first.tenant, first.received_ms)])
             if end_ms <= now_ms:
+                place = Place(True, first.partition, first.offset, end_ms)
                 found |= {
-                    row.offset
-                    for row in repeats
-                    if row.name == first.name
-                    and first.offset < row.offset
-                    and row.received_ms < end_ms
+                    row.offset for row in repeats if row.name == first.name and _before(place, row)
                 }
         return found
 
     async def _firsts(self, repeats: Sequence[Row]) -> list[Row]:
-        """The records of their events that the log has before them: read anew, for it is rare."""
+        """The records of their events that were not erased: the log is read anew, for it is rare."""
         if not repeats or min(await self._table.expiries([(repeats[0].tenant, 0)])) == FOR_EVER_MS:
             return []
-        names, partition = {row.name for row in repeats}, repeats[0].partition
-        kept_from = (await self._log.bounds(EVENTS))[partition][0]
-        end = max(row.offset for row in repeats)
-        firsts: list[Row] = []
-        async for records in self._log.read(EVENTS, partition, kept_from, end, KEYS_MAX):
-            firsts += [row for row in read_rows(split(records)[0])[0] if row.name in names]
+        names, firsts = {row.name for row in repeats}, list[Row]()
+        named = by_name(await self._erasures.of(list(names), self._table.log))
+        # before partitions were added an event may have been in another one
+        for partition, (first, end) in (await self._log.bounds(EVENTS)).items():
+            async for records in self._log.read(EVENTS, partition, first, end, NAMES_MAX):
+                rows = [row for row in read_rows(split(records)[0])[0] if row.name in names]
+                firsts += [row for row in rows if not is_covered(row, named.get(row.name, ()))]
         return firsts
 
     async def _parked_of(self, partition: int) -> set[int]:
@@ -157,7 +156,7 @@ class Absent:
         parked: dict[int, set[int]] = {}
         ours = str(await self._log.topic_id()).encode()
         for number, (first, end) in (await self._log.bounds(REJECTED)).items():
-            async for batch in self._log.read(REJECTED, number, first, end, KEYS_MAX):
+            async for batch in self._log.read(REJECTED, number, first, end, NAMES_MAX):
                 for record in batch:
                     origin = dict(record.headers)  # ours come last: a client's own do not count
                     of = origin.get("source_topic_id") or ours  # before logs had names: the first
@@ -167,9 +166,13 @@ class Absent:
         return parked
 
 
-def _before(place: tuple[int, int] | None, row: Row) -> bool:
-    """Whether a row there counts, and not this one: it is in another log or partition, or earlier."""
-    return place is None or place[0] != row.partition or place[1] < row.offset
+def _before(place: Place, row: Row) -> bool:
+    """Whether a row there counts, and not this one: it is in another log or partition, or earlier.
+
+    One that had expired when this one was received is no reason to leave it out.
+    """
+    elsewhere = not place.here or place.partition != row.partition
+    return (elsewhere or place.offset < row.offset) and row.received_ms < place.expires_ms
 
 
 def runs(offsets: Collection[int]) -> list[tuple[int, int]]:

@@ -30,6 +30,18 @@ async def number_of(topic_id: uuid.UUID, log: Log, database: Database) -> int:
     return 0
 
 
+async def copied(topic_id: uuid.UUID, log: Log, database: Database) -> dict[int, int]:
+    """Where the records end, by partition, of which any may be of what was erased since.
+
+    That is all that a copy has when it is begun: the tombstone may have come after it was made. Nothing
+    of any other log. Raises `Transient` when a server fails.
+    """
+    numbers = await database.logs().known()
+    if list(numbers.values()).count(numbers[topic_id]) == 1:
+        return {}
+    return {partition: end for partition, (_, end) in (await log.bounds(EVENTS)).items()}
+
+
 class NotACopy(Exception):
     """The log does not hold what the table's rows were made from; the message names what differs."""
 
@@ -39,14 +51,19 @@ async def accept(
 ) -> int:
     """Accept the log that Kafka has now; its number: the next one, or that of the log it copies.
 
-    A copy must hold what the rows of the latest log were made from, at the same places. Raises
-    `NotACopy`, `Unprovable`, and `Transient` when a server fails.
+    A copy must hold what the rows of the latest log were made from, at the same places. Before either
+    nothing is left half done of the log before: its tombstones are obeyed, for nobody reads them again,
+    and a table that a rebuild has begun to fill is dropped. Raises `NotACopy`, `Unprovable`, `Refused`,
+    and `Transient` when a server fails.
     """
     logs, topic_id = database.logs(), await log.topic_id()
     known, first = await logs.known(), database.coverage(0)
     if topic_id in known:
         return known[topic_id]
     latest = max([0, *known.values(), *await first.other_logs()])
+    if await database.tables().stage() == "filling":
+        await database.tables().finish(keep_old=False)
+    await database.erasures().sweep()
     if kind == "new":
         await logs.accept(topic_id, latest + 1)
         return latest + 1

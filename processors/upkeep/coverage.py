@@ -15,8 +15,6 @@ from service.clickhouse import ClickHouse
 
 SPAN = 50_000
 """Coverage of one partition that one query looks at."""
-KEYS_MAX = 1_000
-"""(tenant, id) of one query: with the longest names, half of ClickHouse's max_query_size."""
 
 COUNT = """
 SELECT toUInt32(uniqExact(kafka_offset)) FROM {table} WHERE {range} FORMAT JSONCompactEachRow
@@ -58,8 +56,9 @@ LOGS = """
 SELECT kafka_log, toString(count()) FROM {table} GROUP BY kafka_log FORMAT JSONCompactEachRow
 """
 KNOWN = """
-SELECT tenant, id, kafka_log = {log}, kafka_partition, toString(kafka_offset) FROM {table}
-WHERE (tenant, id) IN ({keys}) FORMAT JSONCompactEachRow
+SELECT tenant, id, kafka_log = {log}, kafka_partition, toString(kafka_offset),
+    toString(toUnixTimestamp64Milli(expires_at))
+FROM {table} WHERE (tenant, id) IN ({keys}) FORMAT JSONCompactEachRow
 """
 COPY = """
 INSERT INTO {into} ({columns})
@@ -84,6 +83,15 @@ class Held(NamedTuple):
 
     rows: int
     digest: int
+
+
+class Place(NamedTuple):
+    """Where a row lies, in this log or in another, and when it expires, in ms since 1970."""
+
+    here: bool
+    partition: int
+    offset: int
+    expires_ms: int
 
 
 class Coverage:
@@ -157,16 +165,14 @@ class Coverage:
         lines = await self._lines(BOUNDS)
         return {partition: (int(low), int(high)) for partition, low, high in lines}
 
-    async def known(self, names: Sequence[Name]) -> dict[Name, list[tuple[int, int] | None]]:
-        """Where the rows of these, at most `KEYS_MAX`, lie: partition and offset; None in another log.
-
-        The tenants were checked.
-        """
-        found: dict[Name, list[tuple[int, int] | None]] = {}
+    async def known(self, names: Sequence[Name]) -> dict[Name, list[Place]]:
+        """Where the rows of these, at most `NAMES_MAX`, lie. The tenants were checked."""
+        found: dict[Name, list[Place]] = {}
         if names:
             rows = await self._lines(KNOWN, keys=names_sql(names))
-            for tenant, id_, here, partition, offset in rows:
-                place = (partition, int(offset)) if here else None
+            for tenant, id_, here, partition, offset, ends in rows:
+                expires_ms = FOR_EVER_MS if ends is None else int(ends)
+                place = Place(bool(here), partition, int(offset), expires_ms)
                 found.setdefault((tenant, id_), []).append(place)
         return found
 

@@ -12,13 +12,14 @@ that were added) the one that the other table has is taken.
 
 from collections.abc import Collection, Sequence
 
+from contracts.ids import NAMES_MAX
 from contracts.topics import EVENTS
 from processors.consume.replay import Log, Progress
 from processors.consume.step import LogRecord
 from processors.materialize.reading import read_rows, slices, split
 from processors.materialize.step import Materialize, without
 from processors.materialize.step import spans as spans_of
-from processors.upkeep.coverage import KEYS_MAX, Coverage, spans
+from processors.upkeep.coverage import Coverage, spans
 from processors.upkeep.database import Database
 
 RECORDS_MAX = 10_000
@@ -112,10 +113,12 @@ class Fill:
         rows, _ = read_rows(split(without(records, there))[0])
         repeats = [row for row in rows if row.derived]
         found: set[int] = set()
-        for some in slices(repeats, KEYS_MAX):
+        for some in slices(repeats, NAMES_MAX):
             known = await self._source.known([row.name for row in some])
             for row in some:
-                places = known.get(row.name, [])
-                if places and all(place and place[0] != partition for place in places):
+                places = [
+                    each for each in known.get(row.name, []) if row.received_ms < each.expires_ms
+                ]
+                if places and all(each.here and each.partition != partition for each in places):
                     found.add(row.offset)
         return found

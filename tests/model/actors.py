@@ -7,7 +7,7 @@ from typing import Any
 from processors.consume.one_log import OfOneLog
 from processors.consume.step import Halt, Step, Transient
 from processors.materialize.step import Materialize
-from processors.upkeep.acceptance import number_of
+from processors.upkeep.acceptance import copied, number_of
 from tests.fakes import FakeRecord
 from tests.model.kafka import Kafka, KafkaLog
 from tests.model.ports import ModelDatabase
@@ -54,7 +54,8 @@ class Materializer:
     async def _of_log(self, topic_id: uuid.UUID) -> Step:
         log: Any = KafkaLog(self._kafka)
         database: Any = self._database
-        return Materialize(database.rows(await number_of(topic_id, log, database)))
+        number = await number_of(topic_id, log, database)
+        return Materialize(database.rows(number), await copied(topic_id, log, database))
 
     def assigned(self, partitions: set[int]) -> None:
         """The group was divided anew."""

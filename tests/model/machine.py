@@ -14,8 +14,9 @@ from processors.consume.step import Halt, Transient
 from processors.upkeep.account import Account
 from processors.upkeep.audit import Unprovable
 from processors.upkeep.swap import Refused
+from tests.model.actors import Job
 from tests.model.server import Stored, pause
-from tests.model.world import HOUR_MS, PROCESSES, TRANSIENT, World, posted
+from tests.model.world import HOUR_MS, KEPT_MS, PROCESSES, TRANSIENT, World, posted
 
 AT = st.integers(0, 59)
 """Chooses one of what there is."""
@@ -137,7 +138,7 @@ class Events(RuleBasedStateMachine):
         if not fails:
             server.advance(insert)
         elif insert.storage is None:
-            server.drop(insert)
+            server.drop(insert, failed=True)
 
     @rule()
     def rows_are_hidden(self) -> None:
@@ -152,9 +153,10 @@ class Events(RuleBasedStateMachine):
         for storage in self.world.server.storages.values():
             self.world.server.merge(storage, ttl=ttl)
 
-    @rule(hours=st.integers(1, 50))
-    def time_goes_by(self, hours: int) -> None:
-        self.world.server.now_ms += hours * HOUR_MS
+    @rule(long=st.booleans())
+    def time_goes_by(self, long: bool) -> None:
+        """Some minutes, or longer than events are kept: never so that clocks are of two opinions."""
+        self.world.server.now_ms += KEPT_MS + 12 * HOUR_MS if long else HOUR_MS // 10
 
     # commands
 
@@ -200,6 +202,7 @@ class Events(RuleBasedStateMachine):
         self.caught_up()
         self.world.kafka.partitions.append([])
 
+    @precondition(lambda self: self.world.server.logs)  # the first that is read is accepted unasked
     @rule(restored=st.booleans(), lost=st.integers(0, 2))
     def the_topic_is_made_anew(self, restored: bool, lost: int) -> None:
         lengths = [len(each) for each in self.world.kafka.partitions]
@@ -238,11 +241,22 @@ class Events(RuleBasedStateMachine):
         if world.server.storages[EVENTS_TABLE].marked:  # a rebuild that was killed after its swap
             world.rebuilding = world.start(world.rebuild())
             world.calm()
+        if world.server.storages[
+            EVENTS_TABLE
+        ].marked:  # a repeat came between its swap and its fill
+            world.begin_anew()
         if world.late:
             world.server.merge(world.server.storages[EVENTS_TABLE], ttl=False)
             world.late = False
         self._shown_as_the_log_says()
         self._proven(self._audit())
+
+    def _came_again_at_the_swap(self, rebuilding: Job | None) -> None:
+        """Between swap and fill the repeat of an event looked new: the first of it is named."""
+        assert rebuilding
+        for partition, offset, _ in rebuilding.result.account.wrong["missing"]:
+            records: Any = self.world.kafka.partitions[partition]
+            assert any(each.name == records[offset].name for each in records[offset + 1 :])
 
     @precondition(lambda self: self.since > STEPS_BETWEEN and self.world.log is not None)
     @rule()
@@ -305,11 +319,22 @@ class Events(RuleBasedStateMachine):
         return account
 
     def _proven(self, account: Account) -> None:
-        wrong = {kind: count for kind, count in account.counts.items() if account.wrong.get(kind)}
-        if wrong.keys() == {"twice"}:
+        world, wrong = self.world, {kind: some for kind, some in account.wrong.items() if some}
+        if wrong.pop("twice", None):
             assert self._in_several_places()
-        else:
-            assert account.proven, account.wrong
+        expected = world.expected()
+        for partition, offset, _ in wrong.pop("missing", []):  # may repeat what is no more
+            record: Any = world.kafka.partitions[partition][offset]
+            assert None in expected[record.name], account.wrong
+            assert self._is_elsewhere(record), account.wrong
+        assert not wrong, account.wrong
+
+    def _is_elsewhere(self, record: Any) -> bool:
+        """Whether its event was in another log or partition before."""
+        return any(
+            each.row.name == record.name and each.position[:2] != (self.world.log, record.partition)
+            for each in self.world.kept
+        )
 
     def _shown(self) -> dict[Name, Stored]:
         found = {name: self.world.server.get(name) for name, _ in self.world.names}
@@ -338,11 +363,12 @@ class Events(RuleBasedStateMachine):
             for each in world.server.storages[EVENTS_TABLE].visible()
             if each.row.name not in several and not world.server.expired(each.row)
         ]
-        said = {(r.partition, r.offset): r for p in world.kafka.partitions for r in p}
+        records: Any = [record for partition in world.kafka.partitions for record in partition]
+        said = world.gone | {
+            (world.log, each.partition, each.offset): (each.name, each.said) for each in records
+        }
         for each in rows:
-            if each.log == world.log:
-                record: Any = said[each.position[1:]]
-                assert (record.name, record.said) == (each.row.name, each.said)
+            assert said[each.position] == (each.row.name, each.said)
         twice = [
             name for name, count in Counter(each.row.name for each in rows).items() if count > 1
         ]

@@ -8,11 +8,12 @@ from contracts.clickhouse.table import EVENTS_TABLE, FOR_EVER_MS
 from contracts.encoding.block import Block, Name
 from contracts.encoding.digest import MODULUS
 from contracts.erasures import Erasure
+from processors.consume.step import Transient
 from processors.materialize.erasures import Erasures, Lingering, NoRoom
 from processors.materialize.names import NamesFilter
 from processors.materialize.repeats import Shown
 from processors.materialize.rows import MATERIALIZER
-from processors.upkeep.coverage import Held
+from processors.upkeep.coverage import Held, Place
 from processors.upkeep.swap import FRESH_TABLE, Stage
 from tests.model.native import rows_of
 from tests.model.server import Insert, Server, Storage, Stored, covering, pause, stored
@@ -192,12 +193,13 @@ class ModelOffsets:
                 found[each.row.partition] = min(low, offset), max(high, offset)
         return found
 
-    async def known(self, names: Sequence[Name]) -> dict[Name, list[tuple[int, int] | None]]:
+    async def known(self, names: Sequence[Name]) -> dict[Name, list[Place]]:
         await pause()
-        found: dict[Name, list[tuple[int, int] | None]] = {}
+        found: dict[Name, list[Place]] = {}
         for each in self._visible():
             if each.row.name in names:
-                place = each.position[1:] if each.log == self.log else None
+                expires_ms = self._server.expires_ms(each.row)
+                place = Place(each.log == self.log, *each.position[1:], expires_ms)
                 found.setdefault(each.row.name, []).append(place)
         return found
 
@@ -335,6 +337,8 @@ async def _insert(
         await pause()
         if not insert.over:
             server.advance(insert)
+    if insert.failed:
+        raise Transient("the insert failed")
     await pause()
 
 

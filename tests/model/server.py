@@ -66,6 +66,7 @@ class Insert:
     rows: Callable[[Storage], list[Stored]]
     storage: Storage | None = None
     over: bool = False
+    failed: bool = False
 
 
 class Server:
@@ -97,9 +98,9 @@ class Server:
         insert.storage.rows += rows
         self.drop(insert)
 
-    def drop(self, insert: Insert) -> None:
+    def drop(self, insert: Insert, *, failed: bool = False) -> None:
         """It is over, done or not."""
-        insert.over = True
+        insert.over, insert.failed = True, failed
         self.inserts.remove(insert)
 
     def delete(self, table: str, erasures: Sequence[Erasure]) -> None:

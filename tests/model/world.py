@@ -17,6 +17,7 @@ from processors.upkeep.acceptance import accept, number_of
 from processors.upkeep.account import Account
 from processors.upkeep.audit import Audit
 from processors.upkeep.rebuild import Outcome, Rebuild
+from processors.upkeep.swap import FRESH_TABLE
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord
 from tests.model.actors import Job, Materializer
@@ -59,6 +60,7 @@ class World:
         self.rebuilding: Job | None = None
         self.names: list[tuple[Name, str]] = []
         self.kept: list[Stored] = []  # of logs that are no more: what the table had then
+        self.gone: dict[tuple[int, int, int], tuple[Name, int]] = {}  # and what their records said
         self.log: int | None = 0
         self.late = False
         self.restored = False
@@ -135,6 +137,13 @@ class World:
         number = await number_of(await log.topic_id(), log, self.database)
         return await Rebuild(log, number, self.database)(keep_old=False, progress=_silent)
 
+    def begin_anew(self) -> None:
+        """Drop what a rebuild left and rebuild again."""
+        self.server.storages.pop(FRESH_TABLE, None)
+        self.server.storages[EVENTS_TABLE].marked = False
+        self.rebuilding = self.start(self.rebuild())
+        self.calm()
+
     async def audit(self, *, to_end: bool) -> Account:
         log: Any = KafkaLog(self.kafka)
         number = await number_of(await log.topic_id(), log, self.database)
@@ -145,6 +154,12 @@ class World:
         """The topic is deleted and made again."""
         if self.log is not None:
             number = self.log
+            self.gone |= {
+                (number, each.partition, each.offset): (each.name, each.said)
+                for partition in self.kafka.partitions
+                for each in partition
+                if isinstance(each, Known)
+            }
             self.kept += [
                 each for each in self.server.storages[EVENTS_TABLE].visible() if each.log == number
             ]
@@ -153,7 +168,16 @@ class World:
         self.log = None
 
     def accept(self, kind: Literal["new", "copy"]) -> bool:
-        """Whether it was accepted."""
+        """Whether it was accepted. All else was stopped before, as the documents say."""
+        for at in range(PROCESSES):
+            self.kill(at)
+        for process in self.paused:
+            process.drop()
+        for running in self.jobs:
+            running.kill()
+        self.paused.clear()
+        self.jobs.clear()
+        self.rebalance(0, "dropped")
         log: Any = KafkaLog(self.kafka)
         job = self.start(accept(kind, log, self.database, _silent))
         self.finish(job)
@@ -208,6 +232,10 @@ class World:
                 break
         else:
             raise AssertionError("they do not come to an end")
+        if (
+            self.late
+        ):  # the audit would name what the first release erased and a late insert brought
+            self.finish(self.start(self.database.erasures().sweep()))
         self.finish(self.start(self.database.erasures().pay()))
         self.server.mutate()
 
