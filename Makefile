@@ -23,7 +23,7 @@ unit: setup ## Run the tests that need no server, in under a minute
 	@EVENTS_MODEL_EXAMPLES=$${EVENTS_MODEL_EXAMPLES:-100} $(BIN)/pytest --quiet $(SIDE_BY_SIDE) tests/unit tests/filters tests/model
 
 test: setup ## Run the tests against real local servers, WORKERS=2 side by side; the long stories are in test-faults
-	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long"
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" --durations=15
 
 coverage: setup ## Lines and branches that tests run, services included; TESTS="tests/unit tests/filters" for some
 	@rm -rf .coverage && mkdir .coverage

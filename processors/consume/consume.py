@@ -2,7 +2,7 @@
 
     batch -> step (retried while `Transient`) -> rejects parked -> offsets committed
 
-One batch is in hand at a time. Coverage are committed explicitly, the one after the last record of
+One batch is in hand at a time. Offsets are committed explicitly, the one after the last record of
 each partition, and only for an assignment that is still ours: a batch whose partitions went to
 another process meanwhile is dropped, the new owner reads it again.
 """

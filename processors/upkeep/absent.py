@@ -31,7 +31,7 @@ from processors.upkeep.coverage import Coverage, Place
 Reason = Literal["empty", "erasure", "erased", "repeat", "rejected", "expired", "missing"]
 
 READ_ON = 1_000
-"""Coverage that are read and passed over rather than looked up anew."""
+"""Offsets that are read and passed over rather than looked up anew."""
 
 
 class Explained(NamedTuple):
@@ -105,7 +105,7 @@ class Absent:
     async def _erased(
         self, rows: Sequence[Row], tombstones: Sequence[Erasure]
     ) -> dict[int, Literal["erasure", "erased"]]:
-        """Coverage of tombstones that were obeyed, and of events that are away for one."""
+        """Offsets of tombstones that were obeyed, and of events that are away for one."""
         names = [row.name for row in rows]
         wanted = [*names, *(each.name for each in tombstones)]
         noted = await self._erasures.of(wanted, self._table.log)

@@ -14,7 +14,7 @@ from processors.materialize.server import failing_as_transient, read_back
 from service.clickhouse import ClickHouse
 
 SPAN = 50_000
-"""Coverage of one partition that one query looks at."""
+"""Offsets of one partition that one query looks at."""
 
 COUNT = """
 SELECT toUInt32(uniqExact(kafka_offset)) FROM {table} WHERE {range} FORMAT JSONCompactEachRow

@@ -8,7 +8,7 @@
 
 Why nothing is lost and nothing double:
 
-1. *Coverage divide the work.* A rebuild inserts offsets below what the materializer has committed, as
+1. *Offsets divide the work.* A rebuild inserts offsets below what the materializer has committed, as
    asked for before; the materializer inserts offsets at or past it, because it goes on, also after
    a crash or a rebalance, from there. So they never insert the same record, whichever table the
    name `events` means. (A paused earlier owner of a partition may write late, with or without a
@@ -36,7 +36,7 @@ Why nothing is lost and nothing double:
    is noted later is deleted later too, from the new table. The same is done before the swap, so that
    it does not show what was erased.
 
-6. *On a cluster* the swap passes through the replicas one after another, and meanwhile an insert goes
+7. *On a cluster* the swap passes through the replicas one after another, and meanwhile an insert goes
    into the table that has the name where it is sent. That is the case of 3, longer: the fill after
    the swap begins when every replica has swapped and no insert that began before runs on any.
 
@@ -65,7 +65,7 @@ from processors.upkeep.fill import Fill
 from processors.upkeep.swap import FRESH_TABLE, Refused
 
 NEAR = 1_000
-"""Coverage that may be left for after the swap: a fraction of a second's work."""
+"""Offsets that may be left for after the swap: a fraction of a second's work."""
 ROUNDS_MAX = 50
 COMMIT_TIMEOUT_S = 120.0
 POLL_S = 0.05

@@ -40,6 +40,12 @@ def kafka(stack: Stack) -> KafkaConnection:
     return KafkaConnection(bootstrap_servers=stack.status["kafka"], compression_bytes_min=0)
 
 
+@pytest.fixture(autouse=True)
+def _asks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has changed is noticed within a second; tests/cluster keeps the real time."""
+    monkeypatch.setattr("service.kafka.cluster.AGE_MAX_S", 1.0)
+
+
 @pytest.fixture
 async def topic(kafka: KafkaConnection) -> AsyncIterator[str]:
     """An empty topic."""
