@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOAD_INSTALLED := .venv-load/.installed
 WORKERS ?= 2
-SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 DOCS_INSTALLED := .venv-docs/.installed
 
 .PHONY: test-attacks up setup unit test coverage test-faults test-model check docs picture bench-ingest help

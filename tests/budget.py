@@ -5,9 +5,9 @@ The one place for both. Two workers of 8 minutes have 960 s: what takes longer g
 
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 BUDGETS_S = {
     "faults": 150,
@@ -29,21 +29,29 @@ TOGETHER = ("faults", "view", "cluster", "clients")
 """Folders whose tests share servers of their own: one worker runs them. Elsewhere a file is a group."""
 
 
-def arrange(items: list[pytest.Item], root: Path) -> None:
-    """Give each test its group, and put them in the order in which groups are begun."""
+def arrange(items: list[pytest.Item]) -> None:
+    """Put tests in the order in which their groups are begun."""
     begun = list(BUDGETS_S)
-    for item in items:
-        path = item.path.relative_to(root)
-        group = path.parts[0] if path.parts[0] in TOGETHER else path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: begun.index(item.path.relative_to(root).parts[0]))
+    items.sort(key=lambda item: begun.index(_folder(item.nodeid)))
+
+
+class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # untyped base
+    """Gives a worker the tests of a group one after another, then the next group that is left."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = _folder(nodeid)
+        return folder if folder in TOGETHER else nodeid.partition("::")[0]
+
+
+def _folder(nodeid: str) -> str:
+    return nodeid.removeprefix("tests/").partition("/")[0]
 
 
 def account(reports: Iterable[pytest.TestReport]) -> list[str]:
     """A line for each folder that was run: seconds of its tests and fixtures beside the budget."""
     spent: dict[str, float] = defaultdict(float)
     for report in reports:
-        spent[report.nodeid.removeprefix("tests/").partition("/")[0]] += report.duration
+        spent[_folder(report.nodeid)] += report.duration
     return [
         f"{folder:10}{spent[folder]:6.0f} of {budget_s:4} s{'  OVER' * (spent[folder] > budget_s)}"
         for folder, budget_s in BUDGETS_S.items()

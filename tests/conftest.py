@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -16,11 +16,15 @@ hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Arrange the tests when workers share them; a plain run keeps its order."""
     if hasattr(config, "workerinput"):
-        budget.arrange(items, Path(__file__).parent)
+        budget.arrange(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> budget.ByFolder:
+    """Share them by folder (xdist's groups by mark have no effect with this pytest)."""
+    return budget.ByFolder(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
