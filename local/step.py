@@ -6,6 +6,7 @@ Without a terminal the title is a line. What the command says is shown when it f
 """
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -20,7 +21,7 @@ import time
 WIDTH = 16
 TICK_S = 0.2
 UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-DOWNLOAD = re.compile(r"([a-z0-9._-]+) +[-━]* *([\d.]+) ([KMG]i)?B/([\d.]+) ([KMG]i)?B")
+DOWNLOAD = re.compile(r"([a-z0-9._-]+) +[-━]* *([0-9.]+) ([KMG]i)?B/([0-9.]+) ([KMG]i)?B")
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 ROWS, COLUMNS = 500, 200  # of the command's terminal: uv leaves out what does not fit
 
@@ -102,14 +103,15 @@ def plain(command: list[str]) -> int:
 def main() -> None:
     """Run the step. Exits as its command does."""
     title, *command = sys.argv[1:]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 has no bars
     try:
-        if sys.stdout.isatty():
-            if not watched(title, command):
-                return
-            _say("That failed. Once more, with what it says:\n")
-        else:
+        if not sys.stdout.isatty():
             _say(f"{title}\n")
-        sys.exit(plain(command))
+            sys.exit(plain(command))
+        if watched(title, command):
+            _say("That failed. Once more, with what it says:\n")
+            sys.exit(subprocess.call(command))
     except KeyboardInterrupt:
         sys.exit(130)
 
