@@ -41,7 +41,9 @@ def install(
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    if not console.is_terminal:
+        typer.echo(title)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=len(todo))
         try:
             for _ in jars.install(todo):

@@ -61,7 +61,8 @@ def watch_start(home: Path, supervisor: "subprocess.Popen[bytes]") -> "State":
         while supervisor.poll() is None:
             state = _state(home, supervisor)
             waiting = _tell(state, told) if state else []
-            status.update(f"{time.monotonic() - began:.0f} s, starting {', '.join(waiting)}")
+            names = ", ".join(waiting) or "the supervisor"
+            status.update(f"{time.monotonic() - began:.0f} s, waiting for {names}")
             if state is not None and state.phase == "running":
                 break
             if time.monotonic() - began > START_TIMEOUT_S:
