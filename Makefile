@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOAD_INSTALLED := .venv-load/.installed
+STEP := -m local.step
 WORKERS ?= 2
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 DOCS_INSTALLED := .venv-docs/.installed
@@ -17,7 +18,7 @@ up: setup ## Install what is missing, start everything, show what listens where;
 	@$(BIN)/events up
 
 setup: $(INSTALLED) ## Install into .venv: pinned packages, a JVM, the broker's jars
-	@$(BIN)/events install
+	@$(BIN)/events install --title "4/4  jars of Kafka and ElasticMQ"
 
 unit: setup ## Run the tests that need no server, in under a minute
 	@EVENTS_MODEL_EXAMPLES=$${EVENTS_MODEL_EXAMPLES:-100} $(BIN)/pytest --quiet $(SIDE_BY_SIDE) tests/unit tests/filters tests/model
@@ -56,20 +57,20 @@ bench-ingest: setup $(LOAD_INSTALLED) ## Measure the edge, then a load test; LOA
 $(INSTALLED): requirements/uv.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 14) else "Python 3.11 to 3.14 is needed, $(PYTHON) is %d.%d. Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" % v)'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) has no ensurepip. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@echo "1/3  virtual environment"; $(PYTHON) -m venv .venv
-	@echo "2/3  installer"; $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@echo "3/3  packages: a download of about 290 MB, 1 GB on disk; most of it is the ClickHouse engine"; $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(PYTHON) $(STEP) "1/4  virtual environment" $(PYTHON) -m venv .venv
+	@$(PYTHON) $(STEP) "2/4  installer" $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(PYTHON) $(STEP) "3/4  packages, 1 GB on disk" $(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Locust brings its own pytest and Flask: a virtual environment of its own keeps them out of ours.
 $(LOAD_INSTALLED): requirements/load.txt | $(INSTALLED)
-	@echo "virtual environment of the load test"; $(BIN)/python -m venv --without-pip .venv-load
-	@$(BIN)/uv pip sync --quiet --python .venv-load/bin/python --require-hashes requirements/load.txt
+	@$(BIN)/python -m venv --without-pip .venv-load
+	@$(BIN)/python $(STEP) "packages of the load test" $(BIN)/uv pip sync --python .venv-load/bin/python --require-hashes requirements/load.txt
 	@touch $@
 
 # Sphinx and its theme are for writing the site alone.
 $(DOCS_INSTALLED): requirements/docs.txt | $(INSTALLED)
-	@echo "virtual environment of the site"; $(BIN)/python -m venv --without-pip .venv-docs
-	@$(BIN)/uv pip sync --quiet --python .venv-docs/bin/python --require-hashes requirements/docs.txt
+	@$(BIN)/python -m venv --without-pip .venv-docs
+	@$(BIN)/python $(STEP) "packages of the site" $(BIN)/uv pip sync --python .venv-docs/bin/python --require-hashes requirements/docs.txt
 	@touch $@

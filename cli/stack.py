@@ -26,7 +26,9 @@ console = Console(stderr=True)
 NOT_RUNNING = 3
 
 
-def install() -> None:
+def install(
+    title: Annotated[str, typer.Option(hidden=True)] = "jars of Kafka and ElasticMQ",
+) -> None:
     """Download the local servers' jars and check each against its sha256."""
     from local import jars
 
@@ -39,8 +41,10 @@ def install() -> None:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("jars of Kafka and ElasticMQ", total=len(todo))
+    if not console.is_terminal:
+        typer.echo(title)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=len(todo))
         try:
             for _ in jars.install(todo):
                 progress.advance(task)

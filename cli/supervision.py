@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 
 from cli.answers import complain, fail
 
@@ -56,12 +54,15 @@ def launch(home: Path, port_base: int, settings: dict[str, str]) -> "subprocess.
 
 
 def watch_start(home: Path, supervisor: "subprocess.Popen[bytes]") -> "State":
-    """Show what is ready until all is. Exits 1 with the reason when the start failed."""
+    """A line for each process that is ready. Exits 1 with the reason when the start failed."""
     began = time.monotonic()
-    with Live(console=console, refresh_per_second=8, transient=True) as live:
+    told: set[str] = set()
+    with console.status("starting") as status:
         while supervisor.poll() is None:
             state = _state(home, supervisor)
-            live.update(_progress(state, time.monotonic() - began))
+            waiting = _tell(state, told) if state else []
+            names = ", ".join(waiting) or "the supervisor"
+            status.update(f"{time.monotonic() - began:.0f} s, waiting for {names}")
             if state is not None and state.phase == "running":
                 break
             if time.monotonic() - began > START_TIMEOUT_S:
@@ -114,12 +115,13 @@ def _state(home: Path, supervisor: "subprocess.Popen[bytes]") -> "State | None":
     return state if state is not None and state.supervisor.pid == supervisor.pid else None
 
 
-def _progress(state: "State | None", seconds: float) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_row(f"starting, {seconds:.0f} s", "")
-    for name, process in state.processes.items() if state else ():
+def _tell(state: "State", told: set[str]) -> list[str]:
+    """Print those that are ready and not `told` yet; the others."""
+    waiting = []
+    for name, process in state.processes.items():
         if process.ready_after_s is None:
-            table.add_row(f"  {name}", f"[yellow]{process.state}[/]")
-        else:
-            table.add_row(f"  {name}", f"[green]ready in {process.ready_after_s} s[/]")
-    return table
+            waiting.append(name)
+        elif name not in told:
+            told.add(name)
+            console.print(f"  {name:<12}[green]ready in {process.ready_after_s} s[/]")
+    return waiting

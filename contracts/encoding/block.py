@@ -1,47 +1,23 @@
 """Rows of the events table as one block in ClickHouse's Native format, column by column.
 
-Layout: https://clickhouse.com/docs/interfaces/formats/Native. A block is its numbers of columns and
-rows, then each column's name, type and values. Numbers are little-endian, a text is its length
-(unsigned LEB128) and its bytes, a UUID is its two halves as numbers. A Nullable has a byte for each
-value, 1 for null, before the values; a Map has the number of entries up to each row, then all keys,
-then all values. The server has nothing to parse, and what many rows have alike is done once.
+A block is its numbers of columns and rows, then each column's name, type and values. The server has
+nothing to parse, and what many rows have alike is done once.
 """
 
 import itertools
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import msgspec
 
 from contracts.encoding.codec import EventJson, decode_base64
 from contracts.encoding.leb128 import leb128
+from contracts.encoding.native import nulls, numbers, strings, text, texts, uuids, words
 from contracts.ids import is_derived
 
 INSERT_FORMAT = "Native"
 PIECE_BYTES = 512 * 1024
 """Small enough that a piece is still in the CPU's cache when it is sent."""
-
-_COLUMNS = (
-    # name, type, and how many streams of bytes it is made of
-    ("kafka_log", "UInt32", 1),
-    ("kafka_partition", "UInt32", 1),
-    ("kafka_offset", "UInt64", 1),
-    ("received_at", "DateTime64(3, 'UTC')", 1),
-    ("id", "UUID", 1),
-    ("tenant", "String", 1),
-    ("event_type", "String", 1),
-    ("event_source", "String", 1),
-    ("operation", "String", 1),
-    ("entity_id", "String", 1),
-    ("payload_entity_id", "String", 1),
-    ("entity_name", "Nullable(String)", 2),
-    ("key_attributes", "Map(String, String)", 3),
-    ("payload", "Nullable(String)", 2),
-    ("fault", "Nullable(String)", 2),
-)
-INSERT_COLUMNS = tuple(name for name, _, _ in _COLUMNS)
-"""The columns of a block, in their order."""
 
 
 class NotBase64(Exception):
@@ -89,6 +65,87 @@ def row(tenant: str, partition: int, offset: int, received_ms: int, event: Event
     return Row(partition, offset, received_ms, tenant, event, content, fault, derived)
 
 
+class _Batch:
+    """Rows that are added together, by column where more than one place needs them.
+
+    `entries` is the number of key attributes that the block has before them.
+    """
+
+    def __init__(self, rows: Sequence[Row], entries: int) -> None:
+        self.partitions = [row.partition for row in rows]
+        self.offsets = [row.offset for row in rows]
+        self.received_ms = [row.received_ms for row in rows]
+        self.tenants = [row.tenant for row in rows]
+        self.events = [row.event for row in rows]
+        self.ids = [event.id for event in self.events]
+        self.names = [cast("str | None", event.entity_name) for event in self.events]
+        self.payloads = [event.event_payload for event in self.events]
+        self.attributes = [cast("dict[str, str]", each.key_attributes) for each in self.payloads]
+        self.ends = list(itertools.accumulate(map(len, self.attributes), initial=entries))[1:]
+        self.entity_ids = [event.entity_id for event in self.events]
+        self.encoded_ids = texts(self.entity_ids)
+        self.contents = [row.payload for row in rows]
+        self.faults = [row.fault for row in rows]
+
+    def payload_entity_ids(self) -> bytes:
+        """Mostly those of the events again."""
+        ids = [cast("str", payload.entity_id) for payload in self.payloads]
+        return self.encoded_ids if ids == self.entity_ids else texts(ids)
+
+
+class _Column:
+    """A column, and how each of the streams of bytes that its type is made of is encoded."""
+
+    def __init__(self, name: str, type_: str, *streams: Callable[[_Batch], bytes]) -> None:
+        self.name, self.type, self.streams = name, type_, streams
+
+
+_LOG = "kafka_log"
+_joined = itertools.chain.from_iterable
+_COLUMNS = (
+    _Column(_LOG, "UInt32"),  # known when the block is sent
+    _Column("kafka_partition", "UInt32", lambda batch: numbers("I", batch.partitions)),
+    _Column("kafka_offset", "UInt64", lambda batch: numbers("Q", batch.offsets)),
+    _Column("received_at", "DateTime64(3, 'UTC')", lambda batch: numbers("q", batch.received_ms)),
+    _Column("id", "UUID", lambda batch: uuids(batch.ids)),
+    _Column("tenant", "String", lambda batch: words(batch.tenants)),
+    _Column("event_type", "String", lambda batch: words([it.event_type for it in batch.events])),
+    _Column(
+        "event_source", "String", lambda batch: words([it.event_source for it in batch.events])
+    ),
+    _Column("operation", "String", lambda batch: words([it.operation for it in batch.payloads])),
+    _Column("entity_id", "String", lambda batch: batch.encoded_ids),
+    _Column("payload_entity_id", "String", _Batch.payload_entity_ids),
+    _Column(
+        "entity_name",
+        "Nullable(String)",
+        lambda batch: nulls(batch.names),
+        lambda batch: texts([name or "" for name in batch.names]),
+    ),
+    _Column(
+        "key_attributes",
+        "Map(String, String)",
+        lambda batch: numbers("Q", batch.ends),
+        lambda batch: words(list(_joined(batch.attributes))),
+        lambda batch: texts(_joined([each.values() for each in batch.attributes])),
+    ),
+    _Column(
+        "payload",
+        "Nullable(String)",
+        lambda batch: nulls(batch.contents),
+        lambda batch: strings([each or b"" for each in batch.contents]),
+    ),
+    _Column(
+        "fault",
+        "Nullable(String)",
+        lambda batch: nulls(batch.faults),
+        lambda batch: strings([each or b"" for each in batch.faults]),
+    ),
+)
+INSERT_COLUMNS = tuple(column.name for column in _COLUMNS)
+"""The columns of a block, in their order."""
+
+
 class Block:
     """A block that grows; what is added is encoded at once and not kept.
 
@@ -102,63 +159,34 @@ class Block:
         self.tenants: list[str] = []
         self.ids: list[str] = []
         self._entries = 0  # of all maps
-        self._streams: list[list[bytes]] = [[] for _, _, count in _COLUMNS for _ in range(count)]
+        self._streams: dict[str, list[list[bytes]]] = {
+            column.name: [[] for _ in column.streams] for column in _COLUMNS
+        }
 
     def add(self, rows: Sequence[Row]) -> None:
         """Append `rows`, at least one; some hundreds at once cost least: they fit the CPU's cache."""
-        count = len(rows)
-        events = [row.event for row in rows]
-        self.partitions += (partitions := [row.partition for row in rows])
-        self.offsets += (offsets := [row.offset for row in rows])
-        self.received_ms += (received_ms := [row.received_ms for row in rows])
-        self.tenants += (tenants := [row.tenant for row in rows])
-        self.ids += (ids := [event.id for event in events])
-        streams = (
-            b"",  # the number of the log, known at the end
-            struct.pack(f"<{count}I", *partitions),
-            struct.pack(f"<{count}Q", *offsets),
-            struct.pack(f"<{count}q", *received_ms),
-            _uuids(ids),
-            _words(tenants),
-            *self._of_events(events),
-            *_nullable([row.payload for row in rows]),
-            *_nullable([row.fault for row in rows]),
-        )
-        for stream, piece in zip(self._streams, streams, strict=True):
-            stream.append(piece)
-
-    def _of_events(self, events: Sequence[EventJson]) -> Iterator[bytes]:
-        payloads = [event.event_payload for event in events]
-        yield _words([event.event_type for event in events])
-        yield _words([event.event_source for event in events])
-        yield _words([payload.operation for payload in payloads])
-        entity_ids = [event.entity_id for event in events]
-        own_ids = [cast("str", payload.entity_id) for payload in payloads]
-        yield (encoded := _texts(entity_ids))
-        yield encoded if own_ids == entity_ids else _texts(own_ids)
-        names = [cast("str | None", event.entity_name) for event in events]
-        yield _nulls(names)
-        yield _texts([name or "" for name in names])
-        attributes = [cast("dict[str, str]", payload.key_attributes) for payload in payloads]
-        ends = list(itertools.accumulate(map(len, attributes), initial=self._entries))[1:]
-        self._entries = ends[-1]
-        yield struct.pack(f"<{len(ends)}Q", *ends)
-        yield _words(list(itertools.chain.from_iterable(attributes)))
-        texts = [each.values() for each in attributes]
-        yield _texts(list(itertools.chain.from_iterable(texts)))
+        batch = _Batch(rows, self._entries)
+        self.partitions += batch.partitions
+        self.offsets += batch.offsets
+        self.received_ms += batch.received_ms
+        self.tenants += batch.tenants
+        self.ids += batch.ids
+        self._entries = batch.ends[-1]
+        for column in _COLUMNS:
+            for stream, encode in zip(self._streams[column.name], column.streams, strict=True):
+                stream.append(encode(batch))
 
     def pieces(self, log: int) -> Iterator[bytes]:
         """The bytes of the block, which has at least one row, in pieces of about `PIECE_BYTES`.
 
         `log` is the number of the log that has the records.
         """
-        self._streams[0] = [struct.pack("<I", log) * len(self.offsets)]
+        streams = self._streams | {_LOG: [[numbers("I", [log]) * len(self.offsets)]]}
         parts = [leb128(len(_COLUMNS)), leb128(len(self.offsets))]
         size = 0
-        streams = iter(self._streams)
-        for name, type_, count in _COLUMNS:
-            parts += (_text(name), _text(type_))
-            for part in itertools.chain.from_iterable(itertools.islice(streams, count)):
+        for column in _COLUMNS:
+            parts += (text(column.name), text(column.type))
+            for part in _joined(streams[column.name]):
                 parts.append(part)
                 size += len(part)
                 if size >= PIECE_BYTES:
@@ -166,45 +194,3 @@ class Block:
                     parts, size = [], 0
         if parts:
             yield b"".join(parts)
-
-
-def _uuids(ids: Sequence[str]) -> bytes:
-    halves = struct.unpack(f">{2 * len(ids)}Q", bytes.fromhex("".join(ids).replace("-", "")))
-    return struct.pack(f"<{len(halves)}Q", *halves)
-
-
-def _nullable(contents: Sequence[bytes | None]) -> tuple[bytes, bytes]:
-    return _nulls(contents), _strings([content or b"" for content in contents])
-
-
-def _nulls(values: Sequence[object]) -> bytes:
-    return bytes([value is None for value in values])
-
-
-def _words(values: Sequence[str]) -> bytes:
-    """Texts of which there are few different ones."""
-    encoded = {value: _text(value) for value in set(values)}
-    return b"".join([encoded[value] for value in values])
-
-
-def _texts(values: Sequence[str]) -> bytes:
-    return _strings([value.encode() for value in values])
-
-
-def _strings(values: Sequence[bytes]) -> bytes:
-    parts = [b""] * (2 * len(values))
-    parts[::2] = [_length(len(value)) for value in values]
-    parts[1::2] = values
-    return b"".join(parts)
-
-
-def _text(value: str) -> bytes:
-    encoded = value.encode()
-    return _length(len(encoded)) + encoded
-
-
-def _length(number: int) -> bytes:
-    return _SMALL[number] if number < len(_SMALL) else leb128(number)
-
-
-_SMALL = [leb128(number) for number in range(16_384)]

@@ -18,17 +18,25 @@ _ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[=>]|\][^\x07]*\x07)")
 
 
 class Terminal:
-    """`python -m cli ARGUMENTS` on a pseudo-terminal; `seen` is what it has shown, without escapes."""
+    """`python -m cli ARGUMENTS` on a pseudo-terminal; `seen` is what it has shown, without escapes.
+
+    Or another `module`.
+    """
 
     def __init__(
-        self, *arguments: str, columns: int = 200, rows: int = 50, **variables: str
+        self,
+        *arguments: str,
+        module: str = "cli",
+        columns: int = 200,
+        rows: int = 50,
+        **variables: str,
     ) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
         environment |= {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "PYTHONPATH": str(ROOT)}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cli", *arguments],
+            [sys.executable, "-m", module, *arguments],
             stdin=slave, stdout=slave, stderr=slave, env=environment | variables,
             start_new_session=True, preexec_fn=_own_terminal,
         )  # fmt: skip

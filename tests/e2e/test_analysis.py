@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from contracts.encoding.block import INSERT_COLUMNS
 from tests.stack import Stack, eventually
 
 ANALYSIS = (Path(__file__).parent.parent.parent / "docs" / "how-to" / "analyse.md").read_text()
@@ -121,10 +122,7 @@ def test_hourly_counts_say_how_much_there_is(stack: Stack, shop: str) -> None:
 
 
 def test_a_repeat_counts_once_before_it_is_merged_away(stack: Stack, shop: str) -> None:
-    columns = (
-        "tenant, id, received_at, event_type, event_source, operation, entity_id, payload_entity_id,"
-        " key_attributes, payload, fault, kafka_partition, kafka_offset"
-    )
+    columns = ", ".join(INSERT_COLUMNS)
     before = stack.sql(f"SELECT * EXCEPT tenant FROM faults WHERE tenant = '{shop}' ORDER BY ALL")
     stack.sql(
         f"INSERT INTO events ({columns}) SELECT {columns} FROM events WHERE tenant = '{shop}'"
