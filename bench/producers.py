@@ -1,11 +1,12 @@
 """The producer of our own beside confluent-kafka's: what a record costs the process that appends it.
 
-`python -m bench.producers [--seconds S] [--rounds R] [--compression C]`. Each caller appends a record
-and awaits its acknowledgement before the next, as the edge does for a single POST: acks=all,
-idempotent, in turns against one broker; CPU is of the whole process, librdkafka's threads included,
-and the figures are medians. Ours makes key and headers of each event as the edge does;
-confluent-kafka is handed them ready made. Its AIOProducer takes no headers, so it is `Producer`, polled
-by a thread, or by a timer of the loop. At the end Kafka must hold what was acknowledged.
+`python -m bench.producers [--seconds S] [--rounds R] [--compression C]`.
+Each caller appends a record and awaits its acknowledgement before the next, as the edge does for a
+single POST: acks=all, idempotent, in turns against one broker. CPU is of the whole process,
+librdkafka's threads included; figures are medians. Ours makes key and headers of each event as the edge
+does, or has records ready made; confluent-kafka is handed key, value and headers ready made. Its
+AIOProducer takes no headers, so it is `Producer`, whose delivery reports are polled by a thread, or by
+a timer of the loop. At the end Kafka must hold what was acknowledged.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from bench.servers import servers
 from contracts.encoding.codec import EventJson, named, represent
 from contracts.encoding.compression import Compression
 from contracts.encoding.parse import parse_event
+from contracts.encoding.recordbatch import Record
 from contracts.encoding.wire import encode
 from contracts.topics import EVENTS
 from ingest.events import new_id
@@ -44,10 +46,11 @@ LIMITS = QueueLimits(1 << 28, 30)
 
 
 class Event(NamedTuple):
-    """An event, and its record's parts."""
+    """An event, its record, and the record's parts."""
 
     event: EventJson
     received_ms: int
+    record: Record
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]]
@@ -64,19 +67,24 @@ def events(texts: Iterable[bytes]) -> Iterator[Event]:
         event_id, received_ms = new_id(TENANT, draft.entity_id, None)
         event = named(draft, event_id)
         value = represent(event)
-        [record] = read(write([encode(TENANT, event, received_ms, value)], None))
-        yield Event(event, received_ms, record.key, value, list(record.headers))
+        record = encode(TENANT, event, received_ms, value)
+        [parts] = read(write([record], None))
+        yield Event(event, received_ms, record, parts.key, value, list(parts.headers))
 
 
 @asynccontextmanager
-async def ours(connection: KafkaConnection) -> AsyncIterator[Append]:
+async def ours(connection: KafkaConnection, *, ready_made: bool) -> AsyncIterator[Append]:
     """`EventLog`, as the edge has it."""
     log = EventLog(connection, (EVENTS,), LIMITS)
     await log.start()
     async with asyncio.timeout(LIMITS.ack_s):
         while not log.ready:
             await asyncio.sleep(0.05)
-    yield lambda each: log.append(EVENTS, encode(TENANT, each.event, each.received_ms, each.value))
+
+    def make(each: Event) -> Record:
+        return encode(TENANT, each.event, each.received_ms, each.value)
+
+    yield lambda each: log.append(EVENTS, each.record if ready_made else make(each))
     await log.stop()
 
 
@@ -90,11 +98,12 @@ async def theirs(
 
 
 PRODUCERS: dict[str, Open] = {
-    "ours": ours,
-    "confluent, thread, linger 0": partial(theirs, linger_ms=0, thread=True),
-    "confluent, thread, linger 2 ms": partial(theirs, linger_ms=2, thread=True),
-    "confluent, timer, linger 0": partial(theirs, linger_ms=0, thread=False),
-    "confluent, timer, linger 2 ms": partial(theirs, linger_ms=2, thread=False),
+    "ours": partial(ours, ready_made=False),
+    "ours, ready made": partial(ours, ready_made=True),
+    "thread, linger 0": partial(theirs, linger_ms=0, thread=True),
+    "thread, linger 2": partial(theirs, linger_ms=2, thread=True),
+    "timer, linger 0": partial(theirs, linger_ms=0, thread=False),
+    "timer, linger 2": partial(theirs, linger_ms=2, thread=False),
 }
 
 
