@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bench import applied
 from contracts import changes
 from contracts.changes import Changes, change_key, change_value
 from contracts.encoding.wire import decode_event
@@ -81,6 +82,17 @@ def test_numbers_of_a_stored_filter_are_what_was_written() -> None:
     subscription = table.get("acme", "one")
     assert subscription is not None
     assert filter_.encode() in subscription.represent()
+
+
+def test_record_batches_as_the_edge_writes_them_are_the_table() -> None:
+    patterns = [{"entity_id": [str(number)]} for number in range(20)]
+    table = applied.apply(applied.topic(patterns))
+    assert [each.filter for each in table.of(applied.TENANT)] == patterns
+    view = View(decode_event(represented(an_event(entity_id="7"), ID)))
+    [found] = table.matching(applied.TENANT, view)
+    assert [each.name for each in table.of(applied.TENANT) if each.id == found] == [
+        "subscription 7"
+    ]
 
 
 UNREADABLE: dict[str, dict[str, Any]] = {
