@@ -50,9 +50,9 @@ class Subscriptions:
                 self.changes.apply(tenant, subscription_id, more, value)
         elif value is None:
             self._index.remove(tenant, subscription_id)
-            kept = self._by_tenant.get(tenant, {})
-            kept.pop(subscription_id, None)
-            if not kept:
+            by_id = self._by_tenant.get(tenant, {})
+            by_id.pop(subscription_id, None)
+            if not by_id:
                 self._by_tenant.pop(tenant, None)
         else:
             kept, filter_ = _read(subscription_id, value)
