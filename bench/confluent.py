@@ -45,6 +45,7 @@ class Confluent:
                 "enable.idempotence": True,
                 "linger.ms": linger_ms,
                 "compression.type": connection.compression,
+                "socket.nagle.disable": True,
                 "partitioner": "consistent",  # CRC-32 of the key, as ours
             }
         )

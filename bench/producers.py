@@ -4,7 +4,7 @@
 Each caller appends a record and awaits its acknowledgement before the next, as the edge does for a
 single POST: acks=all, idempotent, in turns against one broker. CPU is of the whole process,
 librdkafka's threads included; figures are medians. Ours makes key and headers of each event as the edge
-does, or has records ready made; confluent-kafka is handed key, value and headers ready made. Its
+does, or has records ready; confluent-kafka is handed key, value and headers ready. Its
 AIOProducer takes no headers, so it is `Producer`, whose delivery reports are polled by a thread, or by
 a timer of the loop. At the end Kafka must hold what was acknowledged.
 """
@@ -73,7 +73,7 @@ def events(texts: Iterable[bytes]) -> Iterator[Event]:
 
 
 @asynccontextmanager
-async def ours(connection: KafkaConnection, *, ready_made: bool) -> AsyncIterator[Append]:
+async def ours(connection: KafkaConnection, *, ready: bool) -> AsyncIterator[Append]:
     """`EventLog`, as the edge has it."""
     log = EventLog(connection, (EVENTS,), LIMITS)
     await log.start()
@@ -84,7 +84,7 @@ async def ours(connection: KafkaConnection, *, ready_made: bool) -> AsyncIterato
     def make(each: Event) -> Record:
         return encode(TENANT, each.event, each.received_ms, each.value)
 
-    yield lambda each: log.append(EVENTS, each.record if ready_made else make(each))
+    yield lambda each: log.append(EVENTS, each.record if ready else make(each))
     await log.stop()
 
 
@@ -98,8 +98,8 @@ async def theirs(
 
 
 PRODUCERS: dict[str, Open] = {
-    "ours": partial(ours, ready_made=False),
-    "ours, ready made": partial(ours, ready_made=True),
+    "ours": partial(ours, ready=False),
+    "ours, ready": partial(ours, ready=True),
     "thread, linger 0": partial(theirs, linger_ms=0, thread=True),
     "thread, linger 2": partial(theirs, linger_ms=2, thread=True),
     "timer, linger 0": partial(theirs, linger_ms=0, thread=False),
