@@ -5,7 +5,7 @@ A patch is a JSON merge patch (RFC 7396): what it leaves of the subscription is 
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from contracts.encoding.parse import BOM, ERRORS_MAX, Model, parse, read_json
@@ -87,8 +87,12 @@ def broken(errors: list[dict[str, Any]]) -> Problem:
 
 
 def _exact(body: bytes) -> Any:
-    """JSON that was read before, now with every number as it is written."""
-    return json.loads(body.removeprefix(BOM), parse_float=Decimal)
+    """JSON that was read before, now with every number as it is written. Raises `Problem` 400."""
+    try:
+        return json.loads(body.removeprefix(BOM), parse_float=Decimal)
+    except InvalidOperation:
+        detail = "The body is not JSON that can be read: a number's exponent is out of bounds."
+        raise Problem(400, detail) from None
 
 
 def _within_filter(refused: Refused) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -18,19 +18,17 @@ QUERY_BYTES_MAX = 1024
 
 
 def page_of(
-    subscriptions: Sequence[Subscription], query: bytes, path: str
+    subscriptions: Callable[[str], Iterable[Subscription]], query: bytes, path: str
 ) -> tuple[bytes, bytes | None]:
     """The page's JSON, `items` and `next`, and the Link header of the next page (RFC 8288).
 
-    `subscriptions` are in the order of their ids, which a cursor goes on in: what is made meanwhile
-    is in no page twice, nor does it move another out. Raises `Problem` 400.
+    `subscriptions` gives those above an id in the order of their ids, which a cursor goes on in: what
+    is made meanwhile is in no page twice, nor does it move another out. Raises `Problem` 400.
     """
     limit, after = _read(query)
     found: list[bytes] = []
     size, last, rest = 0, "", False
-    for subscription in subscriptions:
-        if subscription.id <= after:
-            continue
+    for subscription in subscriptions(after):
         if rest := len(found) == limit or size >= PAGE_BYTES:
             break
         found.append(subscription.represent())

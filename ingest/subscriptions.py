@@ -5,6 +5,8 @@ its own change to come back before it answers, so that a client reads what it wr
 the table is brought to the topic's end, so that If-Match is judged by what others have just written.
 """
 
+from functools import partial
+
 from uuid_utils import uuid7
 
 from contracts import paths
@@ -90,9 +92,8 @@ class SubscriptionResource:
     async def list(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 with a page of the tenant's subscriptions, in the order of their ids."""
         tenant = (await self._grant(scope)).tenant
-        body, link = page_of(
-            self._table.of(tenant), scope.get("query_string", b""), paths.SUBSCRIPTIONS
-        )
+        query = scope.get("query_string", b"")
+        body, link = page_of(partial(self._table.of, tenant), query, paths.SUBSCRIPTIONS)
         headers = [JSON_TYPE] if link is None else [JSON_TYPE, (b"link", link)]
         await respond(send, 200, headers, body)
 

@@ -83,7 +83,7 @@ def _text(value: object, pointer: str) -> str:
         raise Bad(pointer, "must be a text")
     if len(value) > TEXT_MAX:
         raise Bad(pointer, "text is too long", size=len(value), limit=TEXT_MAX)
-    if any("\ud800" <= each <= "\udfff" for each in value):
+    if not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
         raise Bad(pointer, "holds half of a surrogate pair")
     return value
 

@@ -104,30 +104,29 @@ def plan_of(
         view = View(event)
         for found in table.matching(tenant, view):
             name = found.subscription_id if isinstance(found, Failure) else found
-            subscription = table.get(tenant, name)
-            place = Place(tenant, name, record.partition)
-            if subscription is not None and place not in behind:
-                cause = found.cause if isinstance(found, Failure) else None
-                _plan(plan, tenant, subscription, view, record, cause)
+            if Place(tenant, name, record.partition) in behind:
+                continue
+            if (planned := plan.get((tenant, name))) is None:
+                subscription = table.get(tenant, name)
+                if subscription is None:
+                    continue
+                planned = plan[tenant, name] = Planned(subscription, [], [])
+            cause = found.cause if isinstance(found, Failure) else None
+            _plan(planned, tenant, view, record, cause)
     return plan
 
 
 def _plan(
-    plan: dict[Key, Planned],
-    tenant: str,
-    subscription: Subscription,
-    view: View,
-    record: LogRecord,
-    cause: Exception | None,
+    planned: Planned, tenant: str, view: View, record: LogRecord, cause: Exception | None
 ) -> None:
     """Add the delivery to the plan; what cannot be told, or made, is parked with its cause."""
     position, value = (record.partition, record.offset), record.value or b""
-    planned = plan.setdefault((tenant, subscription.id), Planned(subscription, [], []))
+    name = planned.subscription.id
     try:
         if cause is not None:
             raise cause
-        planned.deliveries.append(delivery(tenant, view.event, value, subscription.id, position))
+        planned.deliveries.append(delivery(tenant, view.event, value, name, position))
     except Exception as error:
-        log.exception("nothing can be made for subscription %s of %s", subscription.id, tenant)
+        log.exception("nothing can be made for subscription %s of %s", name, tenant)
         bare = Delivery(value.decode(errors="replace"), {"tenant": tenant}, "", position)
         planned.unmade.append(Outcome(bare, "refused", repr(error)))

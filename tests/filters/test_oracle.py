@@ -63,7 +63,10 @@ def ours(pattern: Any, document: str) -> bool | None:
         return None
 
 
-@pytest.mark.skipif(not CASES.exists(), reason="the cases lie beside the repository")
+@pytest.mark.skipif(
+    not CASES.exists(),
+    reason=f"{CASES.name} is not in ../shared/data; event-ruler is asked about our own cases below",
+)
 def test_the_cases() -> None:
     cases = json.loads(CASES.read_text())
     assert len(cases) >= 183

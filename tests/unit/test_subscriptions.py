@@ -118,6 +118,15 @@ def test_what_else_breaks_the_contract_is_405(change: Callable[[dict[str, Any]],
     assert refused.value.status == 405
 
 
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_number_whose_exponent_nobody_holds_is_400(sign: str) -> None:
+    filter_ = f'{{"payload":{{"n":[1e{sign}{"9" * 20}]}}}}'
+    body = f'{{"name":"x","filter":{filter_},"destination":{{"type":"sqs","arn":"{arn()}"}}}}'
+    with pytest.raises(Problem, match="exponent") as refused:
+        read_draft(body.encode())
+    assert refused.value.status == 400
+
+
 def test_every_fault_is_named_those_of_the_filter_too_with_score_and_limit() -> None:
     body = {
         "name": "",
