@@ -40,6 +40,8 @@ class FakeSqs:
         body = await request.json()
         if request.headers["x-amz-target"] == "AmazonSQS.GetQueueUrl":
             return JSONResponse({"QueueUrl": f"{request.base_url}{ACCOUNT}/{body['QueueName']}"})
+        if request.headers["x-amz-target"] == "AmazonSQS.GetQueueAttributes":
+            return JSONResponse({"Attributes": {"MaximumMessageSize": "262144"}})
         queue, entries = body["QueueUrl"].rpartition("/")[2], body["Entries"]
         self.calls[queue] = self.calls.get(queue, 0) + 1
         if queue in self.away:

@@ -126,8 +126,10 @@ def _plan(
     try:
         if cause is not None:
             raise cause
-        planned.deliveries.append(delivery(tenant, view.event, value, subscription.id, position))
+        planned.deliveries.append(
+            delivery(tenant, view.event, value, subscription.id, position, headers=record.headers)
+        )
     except Exception as error:
         log.exception("nothing can be made for subscription %s of %s", subscription.id, tenant)
         bare = Delivery(value.decode(errors="replace"), {"tenant": tenant}, "", position)
-        planned.unmade.append(Outcome(bare, "refused", repr(error)))
+        planned.unmade.append(Outcome(bare, "never", message=repr(error)))
