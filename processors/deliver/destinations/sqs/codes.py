@@ -21,6 +21,7 @@ THROTTLED = frozenset(
         *("ThrottledException", "TooManyRequestsException", "SlowDown", "RequestLimitExceeded"),
         *("KmsThrottled", "KMS.ThrottlingException"),
         *("ServiceUnavailable", "InternalError", "InternalFailure", "InternalServerError"),
+        "OverLimit",
     )
 )
 """Time heals it."""
