@@ -3,68 +3,21 @@
 What ElasticMQ cannot be asked says why, beside the test.
 """
 
+import hashlib
 import json
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator
 
-import boto3
 import pytest
 
-from contracts.deliveries import Delivery
 from contracts.subscriptions import SqsDestination
+from processors.deliver.destinations.sqs.facts import BYTES_OF_OLD
 from processors.deliver.destinations.sqs.queues import SqsQueues
-from processors.deliver.outcomes import Outcome
 from service.connections import SqsConnection
-from tests.fakes.sqs import StrictSqs
 from tests.queues import arn
+from tests.sqs import Server, a_delivery, states
 
 PUBLIC = "https://events.example.com"
-
-
-@dataclass
-class Server:
-    """A server of queues, and boto3's client of it as a consumer has it."""
-
-    url: str
-    client: Any
-    strict: StrictSqs | None
-
-    def create(self, kind: str = "", **attributes: str) -> SqsDestination:
-        """A new queue; `kind` is empty or `.fifo`."""
-        name = f"q-{uuid.uuid4().hex[:12]}{kind}"
-        fifo = {"FifoQueue": "true"} if kind else {}
-        self.client.create_queue(QueueName=name, Attributes=fifo | attributes)
-        return SqsDestination(type="sqs", arn=arn(name))
-
-    def received(self, destination: SqsDestination) -> list[dict[str, Any]]:
-        """All messages, deleted, in the order of their coming."""
-        url = self.client.get_queue_url(QueueName=destination.queue)["QueueUrl"]
-        found: list[dict[str, Any]] = []
-        while batch := self.client.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=10,
-            MessageAttributeNames=["All"],
-            MessageSystemAttributeNames=["All"],
-        ).get("Messages"):
-            for each in batch:
-                self.client.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
-            found += batch
-        return found
-
-
-@pytest.fixture(params=["strict", "elasticmq"])
-def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "local")
-    if request.param == "elasticmq":
-        stack = request.getfixturevalue("stack")
-        yield Server(stack.status["sqs"], stack.sqs(), None)
-        return
-    with StrictSqs().served() as strict:
-        client = boto3.client("sqs", region_name="eu-west-1", endpoint_url=strict.url)
-        yield Server(strict.url, client, strict)
 
 
 @pytest.fixture
@@ -72,18 +25,6 @@ async def queues(server: Server) -> AsyncIterator[SqsQueues]:
     made = SqsQueues(SqsConnection(endpoint_url=server.url), 4, PUBLIC)
     yield made
     await made.close()
-
-
-def a_delivery(
-    number: int = 0, body: str = '{"a":1}', subscription: str = "one", **more: Any
-) -> Delivery:
-    event_id = f"01a20d33-994f-74a1-8936-{number:012}"
-    attributes = {"tenant": "acme", "event_id": event_id, "subscription_id": subscription}
-    return Delivery(body, attributes, "acme:order-1", (0, number), **more)
-
-
-def states(outcomes: list[Outcome]) -> list[str]:
-    return [each.state for each in outcomes]
 
 
 async def test_messages_arrive_whole_and_each_outcome_has_its_message_id(
@@ -126,8 +67,12 @@ async def test_one_fifo_queue_takes_two_subscriptions_and_a_replay_and_drops_a_r
 async def test_a_message_over_the_queues_limit_goes_as_a_claim_check(
     server: Server, queues: SqsQueues
 ) -> None:
-    destination = server.create(MaximumMessageSize="2048")
-    small, large = a_delivery(1, '"' + "x" * 1000 + '"'), a_delivery(2, '"' + "ü" * 1000 + '"')
+    limit = 2048
+    if server.strict is None:
+        limit = BYTES_OF_OLD  # ElasticMQ keeps no MaximumMessageSize, so the least is assumed
+    destination = server.create(MaximumMessageSize=str(limit))
+    small = a_delivery(1, '"' + "x" * (limit // 2) + '"')
+    large = a_delivery(2, '"' + "ü" * (limit // 2) + '"')  # twice the bytes
     assert states(await queues.send(destination, [small, large])) == ["sent", "sent"]
     bodies = {
         each["MessageAttributes"]["event_id"]["StringValue"]: each
@@ -138,7 +83,8 @@ async def test_a_message_over_the_queues_limit_goes_as_a_claim_check(
     assert check["MessageAttributes"]["claim_check"]["StringValue"] == "true"
     body = json.loads(check["Body"])
     assert body["url"] == f"{PUBLIC}/api/v1/events/{large.attributes['event_id']}"
-    assert body["size_bytes"] == 2002
+    assert body["size_bytes"] == limit + 2
+    assert body["sha256"] == hashlib.sha256(large.body.encode()).hexdigest()
 
 
 async def test_a_queue_that_does_not_exist_is_told_and_found_once_it_does(

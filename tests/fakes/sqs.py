@@ -16,6 +16,7 @@ import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -62,8 +63,12 @@ class StrictSqs:
         return queue
 
     @contextlib.contextmanager
-    def served(self, tls: ssl.SSLContext | None = None) -> Iterator["StrictSqs"]:
-        """Listening on loopback, in a thread of its own, at `url`."""
+    def served(self, certificate: Path | None = None) -> Iterator["StrictSqs"]:
+        """Listening on loopback, in a thread of its own, at `url`; over TLS with a `certificate`."""
+        tls = None
+        if certificate is not None:
+            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            tls.load_cert_chain(certificate)
         loop, started = asyncio.new_event_loop(), threading.Event()
         app = web.Application(client_max_size=4 * sqs_rules.BYTES_MAX)
         app.router.add_post("/{path:.*}", self._answer)

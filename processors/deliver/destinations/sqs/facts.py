@@ -91,6 +91,11 @@ class QueueFacts:
         """The queue is said to be gone: it may have been made anew."""
         self._known.pop(destination.arn, None)
 
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
+
     async def _ask(self, destination: SqsDestination) -> Facts:
         """One call for all who ask at once; each has boto3's deadlines."""
         asking = self._asking.get(destination.arn)

@@ -59,6 +59,7 @@ class SqsQueues:
     async def close(self) -> None:
         """End the calls under way; each has its deadline."""
         await self._wire.close()
+        self._facts.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _fit(self, delivery: Delivery, bytes_max: int) -> Delivery:
