@@ -77,7 +77,7 @@ class SqsQueues:
         """Send `batch`, halved where it has to be, unless what was sent `before` it has failed."""
         if failed := next((each for each in before if each.state in HELD), None):
             return [failed._replace(delivery=each) for each in batch]
-        body = _request(facts.url, batch, destination.queue.endswith(".fifo"))
+        body = request(facts.url, batch, destination.queue.endswith(".fifo"))
         answer = await self._wire.send_batch(destination.region, facts, body)
         if isinstance(answer, bytes):
             return _outcomes(batch, answer)
@@ -90,7 +90,8 @@ class SqsQueues:
         return first + await self._send(destination, facts, batch[half:], first)
 
 
-def _request(url: str, batch: Sequence[Delivery], is_fifo: bool) -> bytes:
+def request(url: str, batch: Sequence[Delivery], is_fifo: bool) -> bytes:
+    """The body of SendMessageBatch to the queue at `url`."""
     entries = [_entry(number, each, is_fifo) for number, each in enumerate(batch)]
     return _encode({"QueueUrl": url, "Entries": entries})
 
