@@ -218,17 +218,36 @@ async def test_a_wrong_secret_is_refused_and_loses_nothing(
     assert len(queue.taken) == 10
 
 
-async def test_what_is_known_of_a_queue_is_kept_for_minutes(
-    sqs: StrictSqs, queues: SqsQueues, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queue = sqs.create("q")
+async def test_what_is_known_of_a_queue_is_kept(sqs: StrictSqs, queues: SqsQueues) -> None:
+    sqs.create("q")
     for _ in range(3):
         await queues.send(to("q"), SENT)
     asked = [operation for operation, _ in sqs.calls]
     assert asked.count("GetQueueUrl") == asked.count("GetQueueAttributes") == 1
+
+
+async def test_what_is_known_for_too_long_is_asked_anew_and_serves_while_nobody_answers(
+    sqs: StrictSqs, queues: SqsQueues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "KEPT_S", 0.0)
+    queue = sqs.create("q")
+    long = a_delivery(1, "x" * 2000)
+    await queues.send(to("q"), [long])
     queue.attributes["MaximumMessageSize"] = "1024"
-    monkeypatch.setattr(facts.time, "monotonic", lambda: facts.KEPT_S + 1e9)
-    assert states(await queues.send(to("q"), [a_delivery(1, "x" * 1025)])) == ["sent"]
+    sqs.unanswered = {"GetQueueUrl"}
+    assert states(await queues.send(to("q"), [long])) == ["never"]
+    sqs.unanswered.clear()
+    assert states(await queues.send(to("q"), [long])) == ["sent"]
+    assert "claim_check" in queue.taken[-1]["MessageAttributes"]
+
+
+async def test_where_the_limit_may_not_be_asked_the_least_is_assumed(
+    sqs: StrictSqs, queues: SqsQueues
+) -> None:
+    queue = sqs.create("q")
+    sqs.denied = {"GetQueueAttributes"}
+    large = a_delivery(1, "x" * facts.BYTES_OF_OLD)
+    assert states(await queues.send(to("q"), [*SENT, large])) == ["sent"] * 11
     assert "claim_check" in queue.taken[-1]["MessageAttributes"]
 
 

@@ -45,6 +45,7 @@ class StrictSqs:
     """Queues by name. `now_s` is the queues' clock, which a test moves; `skew_s` that of signatures.
 
     `keys` are the secrets by access key, `ended` the access keys that have expired; `calls` what was asked.
+    Operations in `denied` and `unanswered` are refused for every queue, with 403 and 503.
     """
 
     def __init__(self) -> None:
@@ -53,6 +54,8 @@ class StrictSqs:
         self.skew_s = 0.0
         self.keys = {"local": "local"}
         self.ended: set[str] = set()
+        self.denied: set[str] = set()
+        self.unanswered: set[str] = set()
         self.calls: list[tuple[str, str]] = []
         self.url = ""
 
@@ -106,6 +109,10 @@ class StrictSqs:
         faults = self.queues[name].faults if name in self.queues else Faults()
         try:
             self._authenticate(request, content)
+            if operation in self.denied:
+                raise Refused("AccessDenied")
+            if operation in self.unanswered:
+                raise Refused("ServiceUnavailable")
             if faults.refuse:
                 raise Refused(faults.refuse)
             call: Callable[[dict[str, Any]], Any] = getattr(

@@ -80,7 +80,7 @@ class SqsQueues:
         body = request(facts.url, batch, destination.queue.endswith(".fifo"))
         answer = await self._wire.send_batch(destination.region, facts, body)
         if isinstance(answer, bytes):
-            return _outcomes(batch, answer)
+            return read_outcomes(batch, answer)
         if answer.code == "QueueDoesNotExist":
             self._facts.forget(destination)
         if answer.verdict != "split" or len(batch) == 1:
@@ -113,7 +113,7 @@ def _entry(number: int, delivery: Delivery, is_fifo: bool) -> dict[str, Any]:
     return entry
 
 
-def _outcomes(batch: Sequence[Delivery], content: bytes) -> list[Outcome]:
+def read_outcomes(batch: Sequence[Delivery], content: bytes) -> list[Outcome]:
     """What an answer 200 says of each; of whom it says nothing nobody knows."""
     try:
         answer = read_batch(content)
