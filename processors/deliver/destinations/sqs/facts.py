@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT_S = 300.0
+ASK_TIMEOUT_S = 20.0
+"""boto3's deadlines are of one read each, and threads are few."""
 BYTES_OF_OLD = 262_144
 """The most that a message, and a batch, had before August 2025: what holds where we may not ask."""
 NOWHERE = (InvalidRegionError, UnknownRegionError, EndpointProviderError)
@@ -97,14 +99,19 @@ class QueueFacts:
             client.close()
 
     async def _ask(self, destination: SqsDestination) -> Facts:
-        """One call for all who ask at once; each has boto3's deadlines."""
+        """One look for all who ask at once."""
         asking = self._asking.get(destination.arn)
         if asking is None:
             running = asyncio.get_running_loop()
             asking = running.run_in_executor(self._threads, self._learn, destination)
             self._asking[destination.arn] = asking
             asking.add_done_callback(lambda _: self._asking.pop(destination.arn))
-        return await asyncio.shield(asking)
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                return await asyncio.shield(asking)
+        except TimeoutError as error:
+            refusal = Refusal("again", "NoAnswer", f"nothing is known within {ASK_TIMEOUT_S:g} s")
+            raise Unavailable(refusal) from error
 
     def _learn(self, destination: SqsDestination) -> Facts:
         try:
