@@ -73,6 +73,7 @@ class Signer:
             theirs = email.utils.parsedate_to_datetime(date)
         except ValueError:
             return False
+        theirs = theirs.replace(tzinfo=theirs.tzinfo or datetime.UTC)
         skew = theirs - datetime.datetime.now(datetime.UTC)
         if abs((skew - self._skew).total_seconds()) < SKEW_MIN_S:
             return False
