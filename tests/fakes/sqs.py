@@ -27,8 +27,8 @@ from botocore.credentials import ReadOnlyCredentials
 from tests.fakes import sqs_rules
 from tests.fakes.sqs_queue import Faults, Message, Queue
 from tests.fakes.sqs_rules import Refused
+from tests.queues import ACCOUNT
 
-ACCOUNT = "000000000000"
 START_TIMEOUT_S = 60
 CAPITAL = re.compile(r"(?=[A-Z])")
 SKEW_MAX_S = 300  # "Elements of an AWS API request signature": within five minutes
@@ -196,6 +196,8 @@ class StrictSqs:
         queue.batches.append(len(entries))
         if queue.faults.singles and len(entries) > 1:
             raise Refused("BatchRequestTooLong")
+        if any(text in json.dumps(entries) for text in queue.faults.unfit):
+            raise Refused("InvalidMessageContents")
         sqs_rules.check_batch(entries)
         for entry in entries:
             sqs_rules.check_attributes(entry)

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import random
 import uuid
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ class Faults:
 
     `refuse` is the code that every call is answered with. Of entries the share `failing` fails by the
     server's fault, `refusing` by the sender's. Of calls the share `lost` is done and not answered; each
-    is answered after `slow_s`. `singles`: a batch of more than one is too long.
+    is answered after `slow_s`. `singles`: a batch of more than one is too long. A message that holds a text
+    of `unfit` makes its whole batch invalid.
     """
 
     refuse: str = ""
@@ -30,6 +32,7 @@ class Faults:
     lost: float = 0.0
     slow_s: float = 0.0
     singles: bool = False
+    unfit: set[str] = field(default_factory=set)
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -73,6 +76,12 @@ class Queue:
     def bytes_max(self) -> int:
         """[model] MaximumMessageSize: 1,024 to 1,048,576, the latter by default."""
         return int(self.attributes.get("MaximumMessageSize", sqs_rules.BYTES_MAX))
+
+    @property
+    def event_ids(self) -> list[str]:
+        """The ids of the events that it has ever taken, in order, repeats left out."""
+        bodies = (json.loads(entry["MessageBody"]) for entry in self.taken)
+        return list(dict.fromkeys(body["id"] for body in bodies))
 
     def send(self, entry: dict[str, Any], now_s: float) -> Message:
         """Take one entry. Raises `Refused`."""
