@@ -89,6 +89,10 @@ class StrictSqs:
             loop.run_until_complete(start())
             loop.run_forever()
             loop.run_until_complete(runner.cleanup())
+            if late := asyncio.all_tasks(loop):  # answers whose clients are gone
+                for each in late:
+                    each.cancel()
+                loop.run_until_complete(asyncio.wait(late))
             loop.close()
 
         thread = threading.Thread(target=run, name="strict-sqs")

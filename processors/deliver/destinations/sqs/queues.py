@@ -52,7 +52,7 @@ class SqsQueues:
         for batch in packed(messages, facts.batch_bytes_max):
             outcomes += await self._send(destination, facts, batch, outcomes)
         return [
-            outcome._replace(delivery=each)
+            outcome if outcome.delivery is each else outcome._replace(delivery=each)
             for outcome, each in zip(outcomes, deliveries, strict=True)
         ]
 

@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from typing import NamedTuple
 
 import aiohttp
+from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import get_cert_path
 from botocore.session import get_session
 
@@ -25,6 +26,8 @@ HEADERS = {
 }
 UNSAID = ("Accept", "Accept-Encoding", "User-Agent")
 """What aiohttp would add to each request."""
+NO_ANSWER = (aiohttp.ClientError, OSError, TimeoutError, NoCredentialsError)
+"""Of a call; the last when another call has found the credentials at their end meanwhile."""
 ANSWER_BYTES_MAX = 64 * 1024
 """Ten outcomes take less than 10 KiB."""
 
@@ -58,7 +61,7 @@ class Wire:
                     return Refusal("not_now", "NoCredentials", str(error) or repr(error))
                 try:
                     answer = await self._post(region, facts, body)
-                except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                except NO_ANSWER as error:
                     return Refusal("again", "NoAnswer", repr(error))
                 if answer.status == 200:
                     return answer.content
