@@ -251,6 +251,17 @@ async def test_where_the_limit_may_not_be_asked_the_least_is_assumed(
     assert "claim_check" in queue.taken[-1]["MessageAttributes"]
 
 
+async def test_a_proxy_of_the_environment_is_gone_through(
+    sqs: StrictSqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = sqs.create("q")
+    monkeypatch.setenv("http_proxy", sqs.url)
+    queues = SqsQueues(SqsConnection(endpoint_url="http://sqs.invalid"), 1)
+    assert states(await queues.send(to("q"), SENT[:1])) == ["sent"]
+    await queues.close()
+    assert len(queue.taken) == 1
+
+
 async def test_over_tls_with_the_authority_that_is_configured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
