@@ -180,6 +180,10 @@ class StrictSqs:
             self.create(body["QueueName"], **body.get("Attributes", {}))
         return self._get_queue_url(body)
 
+    def _delete_queue(self, body: dict[str, Any]) -> dict[str, Any]:
+        del self.queues[self._queue(body).name]
+        return {}
+
     def _get_queue_url(self, body: dict[str, Any]) -> dict[str, Any]:
         return {"QueueUrl": f"{self.url}/{ACCOUNT}/{self._queue(body).name}"}
 
