@@ -241,6 +241,17 @@ async def test_what_is_known_for_too_long_is_asked_anew_and_serves_while_nobody_
     assert "claim_check" in queue.taken[-1]["MessageAttributes"]
 
 
+async def test_a_queue_that_was_gone_is_looked_at_anew(sqs: StrictSqs, queues: SqsQueues) -> None:
+    long = a_delivery(1, "x" * 2000)
+    sqs.create("q")
+    assert states(await queues.send(to("q"), [long])) == ["sent"]
+    del sqs.queues["q"]
+    assert states(await queues.send(to("q"), [long])) == ["not_now"]
+    queue = sqs.create("q", MaximumMessageSize="1024")
+    assert states(await queues.send(to("q"), [long])) == ["sent"]
+    assert "claim_check" in queue.taken[-1]["MessageAttributes"]
+
+
 async def test_where_the_limit_may_not_be_asked_the_least_is_assumed(
     sqs: StrictSqs, queues: SqsQueues
 ) -> None:
