@@ -29,7 +29,7 @@ from processors.consume.replay import Log
 from processors.consume.run import run
 from processors.consume.step import Halt, Step
 from processors.deliver.deliver import Deliver
-from processors.deliver.destinations.sqs import SqsQueues
+from processors.deliver.destinations.sqs.queues import SqsQueues
 from processors.deliver.parked import Parked
 from processors.deliver.retry import Retry
 from processors.deliver.route import Route
@@ -97,7 +97,7 @@ async def route(settings: RouteSettings) -> None:
     limits = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
     topics = EventLog(settings.kafka, (REJECTED, DELIVERIES_RETRY, DELIVERIES_DEAD), limits)
     follower = SubscriptionsFollower(settings.kafka)
-    queues = SqsQueues(settings.sqs, settings.sends_max)
+    queues = SqsQueues(settings.sqs, settings.sends_max, settings.public_url)
     guard = Guard(ROUTE_GROUP, settings.accept_loss)
     deliver, parked = Deliver(queues, topics), Parked(topics)
     consume = Consume(Route(follower, deliver, parked), topics, settings.backoff_max_s, guard)
@@ -118,7 +118,7 @@ async def route(settings: RouteSettings) -> None:
     finally:
         await follower.stop()
         await topics.stop()
-        queues.close()
+        await queues.close()
 
 
 HELP: dict[str, tuple[str, type[Settings]]] = {

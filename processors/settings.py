@@ -69,6 +69,11 @@ class RouteSettings(ConsumerSettings):
     sqs: SqsConnection = SqsConnection()
     batch_rows_max: int = Field(1_000, ge=1, le=50_000, description="Most events of one step.")
     batch_wait_ms: int = Field(50, ge=1, le=10_000, description="Longest wait for a batch.")
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^ ?#]+)?$",
+        description="Where clients find the API: begins the link to an event that a queue is too small for.",
+    )
     sends_max: int = Field(16, ge=1, le=256, description="SQS calls under way at once.")
 
 

@@ -15,9 +15,19 @@ from contracts.topics import DELIVERIES_DEAD, EVENTS, REJECTED, SUBSCRIPTIONS
 
 SCHEMA = "#/components/schemas/{model}"
 MESSAGE = "#/components/messages/{name}"
-OPTIONAL = {"ce_erasedid", "source_topic_id"}
-"""Headers that records from before they were introduced do not have."""
+OPTIONAL = {"ce_erasedid", "source_topic_id", "traceparent"}
+"""Headers that not every record has: older ones do not have what was introduced later."""
 TEXT = {"type": "string"}
+CLAIM_CHECK = {
+    "type": "object",
+    "description": "In place of an event that is too large for its queue.",
+    "required": ["url", "size_bytes", "sha256"],
+    "properties": {
+        "url": TEXT | {"format": "uri-reference", "description": "GET it with the tenant's token."},
+        "size_bytes": {"type": "integer", "description": "Of the event's JSON."},
+        "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of the same."},
+    },
+}
 
 
 def asyncapi() -> dict[str, Any]:
@@ -39,7 +49,9 @@ def asyncapi() -> dict[str, Any]:
         ),
         "rejected": _channel(REJECTED, "rejected", "Records of `events` that no step could read."),
         "deadDeliveries": _channel(DELIVERIES_DEAD, "deadDelivery", "Deliveries refused for good."),
-        "queue": _channel(None, "delivery", "The SQS queue that a subscription names."),
+        "queue": _channel(
+            None, "delivery", "The SQS queue that a subscription names.", also=("claimCheck",)
+        ),
     }
     return {
         "asyncapi": "3.1.0",
@@ -108,6 +120,8 @@ def _messages() -> dict[str, Any]:
     origin = dict.fromkeys(("reason", *place), TEXT)
     names = ("event_id", "event_type", "event_source", "subscription_id")
     attributes = {"tenant": tenant} | dict.fromkeys(names, TEXT)
+    attributes["traceparent"] = TEXT | {"description": "Of the record, where it has one."}
+    checked = attributes | {"claim_check": {"const": "true"}}
     refused = dict.fromkeys(("reason", "destination"), TEXT)
     return {
         "event": _message("tenant:entity_id", cloud_events, event),
@@ -119,6 +133,7 @@ def _messages() -> dict[str, Any]:
         "rejected": _message("as in `events`", origin, {"description": "The original bytes."}),
         "deadDelivery": _message("tenant:subscription id", attributes | refused, event),
         "delivery": {"headers": _object(attributes), "payload": event},
+        "claimCheck": {"headers": _object(checked), "payload": CLAIM_CHECK},
     }
 
 

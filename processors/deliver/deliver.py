@@ -14,7 +14,7 @@ from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.subscriptions import SqsDestination, Subscription
 from contracts.topics import DELIVERIES_DEAD
 from processors.consume.park import keep
-from processors.deliver.outcomes import Outcome
+from processors.deliver.outcomes import DENIED, Outcome
 from service.kafka.eventlog import EventLog
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,11 @@ OURS = (OSError, MemoryError, RuntimeError)
 """Raised for want of something here, not for what a message holds: trying again may help."""
 
 
+def waits(outcome: Outcome) -> bool:
+    """Whether the delivery is left for later: today one that a queue denies is parked."""
+    return outcome.state == "again" or (outcome.state == "not_now" and outcome.code not in DENIED)
+
+
 class Queues(Protocol):
     """The queues as the router needs them."""
 
@@ -33,7 +38,7 @@ class Queues(Protocol):
     ) -> list[Outcome]:
         """Send up to ten messages in order; one outcome for each.
 
-        Raises nothing of the network; `Unsendable` for a batch that is refused for what it holds.
+        Raises nothing of the network.
         """
 
 
@@ -61,11 +66,12 @@ class Deliver:
         for batch in packed([each for each in deliveries if each.position not in settled]):
             outcomes = await self._send(subscription.destination, batch)
             for outcome in outcomes:
-                if outcome.state == "refused":
+                if waits(outcome):
+                    continue
+                if outcome.state != "sent":
                     await self.park(key, subscription, outcome)
-                if outcome.state != "failed":
-                    settled.add(outcome.delivery.position)
-            failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+                settled.add(outcome.delivery.position)
+            failed = [outcome for outcome in outcomes if waits(outcome)]
             if failed:
                 arn = subscription.destination.arn
                 log.warning("%d messages wait for %s: %s", len(failed), arn, failed[0].reason)
@@ -80,13 +86,13 @@ class Deliver:
             return await self._queues.send(destination, batch)
         except Exception as error:
             if isinstance(error, OURS):
-                return [Outcome(each, "failed", repr(error)) for each in batch]
+                return [Outcome(each, "again", message=repr(error)) for each in batch]
             if len(batch) == 1:
-                return [Outcome(batch[0], "refused", repr(error))]
+                return [Outcome(batch[0], "never", message=repr(error))]
         outcomes: list[Outcome] = []
         for each in batch:
-            if outcomes and outcomes[-1].state == "failed":  # in order, or not at all
-                outcomes.append(Outcome(each, "failed", outcomes[-1].reason))
+            if outcomes and waits(outcomes[-1]):  # in order, or not at all
+                outcomes.append(outcomes[-1]._replace(delivery=each))
             else:
                 outcomes += await self._send(destination, [each])
         return outcomes

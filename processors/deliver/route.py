@@ -125,8 +125,10 @@ def _plan(
     try:
         if cause is not None:
             raise cause
-        planned.deliveries.append(delivery(tenant, view.event, value, name, position))
+        planned.deliveries.append(
+            delivery(tenant, view.event, value, name, position, headers=record.headers)
+        )
     except Exception as error:
         log.exception("nothing can be made for subscription %s of %s", name, tenant)
         bare = Delivery(value.decode(errors="replace"), {"tenant": tenant}, "", position)
-        planned.unmade.append(Outcome(bare, "refused", repr(error)))
+        planned.unmade.append(Outcome(bare, "never", message=repr(error)))

@@ -20,6 +20,12 @@ NOBODY = "http://127.0.0.1:9"
         (["post_batch.py", "event.json", "n"], {"TOKEN": "x", "EVENTS_API": NOBODY}, "No answer"),
         (["receive.py", "soon"], {}, "Usage: python examples/receive.py [SECONDS]"),
         (["receive.py"], {"AWS_ENDPOINT_URL_SQS": NOBODY}, "Is the stack up? events status"),
+        (["claim_checks.py", "q"], {}, "Usage: TOKEN=$(events token)"),
+        (
+            ["claim_checks.py", "q"],
+            {"TOKEN": "x", "AWS_ENDPOINT_URL_SQS": NOBODY},
+            "Is the stack up? events status",
+        ),
         (["consume.py", "--kafka", "127.0.0.1:9"], {}, "Is the stack up? events status"),
     ],
 )

@@ -9,11 +9,11 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from contracts.topics import DELIVERIES_DEAD, ROUTE_GROUP, SUBSCRIPTIONS
+from tests.fakes.sqs import StrictSqs
 from tests.faults.group import group
 from tests.faults.scenario import DONE_S, POLL_S, TENANT, Play, Scenario
 from tests.faults.whole import Whole, whole
-from tests.processes import served
-from tests.queues import FakeSqs, arn
+from tests.queues import arn
 
 APPENDED = 120
 AWAY, WELL = "away", "well"
@@ -58,37 +58,39 @@ def test_one_queue_that_fails_holds_up_nobody_else_and_gets_everything_when_it_i
     play: Play,
 ) -> None:
     async def story(story: Scenario) -> None:
-        sqs = FakeSqs(away={AWAY})
+        sqs = StrictSqs()
+        away, well = sqs.create(AWAY), sqs.create(WELL)
+        away.faults.refuse = "ServiceUnavailable"
         await at_the_end(story)
         ids = {AWAY: str(uuid.uuid4()), WELL: str(uuid.uuid4())}
         await subscribe(story, **ids)
-        with served(sqs.app) as url:
-            with whole(story, "route", EVENTS_SQS__ENDPOINT_URL=url) as process:
+        with sqs.served():
+            with whole(story, "route", EVENTS_SQS__ENDPOINT_URL=sqs.url) as process:
                 await story.append(APPENDED)
-                await until(lambda: len(sqs.ids(WELL)) == APPENDED)
+                await until(lambda: len(well.event_ids) == APPENDED)
                 await until(lambda: says_parked(process))
                 await story.append(APPENDED)
-                await until(lambda: len(sqs.ids(WELL)) == 2 * APPENDED)
+                await until(lambda: len(well.event_ids) == 2 * APPENDED)
                 async with group(story.servers.ports.url("kafka"), ROUTE_GROUP) as members:
                     async with asyncio.timeout(DONE_S):
                         while await members.lag():
                             await asyncio.sleep(POLL_S)
-            assert sqs.ids(AWAY) == []
+            assert away.event_ids == []
             async with group(story.servers.ports.url("kafka"), ROUTE_GROUP) as members:
                 await members.evict()
-            with whole(story, "route", EVENTS_SQS__ENDPOINT_URL=url) as process:
+            with whole(story, "route", EVENTS_SQS__ENDPOINT_URL=sqs.url) as process:
                 await until(lambda: says_parked(process))  # it knows from the log
-                sqs.away.clear()
-                await until(lambda: len(sqs.ids(AWAY)) == 2 * APPENDED)
+                away.faults.refuse = ""
+                await until(lambda: len(away.event_ids) == 2 * APPENDED)
                 await until(lambda: process.ready() == (200, []))
                 assert process.metric("events_deliveries_parked") == [0.0]
                 await story.append(1)
-                await until(lambda: len(sqs.ids(AWAY)) == 2 * APPENDED + 1)
+                await until(lambda: len(away.event_ids) == 2 * APPENDED + 1)
                 assert process.errors() == []
-        assert set(sqs.ids(AWAY)) == set(sqs.ids(WELL)) == set(story.accepted.values())
+        assert set(away.event_ids) == set(well.event_ids) == set(story.accepted.values())
         order = {event_id: at for at, event_id in story.accepted.items()}
         for partition in story.group.partitions:
-            came = [order[each] for each in sqs.ids(AWAY) if order[each][0] == partition.partition]
+            came = [order[each] for each in away.event_ids if order[each][0] == partition.partition]
             assert came == sorted(came)
         await disable(story, ids)
 
@@ -102,20 +104,23 @@ def test_a_message_that_no_queue_takes_is_parked_and_the_others_of_its_batch_are
         await at_the_end(story)
         ids = {"single": str(uuid.uuid4()), "choosy": str(uuid.uuid4())}
         await subscribe(story, **ids)
-        sqs = FakeSqs(single={"single"})
+        sqs = StrictSqs()
+        single, choosy = sqs.create("single"), sqs.create("choosy")
+        single.faults.singles = True
         kafka = story.servers.ports.url("kafka")
         dead = TopicPartition(DELIVERIES_DEAD, 0)
         async with group(kafka, ROUTE_GROUP) as members:
             before = (await members._consumer.end_offsets([dead]))[dead]
             await story.append(20)
             refused = story.accepted[min(story.accepted)]
-            sqs.refused.add(refused)
+            single.faults.unfit.add(refused)
+            choosy.faults.unfit.add(refused)
             others = set(story.accepted.values()) - {refused}
             with (
-                served(sqs.app) as url,
-                whole(story, "route", EVENTS_SQS__ENDPOINT_URL=url) as process,
+                sqs.served(),
+                whole(story, "route", EVENTS_SQS__ENDPOINT_URL=sqs.url) as process,
             ):
-                await until(lambda: set(sqs.ids("single")) == set(sqs.ids("choosy")) == others)
+                await until(lambda: set(single.event_ids) == set(choosy.event_ids) == others)
                 async with asyncio.timeout(DONE_S):
                     while await members.lag():
                         await asyncio.sleep(POLL_S)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from contracts import subscription_table
 from contracts.deliveries import Delivery
@@ -17,7 +16,7 @@ from contracts.topics import DELIVERIES_DEAD
 from processors.deliver import deliver as delivering
 from processors.deliver import route
 from processors.deliver.deliver import Deliver
-from processors.deliver.destinations.sqs import PERMANENT, UNSENDABLE, SqsQueues, code_of
+from processors.deliver.destinations.sqs.queues import SqsQueues
 from processors.deliver.outcomes import Outcome
 from processors.deliver.parked import Place
 from processors.deliver.route import Planned, plan_of
@@ -46,9 +45,9 @@ class Queues:
             raise self._raised
         [single] = deliveries
         if self.away and single.position[1] == AWAY:
-            return [Outcome(single, "failed", "503")]
+            return [Outcome(single, "again", "503")]
         self.sent.append(single.position[1])
-        return [Outcome(single, "sent", "")]
+        return [Outcome(single, "sent")]
 
 
 class Dead:
@@ -120,7 +119,7 @@ async def test_a_queue_that_is_slow_is_not_waited_for(monkeypatch: pytest.Monkey
         async def send(
             self, destination: SqsDestination, batch: Sequence[Delivery]
         ) -> list[Outcome]:
-            return [Outcome(each, "sent", "") for each in batch]
+            return [Outcome(each, "sent") for each in batch]
 
     monkeypatch.setattr(delivering, "PATIENCE_S", -1.0)
     nothing: Any = None
@@ -175,7 +174,7 @@ def test_an_index_that_raises_stops_nobody_but_whom_it_concerns(
 def assert_one_is_parked(plan: dict[tuple[str, str], Planned]) -> None:
     assert [len(plan["acme", name].deliveries) for name in ("one", "two")] == [0, 1]
     [unmade] = plan["acme", "one"].unmade
-    assert (unmade.state, unmade.delivery.position) == ("refused", (0, 0))
+    assert (unmade.state, unmade.delivery.position) == ("never", (0, 0))
     assert "filter" in unmade.reason
     assert not plan["acme", "two"].unmade
 
@@ -203,26 +202,4 @@ async def test_a_region_that_is_none_is_refused_and_not_tried_for_ever(region: s
     left = Deliver(queues, dead)(KEY, subscription, deliveries(1), set())
     assert await left == []
     assert len(dead.records) == 1
-    queues.close()
-
-
-@pytest.mark.parametrize(
-    ("code", "known"),
-    [
-        ("AWS.SimpleQueueService.NonExistentQueue", PERMANENT),
-        ("QueueDoesNotExist", PERMANENT),
-        ("AWS.SimpleQueueService.BatchRequestTooLong", UNSENDABLE),
-        ("InvalidMessageContents", UNSENDABLE),
-        ("AccessDenied", PERMANENT),
-    ],
-)
-def test_a_code_is_known_under_both_of_its_names(code: str, known: frozenset[str]) -> None:
-    assert code_of(ClientError({"Error": {"Code": code}}, "SendMessageBatch")) in known
-
-
-@pytest.mark.parametrize(
-    "code", ["KmsAccessDeniedForNow", "NotQueueDoesNotExist", "KmsThrottled", ""]
-)
-def test_a_code_that_only_holds_a_known_one_is_tried_again(code: str) -> None:
-    found = code_of(ClientError({"Error": {"Code": code}}, "SendMessageBatch"))
-    assert found not in PERMANENT | UNSENDABLE
+    await queues.close()

@@ -1,0 +1,171 @@
+"""Facts about queues: where a queue is called and how large its messages may be.
+
+Asked with boto3 in a thread, kept for some minutes, and asked anew when the queue is said to be gone.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointProviderError,
+    InvalidRegionError,
+    NoCredentialsError,
+    UnknownRegionError,
+)
+from botocore.utils import get_environ_proxies
+
+from contracts.deliveries import SQS_BATCH_BYTES_MAX
+from contracts.subscriptions import SqsDestination
+from processors.deliver.destinations.sqs.codes import Refusal, canonical, meaning
+from service.connections import SqsConnection
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+log = logging.getLogger(__name__)
+
+KEPT_S = 300.0
+ASK_TIMEOUT_S = 20.0
+"""boto3's deadlines are of one read each, and threads are few."""
+BYTES_OF_OLD = 262_144
+"""The most that a message, and a batch, had before August 2025: what holds where we may not ask."""
+NOWHERE = (InvalidRegionError, UnknownRegionError, EndpointProviderError)
+"""There is no endpoint for the queue's region."""
+
+
+class Facts(NamedTuple):
+    """`endpoint` is called through `proxy`, if any; `bytes_max` is MaximumMessageSize."""
+
+    endpoint: str
+    proxy: str | None
+    url: str
+    bytes_max: int
+
+    @property
+    def batch_bytes_max(self) -> int:
+        """Of messages together: never more than held for this queue at any time."""
+        return max(self.bytes_max, BYTES_OF_OLD)
+
+
+class Unavailable(Exception):
+    """A queue of which nothing can be learnt; `refusal` says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(f"{refusal.code}: {refusal.message}")
+        self.refusal = refusal
+
+
+class QueueFacts:
+    """Learns and keeps. `threads` run the calls."""
+
+    def __init__(self, connection: SqsConnection, threads: Executor) -> None:
+        self._connection = connection
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._clients: dict[str, SQSClient] = {}
+        self._known: dict[str, tuple[float, Facts]] = {}
+        self._asking: dict[str, asyncio.Future[Facts]] = {}
+
+    async def of(self, destination: SqsDestination) -> Facts:
+        """What is known, or learnt now. Raises `Unavailable`."""
+        until_s, facts = self._known.get(destination.arn, (0.0, None))
+        if facts is not None and time.monotonic() < until_s:
+            return facts
+        try:
+            learnt = await self._ask(destination)
+        except Unavailable as error:
+            if facts is None or error.refusal.verdict != "again":
+                raise
+            return facts  # old, and better than nothing
+        self._known[destination.arn] = time.monotonic() + KEPT_S, learnt
+        return learnt
+
+    def forget(self, destination: SqsDestination) -> None:
+        """The queue is said to be gone: it may have been made anew."""
+        self._known.pop(destination.arn, None)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
+
+    async def _ask(self, destination: SqsDestination) -> Facts:
+        """One look for all who ask at once."""
+        asking = self._asking.get(destination.arn)
+        if asking is None:
+            running = asyncio.get_running_loop()
+            asking = running.run_in_executor(self._threads, self._learn, destination)
+            self._asking[destination.arn] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(destination.arn))
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                return await asyncio.shield(asking)
+        except TimeoutError as error:
+            refusal = Refusal("again", "NoAnswer", f"nothing is known within {ASK_TIMEOUT_S:g} s")
+            raise Unavailable(refusal) from error
+
+    def _learn(self, destination: SqsDestination) -> Facts:
+        try:
+            client = self._client(destination.region)
+            found = client.get_queue_url(
+                QueueName=destination.queue, QueueOwnerAWSAccountId=destination.account
+            )
+            url, endpoint = found["QueueUrl"], client.meta.endpoint_url
+            bytes_max = _bytes_max(client, url)
+        except ClientError as error:
+            raise Unavailable(refusal_in(error)) from error
+        except NOWHERE as error:
+            raise Unavailable(Refusal("not_now", "NoEndpoint", str(error))) from error
+        except NoCredentialsError as error:
+            raise Unavailable(Refusal("not_now", "NoCredentials", str(error))) from error
+        except BotoCoreError as error:
+            raise Unavailable(Refusal("again", "NoAnswer", str(error))) from error
+        proxy = get_environ_proxies(endpoint).get(urlsplit(endpoint).scheme)
+        return Facts(endpoint.rstrip("/") + "/", proxy, url, bytes_max)
+
+    def _client(self, region: str) -> "SQSClient":
+        with self._lock:
+            if region not in self._clients:
+                self._clients[region] = boto3.client(
+                    "sqs",
+                    region_name=region,
+                    endpoint_url=self._connection.endpoint_url,
+                    config=Config(
+                        connect_timeout=self._connection.connect_timeout_s,
+                        read_timeout=self._connection.read_timeout_s,
+                        retries={"total_max_attempts": 1, "mode": "standard"},
+                    ),
+                )
+            return self._clients[region]
+
+
+def _bytes_max(client: "SQSClient", url: str) -> int:
+    try:
+        answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=["MaximumMessageSize"])
+    except ClientError as error:
+        if refusal_in(error).code not in ("AccessDenied", "AccessDeniedException"):
+            raise
+        log.warning(
+            "%s: sqs:GetQueueAttributes is not allowed, so larger events go as claim checks", url
+        )
+        return BYTES_OF_OLD
+    told = answer.get("Attributes", {}).get("MaximumMessageSize")
+    return min(int(told), SQS_BATCH_BYTES_MAX) if told else BYTES_OF_OLD
+
+
+def refusal_in(error: ClientError) -> Refusal:
+    """What boto3's error says of the queue."""
+    told = error.response.get("Error", {})
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
+    code = canonical(str(told.get("Code", ""))) or f"HTTP {status}"
+    verdict = meaning(status, code)  # no message is to blame for it
+    return Refusal("again" if verdict == "again" else "not_now", code, str(told.get("Message", "")))

@@ -1,0 +1,137 @@
+"""AWS SQS: deliveries to one queue, in order, in batches that it takes; an outcome for each.
+
+    facts of the queue -> claim checks for what is too large -> batches -> one call each -> outcomes
+
+A batch that is refused for its shape, or for what one of its messages holds, is halved until it is known
+which. Retries are for who calls: there are none here.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+
+from contracts.deliveries import Delivery, claim_check, packed
+from contracts.subscriptions import SqsDestination
+from processors.deliver.destinations.sqs.codes import Refusal, meaning_of_entry, read_batch
+from processors.deliver.destinations.sqs.facts import Facts, QueueFacts, Unavailable
+from processors.deliver.destinations.sqs.wire import Wire
+from processors.deliver.outcomes import Outcome
+from service.connections import SqsConnection
+
+THREADS = 4
+"""For what is asked seldom: credentials, and facts about queues."""
+HELD = ("again", "not_now")
+"""What comes after one of these would overtake it."""
+_encode = msgspec.json.Encoder().encode
+
+
+class SqsQueues:
+    """`Queues` on SQS; at most `sends_max` calls at once. `public_url` is where clients find the API."""
+
+    def __init__(self, connection: SqsConnection, sends_max: int, public_url: str = "") -> None:
+        self._public_url = public_url
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqs")
+        self._facts = QueueFacts(connection, self._threads)
+        self._wire = Wire(connection, sends_max, self._threads)
+
+    async def send(
+        self, destination: SqsDestination, deliveries: Sequence[Delivery]
+    ) -> list[Outcome]:
+        """Send any number, in order; one outcome for each. After a batch that fails none is tried.
+
+        Raises nothing of the network.
+        """
+        try:
+            facts = await self._facts.of(destination)
+        except Unavailable as error:
+            return _all(deliveries, error.refusal)
+        messages = [self._fit(each, facts.bytes_max) for each in deliveries]
+        outcomes: list[Outcome] = []
+        for batch in packed(messages, facts.batch_bytes_max):
+            outcomes += await self._send(destination, facts, batch, outcomes)
+        return [
+            outcome if outcome.delivery is each else outcome._replace(delivery=each)
+            for outcome, each in zip(outcomes, deliveries, strict=True)
+        ]
+
+    async def close(self) -> None:
+        """End the calls under way; each has its deadline."""
+        await self._wire.close()
+        self._facts.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _fit(self, delivery: Delivery, bytes_max: int) -> Delivery:
+        if delivery.size_bytes <= bytes_max:
+            return delivery
+        return claim_check(delivery, self._public_url)
+
+    async def _send(
+        self,
+        destination: SqsDestination,
+        facts: Facts,
+        batch: Sequence[Delivery],
+        before: Sequence[Outcome],
+    ) -> list[Outcome]:
+        """Send `batch`, halved where it has to be, unless what was sent `before` it has failed."""
+        if failed := next((each for each in before if each.state in HELD), None):
+            return [failed._replace(delivery=each) for each in batch]
+        body = request(facts.url, batch, destination.queue.endswith(".fifo"))
+        answer = await self._wire.send_batch(destination.region, facts, body)
+        if isinstance(answer, bytes):
+            return read_outcomes(batch, answer)
+        if answer.code == "QueueDoesNotExist":
+            self._facts.forget(destination)
+        if answer.verdict != "split" or len(batch) == 1:
+            return _all(batch, answer)
+        half = len(batch) // 2
+        first = await self._send(destination, facts, batch[:half], ())
+        return first + await self._send(destination, facts, batch[half:], first)
+
+
+def request(url: str, batch: Sequence[Delivery], is_fifo: bool) -> bytes:
+    """The body of SendMessageBatch to the queue at `url`."""
+    entries = [_entry(number, each, is_fifo) for number, each in enumerate(batch)]
+    return _encode({"QueueUrl": url, "Entries": entries})
+
+
+def _entry(number: int, delivery: Delivery, is_fifo: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "Id": str(number),
+        "MessageBody": delivery.body,
+        "MessageAttributes": {
+            name: {"DataType": "String", "StringValue": text}
+            for name, text in delivery.attributes.items()
+        },
+    }
+    if is_fifo:
+        entry["MessageGroupId"] = delivery.group
+        entry["MessageDeduplicationId"] = delivery.deduplication_id
+    elif group := delivery.fair_group:
+        entry["MessageGroupId"] = group
+    return entry
+
+
+def read_outcomes(batch: Sequence[Delivery], content: bytes) -> list[Outcome]:
+    """What an answer 200 says of each; of whom it says nothing nobody knows."""
+    try:
+        answer = read_batch(content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _all(batch, Refusal("again", "NoAnswer", f"no answer of SQS: {error}"))
+    outcomes = _all(batch, Refusal("again", "NoAnswer", "the answer leaves this message out"))
+    numbers = {str(number): number for number in range(len(batch))}
+    for taken in answer.successful:
+        if (number := numbers.get(taken.id)) is not None:
+            outcomes[number] = Outcome(batch[number], "sent", message_id=taken.message_id)
+    for refused in answer.failed:
+        if (number := numbers.get(refused.id)) is not None:
+            state = meaning_of_entry(refused.code, refused.sender_fault)
+            outcomes[number] = Outcome(batch[number], state, refused.code, refused.message or "")
+    return outcomes
+
+
+def _all(deliveries: Sequence[Delivery], refusal: Refusal) -> list[Outcome]:
+    """One outcome for all: what is refused together is, in the end, refused alone."""
+    state = "never" if refusal.verdict == "split" else refusal.verdict
+    return [Outcome(each, state, refusal.code, refusal.message) for each in deliveries]
