@@ -14,20 +14,20 @@ from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.subscriptions import SqsDestination, Subscription
 from contracts.topics import DELIVERIES_DEAD
 from processors.consume.park import keep
-from processors.deliver.outcomes import DENIED, Outcome
+from processors.deliver.outcomes import Outcome
 from service.kafka.eventlog import EventLog
 
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 10.0
 """A queue that is slow falls behind as one that fails does: it is sent no more batches after this."""
+NOTHING = Delivery("", {}, "", (0, 0))
 OURS = (OSError, MemoryError, RuntimeError)
 """Raised for want of something here, not for what a message holds: trying again may help."""
 
 
-def waits(outcome: Outcome) -> bool:
-    """Whether the delivery is left for later: today one that a queue denies is parked."""
-    return outcome.state == "again" or (outcome.state == "not_now" and outcome.code not in DENIED)
+LATER = ("again", "not_now")
+"""The delivery is left: the queue is given time, or somebody has to change it."""
 
 
 class Queues(Protocol):
@@ -55,29 +55,30 @@ class Deliver:
         subscription: Subscription,
         deliveries: Sequence[Delivery],
         settled: set[tuple[int, int]],
-    ) -> list[Delivery]:
-        """Send what is not `settled`, which grows; returns what is left when a batch has failed.
+    ) -> list[Outcome]:
+        """Send what is not `settled`, which grows; what is left when a batch has failed, and why.
 
         Or when it has taken `PATIENCE_S`.
 
         Raises `Transient` when Kafka does not take what was refused.
         """
+        why = Outcome(NOTHING, "again", message=f"not all was sent within {PATIENCE_S:g} s")
         give_up_s = time.monotonic() + PATIENCE_S
         for batch in packed([each for each in deliveries if each.position not in settled]):
             outcomes = await self._send(subscription.destination, batch)
             for outcome in outcomes:
-                if waits(outcome):
+                if outcome.state in LATER:
                     continue
                 if outcome.state != "sent":
                     await self.park(key, subscription, outcome)
                 settled.add(outcome.delivery.position)
-            failed = [outcome for outcome in outcomes if waits(outcome)]
+            failed = [outcome for outcome in outcomes if outcome.state in LATER]
             if failed:
-                arn = subscription.destination.arn
-                log.warning("%d messages wait for %s: %s", len(failed), arn, failed[0].reason)
+                why, arn = failed[0], subscription.destination.arn
+                log.warning("%d messages wait for %s: %s", len(failed), arn, why.reason)
             if failed or time.monotonic() > give_up_s:
                 break
-        return [each for each in deliveries if each.position not in settled]
+        return [why._replace(delivery=each) for each in deliveries if each.position not in settled]
 
     async def _send(
         self, destination: SqsDestination, batch: Sequence[Delivery]
@@ -91,21 +92,31 @@ class Deliver:
                 return [Outcome(batch[0], "never", message=repr(error))]
         outcomes: list[Outcome] = []
         for each in batch:
-            if outcomes and waits(outcomes[-1]):  # in order, or not at all
+            if outcomes and outcomes[-1].state in LATER:  # in order, or not at all
                 outcomes.append(outcomes[-1]._replace(delivery=each))
             else:
                 outcomes += await self._send(destination, [each])
         return outcomes
 
     async def park(
-        self, key: tuple[str, str], subscription: Subscription, outcome: Outcome
+        self,
+        key: tuple[str, str],
+        subscription: Subscription,
+        outcome: Outcome,
+        exhausted: str = "",
     ) -> None:
-        """Keep what was refused on `deliveries.dead`. Raises `Transient` if Kafka does not."""
-        log.error("%s refused a message: %s", subscription.destination.arn, outcome.reason)
+        """Keep what is given up on `deliveries.dead`, with the bound that is `exhausted`, if one is.
+
+        Raises `Transient` if Kafka does not take it.
+        """
+        arn = subscription.destination.arn
+        log.error("given up for %s: %s", arn, exhausted or outcome.reason)
         headers = [(name, text.encode()) for name, text in outcome.delivery.attributes.items()]
         headers += [
             ("reason", outcome.reason[:1000].encode(errors="replace")),
-            ("destination", subscription.destination.arn.encode()),
+            ("destination", arn.encode()),
+            ("error_code", outcome.code.encode()),
+            ("exhausted", exhausted.encode()),
         ]
         record = new_record(
             ":".join(key).encode(),

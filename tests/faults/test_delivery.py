@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from contracts.topics import DELIVERIES_DEAD, ROUTE_GROUP, SUBSCRIPTIONS
 from tests.fakes.sqs import StrictSqs
@@ -97,6 +97,48 @@ def test_one_queue_that_fails_holds_up_nobody_else_and_gets_everything_when_it_i
     play(story)
 
 
+def test_a_queue_that_denies_loses_nothing_until_its_events_were_owed_too_long(play: Play) -> None:
+    async def story(story: Scenario) -> None:
+        sqs = StrictSqs()
+        queue = sqs.create("denies")
+        queue.faults.refuse = "AccessDenied"
+        await at_the_end(story)
+        ids = {"denies": str(uuid.uuid4())}
+        await subscribe(story, **ids)
+        kafka, settings = story.servers.ports.url("kafka"), {"EVENTS_SQS__ENDPOINT_URL": sqs.url}
+        with sqs.served():
+            with whole(story, "route", **settings) as process:
+                await story.append(APPENDED)
+                await until(lambda: says_parked(process))
+                queue.faults.refuse = ""  # the right is given
+                await until(lambda: len(queue.event_ids) == APPENDED)
+                await until(lambda: process.ready() == (200, []))
+            async with group(kafka, ROUTE_GROUP) as members:
+                await members.evict()
+                before = await members.end_of(DELIVERIES_DEAD)
+                queue.faults.refuse = "AccessDenied"
+                with whole(story, "route", **settings, EVENTS_RETRY_FOR_S="1") as process:
+                    await story.append(APPENDED)
+                    async with asyncio.timeout(DONE_S):
+                        while await members.end_of(DELIVERIES_DEAD) < before + APPENDED:
+                            await asyncio.sleep(POLL_S)
+                    queue.faults.refuse = ""
+                    await story.append(1)
+                    await until(lambda: len(queue.event_ids) == APPENDED + 1)
+                    await until(lambda: process.ready() == (200, []))
+                assert await members.end_of(DELIVERIES_DEAD) == before + APPENDED
+                dead = await members.read(DELIVERIES_DEAD, before, APPENDED)
+        headers = [dict(each.headers) for each in dead]
+        assert {each["error_code"] for each in headers} == {b"AccessDenied"}
+        assert {each["exhausted"] for each in headers} == {b"not taken for 1 s"}
+        given_up = {each["event_id"].decode() for each in headers}
+        assert given_up | set(queue.event_ids) == set(story.accepted.values())
+        assert not given_up & set(queue.event_ids)
+        await disable(story, ids)
+
+    play(story)
+
+
 def test_a_message_that_no_queue_takes_is_parked_and_the_others_of_its_batch_are_sent(
     play: Play,
 ) -> None:
@@ -108,9 +150,8 @@ def test_a_message_that_no_queue_takes_is_parked_and_the_others_of_its_batch_are
         single, choosy = sqs.create("single"), sqs.create("choosy")
         single.faults.singles = True
         kafka = story.servers.ports.url("kafka")
-        dead = TopicPartition(DELIVERIES_DEAD, 0)
         async with group(kafka, ROUTE_GROUP) as members:
-            before = (await members._consumer.end_offsets([dead]))[dead]
+            before = await members.end_of(DELIVERIES_DEAD)
             await story.append(20)
             refused = story.accepted[min(story.accepted)]
             single.faults.unfit.add(refused)
@@ -125,7 +166,7 @@ def test_a_message_that_no_queue_takes_is_parked_and_the_others_of_its_batch_are
                     while await members.lag():
                         await asyncio.sleep(POLL_S)
                 assert process.ready() == (200, [])
-            after = (await members._consumer.end_offsets([dead]))[dead]
+            after = await members.end_of(DELIVERIES_DEAD)
         assert after - before == len(ids)  # once for each subscription
         await disable(story, ids)
 
