@@ -4,9 +4,12 @@ Nothing that a subscription holds stops another: where sending raises, the messa
 one, and the one that raises alone is kept on `deliveries.dead` with its cause.
 """
 
+import asyncio
+import itertools
 import logging
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from contracts.deliveries import Delivery, packed
@@ -19,6 +22,8 @@ from service.kafka.eventlog import EventLog
 
 log = logging.getLogger(__name__)
 
+CALLS_AT_ONCE = 8
+"""To one queue; all together have `sends_max`."""
 PATIENCE_S = 10.0
 """A queue that is slow falls behind as one that fails does: it is sent no more batches after this."""
 NOTHING = Delivery("", {}, "", (0, 0))
@@ -28,6 +33,27 @@ OURS = (OSError, MemoryError, RuntimeError)
 
 LATER = ("again", "not_now")
 """The delivery is left: the queue is given time, or somebody has to change it."""
+
+
+def waves(
+    deliveries: Sequence[Delivery], destination: SqsDestination
+) -> Iterator[list[list[Delivery]]]:
+    """`deliveries` in batches; those of a wave may be sent side by side, behind the wave before.
+
+    A FIFO queue may take an entry of a batch behind one that it does not take, so an entity has one
+    message in a wave there. A standard queue promises no order.
+    """
+    rounds: list[list[Delivery]] = [[*deliveries]]
+    if destination.queue.endswith(".fifo"):
+        entities: defaultdict[str, list[Delivery]] = defaultdict(list)
+        for each in deliveries:
+            entities[each.entity].append(each)
+        turns = itertools.zip_longest(*entities.values())
+        rounds = [[each for each in turn if each is not None] for turn in turns]
+    for each_round in rounds:
+        batches = packed(each_round)
+        while wave := list(itertools.islice(batches, CALLS_AT_ONCE)):
+            yield wave
 
 
 class Queues(Protocol):
@@ -64,8 +90,10 @@ class Deliver:
         """
         why = Outcome(NOTHING, "again", message=f"not all was sent within {PATIENCE_S:g} s")
         give_up_s = time.monotonic() + PATIENCE_S
-        for batch in packed([each for each in deliveries if each.position not in settled]):
-            outcomes = await self._send(subscription.destination, batch)
+        destination = subscription.destination
+        for batches in waves([it for it in deliveries if it.position not in settled], destination):
+            answers = await asyncio.gather(*(self._send(destination, each) for each in batches))
+            outcomes = list(itertools.chain.from_iterable(answers))
             for outcome in outcomes:
                 if outcome.state in LATER:
                     continue
@@ -74,8 +102,8 @@ class Deliver:
                 settled.add(outcome.delivery.position)
             failed = [outcome for outcome in outcomes if outcome.state in LATER]
             if failed:
-                why, arn = failed[0], subscription.destination.arn
-                log.warning("%d messages wait for %s: %s", len(failed), arn, why.reason)
+                why = failed[0]
+                log.warning("%d messages wait for %s: %s", len(failed), destination.arn, why.reason)
             if failed or time.monotonic() > give_up_s:
                 break
         return [why._replace(delivery=each) for each in deliveries if each.position not in settled]

@@ -15,7 +15,7 @@ from contracts.subscriptions import SqsDestination, Subscription
 from contracts.topics import DELIVERIES_DEAD
 from processors.deliver import deliver as delivering
 from processors.deliver import route
-from processors.deliver.deliver import Deliver
+from processors.deliver.deliver import Deliver, waves
 from processors.deliver.destinations.sqs.queues import SqsQueues
 from processors.deliver.outcomes import Outcome
 from processors.deliver.parked import Place
@@ -122,9 +122,21 @@ async def test_a_queue_that_is_slow_is_not_waited_for(monkeypatch: pytest.Monkey
             return [Outcome(each, "sent") for each in batch]
 
     monkeypatch.setattr(delivering, "PATIENCE_S", -1.0)
+    monkeypatch.setattr(delivering, "CALLS_AT_ONCE", 1)
     nothing: Any = None
     left = Deliver(Slow(), nothing)(KEY, a_subscription(), deliveries(25), set())
     assert [each.delivery.position[1] for each in await left] == list(range(10, 25))
+
+
+def test_batches_go_side_by_side_but_an_entity_of_a_fifo_queue_one_after_another() -> None:
+    sent = [Delivery("{}", {}, f"entity {n % 3}", (0, n)) for n in range(25)]
+    standard, fifo = (a_subscription(arn(name)).destination for name in ("q", "q.fifo"))
+    [wave] = waves(sent, standard)
+    assert [len(batch) for batch in wave] == [10, 10, 5]
+    order = [[each.position[1] for batch in wave for each in batch] for wave in waves(sent, fifo)]
+    assert order == [[n for n in (at, at + 1, at + 2) if n < 25] for at in range(0, 25, 3)]
+    assert [len(wave) for wave in waves(sent * 40, standard)] == [8] * 12 + [4]
+    assert list(waves([], fifo)) == []
 
 
 @pytest.mark.parametrize(
