@@ -82,7 +82,7 @@ class RouteSettings(ConsumerSettings):
         gt=0,
         description="How long an event is owed to a queue before it goes to deliveries.dead.",
     )
-    sends_max: int = Field(16, ge=1, le=256, description="SQS calls under way at once.")
+    sends_max: int = Field(64, ge=1, le=256, description="SQS calls under way at once.")
 
 
 class SetupSettings(_Settings):

@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -22,8 +22,8 @@ from service.kafka.eventlog import EventLog
 
 log = logging.getLogger(__name__)
 
-CALLS_AT_ONCE = 8
-"""To one queue; all together have `sends_max`."""
+CALLS_AT_ONCE = 4
+"""For one subscription; all together have `sends_max`."""
 PATIENCE_S = 10.0
 """A queue that is slow falls behind as one that fails does: it is sent no more batches after this."""
 NOTHING = Delivery("", {}, "", (0, 0))
@@ -31,28 +31,31 @@ OURS = (OSError, MemoryError, RuntimeError)
 """Raised for want of something here, not for what a message holds: trying again may help."""
 
 
+Position = tuple[int, int]
+"""Partition and offset in the log."""
 LATER = ("again", "not_now")
 """The delivery is left: the queue is given time, or somebody has to change it."""
 
 
 def waves(
-    deliveries: Sequence[Delivery], destination: SqsDestination
+    deliveries: Sequence[Delivery], destination: SqsDestination, calls: int = CALLS_AT_ONCE
 ) -> Iterator[list[list[Delivery]]]:
-    """`deliveries` in batches; those of a wave may be sent side by side, behind the wave before.
+    """`deliveries` in batches; `calls` of them, a wave, may be sent side by side, behind the wave before.
 
     A FIFO queue may take an entry of a batch behind one that it does not take, so an entity has one
     message in a wave there. A standard queue promises no order.
     """
     rounds: list[list[Delivery]] = [[*deliveries]]
     if destination.queue.endswith(".fifo"):
-        entities: defaultdict[str, list[Delivery]] = defaultdict(list)
+        rounds, had = [], Counter[str]()
         for each in deliveries:
-            entities[each.entity].append(each)
-        turns = itertools.zip_longest(*entities.values())
-        rounds = [[each for each in turn if each is not None] for turn in turns]
+            if had[each.entity] == len(rounds):
+                rounds.append([])
+            rounds[had[each.entity]].append(each)
+            had[each.entity] += 1
     for each_round in rounds:
         batches = packed(each_round)
-        while wave := list(itertools.islice(batches, CALLS_AT_ONCE)):
+        while wave := list(itertools.islice(batches, calls)):
             yield wave
 
 
@@ -80,33 +83,39 @@ class Deliver:
         key: tuple[str, str],
         subscription: Subscription,
         deliveries: Sequence[Delivery],
-        settled: set[tuple[int, int]],
+        settled: set[Position],
+        calls: int = CALLS_AT_ONCE,
     ) -> list[Outcome]:
-        """Send what is not `settled`, which grows; what is left when a batch has failed, and why.
+        """Send what is not `settled`, which grows, in so many calls at once.
 
-        Or when it has taken `PATIENCE_S`.
-
-        Raises `Transient` when Kafka does not take what was refused.
+        What is left when a batch has failed, or when it has taken `PATIENCE_S`: why, and whether it
+        was tried. Raises `Transient` when Kafka does not take what was refused.
         """
-        why = Outcome(NOTHING, "again", message=f"not all was sent within {PATIENCE_S:g} s")
+        late = f"not all was sent within {PATIENCE_S:g} s"
+        why = Outcome(NOTHING, "again", message=late, tried=False)
+        failed: dict[Position, Outcome] = {}
         give_up_s = time.monotonic() + PATIENCE_S
         destination = subscription.destination
-        for batches in waves([it for it in deliveries if it.position not in settled], destination):
+        todo = [each for each in deliveries if each.position not in settled]
+        for batches in waves(todo, destination, calls):
             answers = await asyncio.gather(*(self._send(destination, each) for each in batches))
             outcomes = list(itertools.chain.from_iterable(answers))
-            for outcome in outcomes:
-                if outcome.state in LATER:
-                    continue
-                if outcome.state != "sent":
+            settled |= {each.delivery.position for each in outcomes if each.state == "sent"}
+            for outcome in outcomes:  # after what was sent: Kafka may not take what is parked
+                if outcome.state == "never":
                     await self.park(key, subscription, outcome)
-                settled.add(outcome.delivery.position)
-            failed = [outcome for outcome in outcomes if outcome.state in LATER]
+                    settled.add(outcome.delivery.position)
+            failed = {each.delivery.position: each for each in outcomes if each.state in LATER}
             if failed:
-                why = failed[0]
+                why = next(iter(failed.values()))._replace(tried=False)
                 log.warning("%d messages wait for %s: %s", len(failed), destination.arn, why.reason)
             if failed or time.monotonic() > give_up_s:
                 break
-        return [why._replace(delivery=each) for each in deliveries if each.position not in settled]
+        return [
+            failed.get(each.position) or why._replace(delivery=each)
+            for each in todo
+            if each.position not in settled
+        ]
 
     async def _send(
         self, destination: SqsDestination, batch: Sequence[Delivery]
@@ -121,7 +130,7 @@ class Deliver:
         outcomes: list[Outcome] = []
         for each in batch:
             if outcomes and outcomes[-1].state in LATER:  # in order, or not at all
-                outcomes.append(outcomes[-1]._replace(delivery=each))
+                outcomes.append(outcomes[-1]._replace(delivery=each, tried=False))
             else:
                 outcomes += await self._send(destination, [each])
         return outcomes

@@ -10,6 +10,7 @@ an offset behind it. Who has a partition writes its places.
 import asyncio
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
@@ -35,7 +36,8 @@ class Place(NamedTuple):
 class Parked:
     """The places that are behind in our partitions.
 
-    `behind` is the next offset to deliver, `since_ms` when the place fell behind, `routed` the offset after
+    `behind` is the next offset to deliver, `settled` the positions behind it that need nothing any more (as
+    long as this process lives), `since_ms` when the place fell behind, `routed` the offset after
     the last that the router has taken in hand, by partition: up to there a place that is behind is served
     apart. `moved` is set when there may be something to do, `generation` changes when partitions go.
     """
@@ -43,6 +45,7 @@ class Parked:
     def __init__(self, topic: EventLog) -> None:
         self.behind: dict[Place, int] = {}
         self.since_ms: dict[Place, int] = {}
+        self.settled: defaultdict[Place, set[tuple[int, int]]] = defaultdict(set)
         self.routed: dict[int, int] = {}
         self.moved = asyncio.Event()
         self.generation = 0
@@ -67,6 +70,7 @@ class Parked:
         self.partitions = frozenset(partitions)
         self.behind.clear()
         self.since_ms.clear()
+        self.settled.clear()
         self.routed.clear()
         self._unsaved.clear()
         self._known.clear()
@@ -93,8 +97,12 @@ class Parked:
         """The router has these in hand: whoever is behind by now gets them apart."""
         self.routed |= {record.partition: record.offset + 1 for record in records}
 
-    def move(self, place: Place, offset: int) -> None:
-        """`place` has everything before `offset`, and may lack what comes then."""
+    def move(self, place: Place, offset: int, settled: Iterable[tuple[int, int]] = ()) -> None:
+        """`place` has everything before `offset` and what is `settled`, and may lack the rest."""
+        kept = {*self.settled[place], *settled}
+        self.settled[place] = {
+            each for each in kept if each[0] == place.partition and each[1] > offset
+        }
         if self.behind.get(place) != offset:
             self.behind[place] = offset
             self.since_ms.setdefault(place, _now_ms())
@@ -104,6 +112,7 @@ class Parked:
     def forget(self, place: Place) -> None:
         """`place` is served with the others again."""
         self.since_ms.pop(place, None)
+        self.settled.pop(place, None)
         if self.behind.pop(place, None) is not None:
             self._unsaved.add(place)
 

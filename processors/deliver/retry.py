@@ -10,12 +10,10 @@ that a queue that hangs holds up the others that are behind for seconds, and nob
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import math
 import random
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -23,7 +21,7 @@ from contracts.subscriptions import Subscription
 from contracts.topics import DELIVERIES_RETRY, EVENTS, ROUTE_GROUP
 from processors.consume.replay import Log
 from processors.consume.step import LogRecord, Transient
-from processors.deliver.deliver import Deliver
+from processors.deliver.deliver import CALLS_AT_ONCE, Deliver
 from processors.deliver.outcomes import Outcome
 from processors.deliver.parked import Parked, Place, read_place
 from processors.deliver.route import CATCH_UP_TIMEOUT_S, plan_of
@@ -62,7 +60,6 @@ class Retry:
         self._reading = asyncio.Lock()  # the connection reads one partition at a time
         self._pauses: dict[Place, float] = {}
         self._due_s: dict[Place, float] = {}
-        self._settled: defaultdict[Place, set[tuple[int, int]]] = defaultdict(set)
 
     async def run(self) -> None:
         """Serve until cancelled; while Kafka fails, try again."""
@@ -115,7 +112,6 @@ class Retry:
         routed = await source.committed(ROUTE_GROUP)
         if generation == self._parked.generation:
             self._parked.learn(behind, routed)
-            self._settled.clear()
             self._pauses.clear()
 
     async def _turn(self, source: Log, place: Place, kept_from: int) -> None:
@@ -126,7 +122,6 @@ class Retry:
             return
         if subscription is None or not subscription.active or offset == routed:
             self._parked.forget(place)
-            self._settled.pop(place, None)
             self._pauses.pop(place, None)
             log.info("subscription %s of %s is not behind any more", *place[1::-1])
             return
@@ -135,7 +130,7 @@ class Retry:
             return
         if offset < kept_from:
             log.error("%d records left Kafka before %s was served", kept_from - offset, place)
-        generation, settled = self._parked.generation, self._settled[place]
+        generation, settled = self._parked.generation, self._parked.settled[place]
         records, next_offset = await self._read(source, place, max(offset, kept_from), routed)
         planned = plan_of(self._follower.table, records).get(place[:2])
         left: Sequence[Outcome] = []
@@ -144,13 +139,15 @@ class Retry:
                 if outcome.delivery.position not in settled:
                     await self._deliver.park(place[:2], subscription, outcome)
                     settled.add(outcome.delivery.position)
-            left = await self._deliver(place[:2], subscription, planned.deliveries, settled)
-            left = await self._give_up(place, subscription, left, records)
+            # one that has failed is tried with a single call: it holds up others for no longer
+            calls = 1 if place in self._pauses else CALLS_AT_ONCE
+            left = await self._deliver(place[:2], subscription, planned.deliveries, settled, calls)
+            if generation == self._parked.generation:
+                left = await self._give_up(place, subscription, left, records)
         if generation != self._parked.generation:
             return
         reached = left[0].delivery.position[1] if left else next_offset
-        self._settled[place] = {each for each in settled if each[1] > reached}
-        self._parked.move(place, reached)
+        self._parked.move(place, reached, settled)
         if left and reached == offset:
             self._wait(place)
         elif not left:
@@ -163,22 +160,27 @@ class Retry:
         left: Sequence[Outcome],
         records: Sequence[LogRecord],
     ) -> Sequence[Outcome]:
-        """Park what has been owed too long, in order; what is left then."""
+        """Park what has been owed too long; what is left then.
+
+        A queue that is throttled or slow has that of it which was tried, one that takes nothing all.
+        """
         owed_max_s = self._patience.owed_max_s
         before_ms = (time.time() - owed_max_s) * 1000
-        if not left or self._parked.since_ms.get(place, before_ms) > before_ms:
+        since_ms = self._parked.since_ms.get(place)
+        if since_ms is None or since_ms > before_ms:
             return left
         received_ms = {record.offset: record.timestamp for record in records}
-        owed = list(
-            itertools.takewhile(
-                lambda each: received_ms[each.delivery.position[1]] <= before_ms, left
-            )
-        )
-        for each in owed:
+        given_up = [
+            each
+            for each in left
+            if (each.tried or each.state == "not_now")
+            and received_ms[each.delivery.position[1]] <= before_ms
+        ]
+        for each in given_up:
             why = f"not taken for {owed_max_s:g} s"
             await self._deliver.park(place[:2], subscription, each, why)
-            self._settled[place].add(each.delivery.position)
-        return left[len(owed) :]
+            self._parked.settled[place].add(each.delivery.position)
+        return [each for each in left if each not in given_up]
 
     def _wait(self, place: Place) -> None:
         pause_s = self._pauses.get(place, FIRST_PAUSE_S)

@@ -85,7 +85,8 @@ class Route:
         if generation != self._parked.generation:
             return  # whoever has the partitions now reads these records again
         for partition, offset in reversed([each.delivery.position for each in left]):
-            self._parked.move(Place(*key, partition), offset)  # in the end to the first of each
+            # in the end to the first of each
+            self._parked.move(Place(*key, partition), offset, settled)
 
 
 def plan_of(

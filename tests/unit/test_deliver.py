@@ -13,6 +13,7 @@ from contracts.filters import Failure, Filter, Index, View, parse
 from contracts.subscription_table import Subscriptions
 from contracts.subscriptions import SqsDestination, Subscription
 from contracts.topics import DELIVERIES_DEAD
+from processors.consume.step import Transient
 from processors.deliver import deliver as delivering
 from processors.deliver import route
 from processors.deliver.deliver import Deliver, waves
@@ -21,6 +22,7 @@ from processors.deliver.outcomes import Outcome
 from processors.deliver.parked import Place
 from processors.deliver.route import Planned, plan_of
 from service.connections import SqsConnection
+from service.kafka.partition import Unaccepted
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord
 from tests.queues import arn
@@ -122,10 +124,28 @@ async def test_a_queue_that_is_slow_is_not_waited_for(monkeypatch: pytest.Monkey
             return [Outcome(each, "sent") for each in batch]
 
     monkeypatch.setattr(delivering, "PATIENCE_S", -1.0)
-    monkeypatch.setattr(delivering, "CALLS_AT_ONCE", 1)
     nothing: Any = None
-    left = Deliver(Slow(), nothing)(KEY, a_subscription(), deliveries(25), set())
-    assert [each.delivery.position[1] for each in await left] == list(range(10, 25))
+    left = await Deliver(Slow(), nothing)(KEY, a_subscription(), deliveries(25), set(), calls=1)
+    assert [each.delivery.position[1] for each in left] == list(range(10, 25))
+    assert not any(each.tried for each in left)
+
+
+async def test_what_was_sent_beside_a_message_that_cannot_be_parked_is_not_sent_again() -> None:
+    class Choosy:
+        async def send(
+            self, destination: SqsDestination, batch: Sequence[Delivery]
+        ) -> list[Outcome]:
+            return [Outcome(each, "sent" if each.position[1] else "never") for each in batch]
+
+    class Away:
+        def append(self, topic: str, record: Record) -> "asyncio.Future[int]":
+            raise Unaccepted("away")
+
+    away: Any = Away()
+    settled: set[tuple[int, int]] = set()
+    with pytest.raises(Transient):
+        await Deliver(Choosy(), away)(KEY, a_subscription(), deliveries(40), settled)
+    assert settled == {(0, n) for n in range(1, 40)}
 
 
 def test_batches_go_side_by_side_but_an_entity_of_a_fifo_queue_one_after_another() -> None:
@@ -135,7 +155,7 @@ def test_batches_go_side_by_side_but_an_entity_of_a_fifo_queue_one_after_another
     assert [len(batch) for batch in wave] == [10, 10, 5]
     order = [[each.position[1] for batch in wave for each in batch] for wave in waves(sent, fifo)]
     assert order == [[n for n in (at, at + 1, at + 2) if n < 25] for at in range(0, 25, 3)]
-    assert [len(wave) for wave in waves(sent * 40, standard)] == [8] * 12 + [4]
+    assert [len(wave) for wave in waves(sent * 10, standard)] == [4] * 6 + [1]
     assert list(waves([], fifo)) == []
 
 

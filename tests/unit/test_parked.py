@@ -67,6 +67,15 @@ async def test_when_it_fell_behind_is_kept_while_it_moves() -> None:
     assert made.since_ms[PLACE] > 1000
 
 
+def test_what_was_sent_behind_the_first_that_waits_is_remembered_for_its_place() -> None:
+    made = parked(Topic())
+    made.move(PLACE, 8, {(3, 7), (3, 9), (4, 9)})
+    made.move(PLACE, 8, {(3, 11)})
+    assert made.settled[PLACE] == {(3, 9), (3, 11)}
+    made.move(PLACE, 10)
+    assert made.settled[PLACE] == {(3, 11)}
+
+
 def test_a_place_of_the_first_release_is_behind_since_its_record() -> None:
     record = FakeRecord(b"7", timestamp=1000, key=PLACE.key)
     assert read_place(record) == (PLACE, (7, 1000))
