@@ -82,10 +82,12 @@ class Scenario:
         self._bodies = itertools.cycle(bodies)
         self.entities: dict[str, str] = {}  # of each event, by its id
 
-    async def append(self, count: int, age_ms: int = 0) -> None:
-        """Post `count` events, as if `age_ms` ago; on return they are accepted."""
+    async def append(self, count: int, age_ms: int = 0, entities: int = 0) -> None:
+        """Post `count` events, of so many entities if given, as if `age_ms` ago; then they are accepted."""
         appended = []
-        for draft in itertools.islice(self._bodies, count):
+        for number, draft in enumerate(itertools.islice(self._bodies, count)):
+            if entities:
+                draft.entity_id = str(number % entities)
             event_id, received_ms = new_id(TENANT, draft.entity_id, None)
             event = named(draft, event_id)
             record = encode(TENANT, event, received_ms - age_ms, represent(event))

@@ -67,10 +67,10 @@ def test_one_queue_that_fails_holds_up_nobody_else_and_gets_everything_when_it_i
         await subscribe(story, **ids)
         with sqs.served():
             with whole(story, "route", EVENTS_SQS__ENDPOINT_URL=sqs.url) as process:
-                await story.append(APPENDED)
+                await story.append(APPENDED, entities=APPENDED // 8)
                 await until(lambda: len(well.event_ids) == APPENDED)
                 await until(lambda: says_parked(process))
-                await story.append(APPENDED)
+                await story.append(APPENDED, entities=APPENDED // 8)
                 await until(lambda: len(well.event_ids) == 2 * APPENDED)
                 async with group(story.servers.ports.url("kafka"), ROUTE_GROUP) as members:
                     async with asyncio.timeout(DONE_S):
@@ -94,7 +94,6 @@ def test_one_queue_that_fails_holds_up_nobody_else_and_gets_everything_when_it_i
         for event_id in away.event_ids:
             came[story.entities[event_id]].append(order[event_id])
         assert all(positions == sorted(positions) for positions in came.values())
-        assert max(map(len, came.values())) > 1
         await disable(story, ids)
 
     play(story)
@@ -108,8 +107,9 @@ def test_a_queue_that_denies_loses_nothing_until_its_events_were_owed_too_long(p
         await at_the_end(story)
         ids = {"denies": str(uuid.uuid4())}
         await subscribe(story, **ids)
-        kafka, settings = story.servers.ports.url("kafka"), {"EVENTS_SQS__ENDPOINT_URL": sqs.url}
+        kafka = story.servers.ports.url("kafka")
         with sqs.served():
+            settings = {"EVENTS_SQS__ENDPOINT_URL": sqs.url}
             with whole(story, "route", **settings) as process:
                 await story.append(APPENDED)
                 await until(lambda: says_parked(process))

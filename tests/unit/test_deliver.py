@@ -226,6 +226,14 @@ def test_an_event_of_a_tenant_without_active_subscriptions_is_not_decoded(
     assert plan_of(table, [FakeRecord(b"no event")]) == {}
 
 
+async def test_an_endpoint_that_is_none_gives_nothing_up() -> None:
+    queues, dead = SqsQueues(SqsConnection(endpoint_url="sqs"), 1), Dead()
+    log: Any = dead
+    [left] = await Deliver(queues, log)(KEY, a_subscription(), deliveries(1), set())
+    assert (left.state, left.code, dead.records) == ("not_now", "NoEndpoint", [])
+    await queues.close()
+
+
 @pytest.mark.parametrize("region", ["eu-west-\u0661", "eu-" + "x" * 64 + "-1", "a..b-1"])
 async def test_a_region_that_is_none_waits_for_somebody_who_changes_it(region: str) -> None:
     queues = SqsQueues(SqsConnection(connect_timeout_s=1, read_timeout_s=1), 1)
