@@ -31,7 +31,7 @@ from processors.consume.step import Halt, Step
 from processors.deliver.deliver import Deliver
 from processors.deliver.destinations.sqs.queues import SqsQueues
 from processors.deliver.parked import Parked
-from processors.deliver.retry import Retry
+from processors.deliver.retry import Patience, Retry
 from processors.deliver.route import Route
 from processors.materialize.erasures import paying
 from processors.materialize.step import Materialize
@@ -101,7 +101,8 @@ async def route(settings: RouteSettings) -> None:
     guard = Guard(ROUTE_GROUP, settings.accept_loss)
     deliver, parked = Deliver(queues, topics), Parked(topics)
     consume = Consume(Route(follower, deliver, parked), topics, settings.backoff_max_s, guard)
-    retry = Retry(parked, follower, deliver, lambda: Log(settings.kafka), settings.backoff_max_s)
+    patience = Patience(settings.retry_pause_max_s, settings.retry_for_s)
+    retry = Retry(parked, follower, deliver, lambda: Log(settings.kafka), patience)
     await topics.start()
     await follower.start()
     try:

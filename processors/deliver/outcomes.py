@@ -26,6 +26,8 @@ class Outcome(NamedTuple):
     - `again`: throttled, failing, or no answer, so that it may have been sent: the destination is given time.
     - `never`: this message is refused, and would be for ever.
     - `not_now`: the destination takes nothing until somebody changes it, or our rights on it.
+
+    What was not `tried` stands behind one that was, in the state of that.
     """
 
     delivery: Delivery
@@ -33,6 +35,7 @@ class Outcome(NamedTuple):
     code: str = ""
     message: str = ""
     message_id: str = ""
+    tried: bool = True
 
     @property
     def reason(self) -> str:

@@ -84,8 +84,9 @@ class Route:
         left = await self._deliver(key, planned.subscription, planned.deliveries, settled)
         if generation != self._parked.generation:
             return  # whoever has the partitions now reads these records again
-        for partition, offset in reversed([each.position for each in left]):
-            self._parked.move(Place(*key, partition), offset)  # in the end to the first of each
+        for partition, offset in reversed([each.delivery.position for each in left]):
+            # in the end to the first of each
+            self._parked.move(Place(*key, partition), offset, settled)
 
 
 def plan_of(

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Literal, NamedTuple
 
 from contracts.clickhouse.table import FOR_EVER_MS
-from contracts.encoding.block import Row
+from contracts.encoding.block import Name, Row
 from contracts.erasures import Erasure, by_name
 from contracts.ids import NAMES_MAX
 from contracts.topics import EVENTS, REJECTED
@@ -124,17 +124,27 @@ class Absent:
         ends = await self._table.expiries([(row.tenant, row.received_ms) for row in rows])
         found = {row.offset for row, end in zip(rows, ends, strict=True) if end <= now_ms}
         repeats = [row for row in rows if row.derived and row.offset not in found]
-        for first in await self._firsts(repeats):
-            [end_ms] = await self._table.expiries([(first.tenant, first.received_ms)])
-            if end_ms <= now_ms:
-                place = Place(True, first.partition, first.offset, end_ms)
-                found |= {
-                    row.offset for row in repeats if row.name == first.name and _before(place, row)
-                }
-        return found
+        firsts: dict[Name, list[Place]] = {}
+        for first, end_ms in await self._firsts(repeats):
+            before = firsts.setdefault(first.name, [])
+            if not any(
+                _before(each, first) for each in before if each.partition == first.partition
+            ):
+                before.append(Place(True, first.partition, first.offset, end_ms))
+        return found | {
+            row.offset
+            for row in repeats
+            if any(
+                each.expires_ms <= now_ms and _before(each, row)
+                for each in firsts.get(row.name, ())
+            )
+        }
 
-    async def _firsts(self, repeats: Sequence[Row]) -> list[Row]:
-        """The records of their events that were not erased: the log is read anew, for it is rare."""
+    async def _firsts(self, repeats: Sequence[Row]) -> list[tuple[Row, int]]:
+        """The records of their events that were not erased, and when each expires, in the log's order.
+
+        The log is read anew, for it is rare.
+        """
         if not repeats or min(await self._table.expiries([(repeats[0].tenant, 0)])) == FOR_EVER_MS:
             return []
         names, firsts = {row.name for row in repeats}, list[Row]()
@@ -144,7 +154,8 @@ class Absent:
             async for records in self._log.read(EVENTS, partition, first, end, NAMES_MAX):
                 rows = [row for row in read_rows(split(records)[0])[0] if row.name in names]
                 firsts += [row for row in rows if not is_covered(row, named.get(row.name, ()))]
-        return firsts
+        ends = await self._table.expiries([(row.tenant, row.received_ms) for row in firsts])
+        return list(zip(firsts, ends, strict=True))
 
     async def _parked_of(self, partition: int) -> set[int]:
         """The offsets of this partition of `events` that are on `events.rejected`."""

@@ -230,6 +230,7 @@ async def test_what_is_known_for_too_long_is_asked_anew_and_serves_while_nobody_
     sqs: StrictSqs, queues: SqsQueues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(facts, "KEPT_S", 0.0)
+    monkeypatch.setattr(facts, "AGAIN_S", 0.0)
     queue = sqs.create("q")
     long = a_delivery(1, "x" * 2000)
     await queues.send(to("q"), [long])

@@ -126,12 +126,14 @@ def _answer_to(port: int, request: bytes) -> bytes:
 
 
 def test_workers_share_a_port_and_one_that_dies_is_replaced(stack: Stack, tenant: str) -> None:
+    def works(child: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.NoSuchProcess):  # since it was listed
+            is_zombie = child.status() == psutil.STATUS_ZOMBIE
+            return not is_zombie and "spawn_main" in " ".join(child.cmdline())
+        return False
+
     def workers(pid: int) -> dict[int, Any]:
-        return {
-            child.pid: child
-            for child in psutil.Process(pid).children()
-            if child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline())
-        }
+        return {child.pid: child for child in psutil.Process(pid).children() if works(child)}
 
     with edge(stack, HTTP__WORKERS="2") as (port, pid), stack.client(tenant) as client:
         before = eventually(lambda: workers(pid), until=lambda found: len(found) == 2)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
@@ -59,6 +60,24 @@ class Group:
         """Records that are not committed yet."""
         ends, committed = await self.ends(), await self.committed()
         return sum(end - committed[tp] for tp, end in ends.items())
+
+    async def end_of(self, topic: str) -> int:
+        """Where a topic of one partition ends."""
+        partition = TopicPartition(topic, 0)
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            return int((await self._consumer.end_offsets([partition]))[partition])
+
+    async def read(self, topic: str, first: int, count: int) -> list[Any]:
+        """So many records of a topic of one partition, from `first` on."""
+        partition, found = TopicPartition(topic, 0), list[Any]()
+        self._consumer.assign([partition])
+        self._consumer.seek(partition, first)
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            while len(found) < count:
+                for records in (await self._consumer.getmany(timeout_ms=500)).values():
+                    found += records
+        self._consumer.assign(self.partitions)
+        return found[:count]
 
     async def forget(self) -> None:
         """Delete the group and its offsets; it must have no members."""

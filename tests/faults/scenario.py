@@ -80,16 +80,18 @@ class Scenario:
     def __post_init__(self) -> None:
         bodies = [parse_event(text.encode()) for text in many_events(1000)]
         self._bodies = itertools.cycle(bodies)
-        self._entities: dict[str, str] = {}  # of each event, by its id
+        self.entities: dict[str, str] = {}  # of each event, by its id
 
-    async def append(self, count: int, age_ms: int = 0) -> None:
-        """Post `count` events, as if `age_ms` ago; on return they are accepted."""
+    async def append(self, count: int, age_ms: int = 0, entities: int = 0) -> None:
+        """Post `count` events, of so many entities if given, as if `age_ms` ago; then they are accepted."""
         appended = []
-        for draft in itertools.islice(self._bodies, count):
+        for number, draft in enumerate(itertools.islice(self._bodies, count)):
+            if entities:
+                draft.entity_id = str(number % entities)
             event_id, received_ms = new_id(TENANT, draft.entity_id, None)
             event = named(draft, event_id)
             record = encode(TENANT, event, received_ms - age_ms, represent(event))
-            self._entities[event.id] = event.entity_id
+            self.entities[event.id] = event.entity_id
             partition = record.key_hash % len(self.group.partitions)
             appended.append((partition, event.id, self.log.append(EVENTS, record)))
         for partition, event_id, offset in appended:
@@ -100,7 +102,7 @@ class Scenario:
         for position in sorted(self.accepted)[::every]:
             event_id = self.accepted.pop(position)
             event = named(next(self._bodies), event_id)
-            event.entity_id = self._entities[event_id]
+            event.entity_id = self.entities[event_id]
             made = uuid7()
             tombstone = encode_erasure(TENANT, event, str(made), made.timestamp)
             await self.log.append(EVENTS, tombstone)

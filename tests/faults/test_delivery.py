@@ -3,10 +3,11 @@
 import asyncio
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from contracts.topics import DELIVERIES_DEAD, ROUTE_GROUP, SUBSCRIPTIONS
 from tests.fakes.sqs import StrictSqs
@@ -16,7 +17,7 @@ from tests.faults.whole import Whole, whole
 from tests.queues import arn
 
 APPENDED = 120
-AWAY, WELL = "away", "well"
+AWAY, WELL = "away.fifo", "well"
 
 
 async def subscribe(story: Scenario, **queues: str) -> None:
@@ -66,10 +67,10 @@ def test_one_queue_that_fails_holds_up_nobody_else_and_gets_everything_when_it_i
         await subscribe(story, **ids)
         with sqs.served():
             with whole(story, "route", EVENTS_SQS__ENDPOINT_URL=sqs.url) as process:
-                await story.append(APPENDED)
+                await story.append(APPENDED, entities=APPENDED // 8)
                 await until(lambda: len(well.event_ids) == APPENDED)
                 await until(lambda: says_parked(process))
-                await story.append(APPENDED)
+                await story.append(APPENDED, entities=APPENDED // 8)
                 await until(lambda: len(well.event_ids) == 2 * APPENDED)
                 async with group(story.servers.ports.url("kafka"), ROUTE_GROUP) as members:
                     async with asyncio.timeout(DONE_S):
@@ -89,9 +90,53 @@ def test_one_queue_that_fails_holds_up_nobody_else_and_gets_everything_when_it_i
                 assert process.errors() == []
         assert set(away.event_ids) == set(well.event_ids) == set(story.accepted.values())
         order = {event_id: at for at, event_id in story.accepted.items()}
-        for partition in story.group.partitions:
-            came = [order[each] for each in away.event_ids if order[each][0] == partition.partition]
-            assert came == sorted(came)
+        came = defaultdict(list)
+        for event_id in away.event_ids:
+            came[story.entities[event_id]].append(order[event_id])
+        assert all(positions == sorted(positions) for positions in came.values())
+        await disable(story, ids)
+
+    play(story)
+
+
+def test_a_queue_that_denies_loses_nothing_until_its_events_were_owed_too_long(play: Play) -> None:
+    async def story(story: Scenario) -> None:
+        sqs = StrictSqs()
+        queue = sqs.create("denies")
+        queue.faults.refuse = "AccessDenied"
+        await at_the_end(story)
+        ids = {"denies": str(uuid.uuid4())}
+        await subscribe(story, **ids)
+        kafka = story.servers.ports.url("kafka")
+        with sqs.served():
+            settings = {"EVENTS_SQS__ENDPOINT_URL": sqs.url}
+            with whole(story, "route", **settings) as process:
+                await story.append(APPENDED)
+                await until(lambda: says_parked(process))
+                queue.faults.refuse = ""  # the right is given
+                await until(lambda: len(queue.event_ids) == APPENDED)
+                await until(lambda: process.ready() == (200, []))
+            async with group(kafka, ROUTE_GROUP) as members:
+                await members.evict()
+                before = await members.end_of(DELIVERIES_DEAD)
+                queue.faults.refuse = "AccessDenied"
+                with whole(story, "route", **settings, EVENTS_RETRY_FOR_S="1") as process:
+                    await story.append(APPENDED)
+                    async with asyncio.timeout(DONE_S):
+                        while await members.end_of(DELIVERIES_DEAD) < before + APPENDED:
+                            await asyncio.sleep(POLL_S)
+                    queue.faults.refuse = ""
+                    await story.append(1)
+                    await until(lambda: len(queue.event_ids) == APPENDED + 1)
+                    await until(lambda: process.ready() == (200, []))
+                assert await members.end_of(DELIVERIES_DEAD) == before + APPENDED
+                dead = await members.read(DELIVERIES_DEAD, before, APPENDED)
+        headers = [dict(each.headers) for each in dead]
+        assert {each["error_code"] for each in headers} == {b"AccessDenied"}
+        assert {each["exhausted"] for each in headers} == {b"not taken for 1 s"}
+        given_up = {each["event_id"].decode() for each in headers}
+        assert given_up | set(queue.event_ids) == set(story.accepted.values())
+        assert not given_up & set(queue.event_ids)
         await disable(story, ids)
 
     play(story)
@@ -108,9 +153,8 @@ def test_a_message_that_no_queue_takes_is_parked_and_the_others_of_its_batch_are
         single, choosy = sqs.create("single"), sqs.create("choosy")
         single.faults.singles = True
         kafka = story.servers.ports.url("kafka")
-        dead = TopicPartition(DELIVERIES_DEAD, 0)
         async with group(kafka, ROUTE_GROUP) as members:
-            before = (await members._consumer.end_offsets([dead]))[dead]
+            before = await members.end_of(DELIVERIES_DEAD)
             await story.append(20)
             refused = story.accepted[min(story.accepted)]
             single.faults.unfit.add(refused)
@@ -125,7 +169,7 @@ def test_a_message_that_no_queue_takes_is_parked_and_the_others_of_its_batch_are
                     while await members.lag():
                         await asyncio.sleep(POLL_S)
                 assert process.ready() == (200, [])
-            after = (await members._consumer.end_offsets([dead]))[dead]
+            after = await members.end_of(DELIVERIES_DEAD)
         assert after - before == len(ids)  # once for each subscription
         await disable(story, ids)
 

@@ -72,6 +72,7 @@ def whole(story: Scenario, name: str, **settings: str) -> Iterator[Whole]:
         "EVENTS_CLICKHOUSE__DATABASE": story.database,
         "EVENTS_BATCH_WAIT_MS": "5",
         "EVENTS_BACKOFF_MAX_S": "0.1",
+        "EVENTS_RETRY_PAUSE_MAX_S": "0.1",
     }
     with log.open("wb") as output:
         child = subprocess.Popen(

@@ -16,13 +16,15 @@ from processors.upkeep.audit import Unprovable
 from processors.upkeep.swap import Refused
 from tests.model.actors import Job
 from tests.model.server import Stored, pause
-from tests.model.world import HOUR_MS, KEPT_MS, PROCESSES, TRANSIENT, World, posted
+from tests.model.world import HOUR_MS, PROCESSES, TRANSIENT, World, posted
 
 AT = st.integers(0, 59)
 """Chooses one of what there is."""
 SKEW_MS = st.sampled_from([0, 0, -HOUR_MS, HOUR_MS, 60_000])
 
 
+HOURS = (0, 17, 60)
+"""A minute for 0. No sum of them comes near the 48 that events are kept: clocks would be of two opinions."""
 SHARES = st.integers(0, PROCESSES**3 - 1)
 """Which process has which partition."""
 STEPS_BETWEEN = 15
@@ -153,10 +155,9 @@ class Events(RuleBasedStateMachine):
         for storage in self.world.server.storages.values():
             self.world.server.merge(storage, ttl=ttl)
 
-    @rule(long=st.booleans())
-    def time_goes_by(self, long: bool) -> None:
-        """Some minutes, or longer than events are kept: never so that clocks are of two opinions."""
-        self.world.server.now_ms += KEPT_MS + 12 * HOUR_MS if long else HOUR_MS // 10
+    @rule(hours=st.sampled_from(HOURS))
+    def time_goes_by(self, hours: int) -> None:
+        self.world.server.now_ms += hours * HOUR_MS or HOUR_MS // 60
 
     # commands
 

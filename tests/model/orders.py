@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
-from tests.model.machine import Events
+from tests.model.machine import HOURS, Events
 from tests.model.world import HOUR_MS, PROCESSES
 
 LENGTHS = (8, 110)
@@ -22,9 +22,9 @@ ARGUMENTS: dict[str, Callable[[random.Random], Any]] = {
     "entity": lambda it: it.choice("ab"),
     "fails": lambda it: it.random() < 0.5,
     "fate": lambda it: it.choice(["finished", "dropped", "paused"]),
+    "hours": lambda it: it.choice(HOURS),
     "key": lambda it: it.choice(["", "k", "k"]),
     "kind": lambda it: it.choice(["new", "copy"]),
-    "long": lambda it: it.random() < 0.3,
     "lost": lambda it: it.randrange(3),
     "restored": lambda it: it.random() < 0.5,
     "room": lambda it: it.random() < 0.5,

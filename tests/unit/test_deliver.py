@@ -13,14 +13,16 @@ from contracts.filters import Failure, Filter, Index, View, parse
 from contracts.subscription_table import Subscriptions
 from contracts.subscriptions import SqsDestination, Subscription
 from contracts.topics import DELIVERIES_DEAD
+from processors.consume.step import Transient
 from processors.deliver import deliver as delivering
 from processors.deliver import route
-from processors.deliver.deliver import Deliver
+from processors.deliver.deliver import Deliver, waves
 from processors.deliver.destinations.sqs.queues import SqsQueues
 from processors.deliver.outcomes import Outcome
 from processors.deliver.parked import Place
 from processors.deliver.route import Planned, plan_of
 from service.connections import SqsConnection
+from service.kafka.partition import Unaccepted
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord
 from tests.queues import arn
@@ -92,7 +94,7 @@ def deliver(queues: Any, dead: Dead, settled: set[tuple[int, int]]) -> list[int]
     """The offsets that are left."""
     log: Any = dead
     made = Deliver(queues, log)(KEY, a_subscription(), deliveries(10), settled)
-    return [each.position[1] for each in asyncio.run(made)]
+    return [each.delivery.position[1] for each in asyncio.run(made)]
 
 
 def test_a_message_that_raises_is_parked_with_its_cause_and_the_others_are_sent() -> None:
@@ -123,8 +125,38 @@ async def test_a_queue_that_is_slow_is_not_waited_for(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(delivering, "PATIENCE_S", -1.0)
     nothing: Any = None
-    left = Deliver(Slow(), nothing)(KEY, a_subscription(), deliveries(25), set())
-    assert [each.position[1] for each in await left] == list(range(10, 25))
+    left = await Deliver(Slow(), nothing)(KEY, a_subscription(), deliveries(25), set(), calls=1)
+    assert [each.delivery.position[1] for each in left] == list(range(10, 25))
+    assert not any(each.tried for each in left)
+
+
+async def test_what_was_sent_beside_a_message_that_cannot_be_parked_is_not_sent_again() -> None:
+    class Choosy:
+        async def send(
+            self, destination: SqsDestination, batch: Sequence[Delivery]
+        ) -> list[Outcome]:
+            return [Outcome(each, "sent" if each.position[1] else "never") for each in batch]
+
+    class Away:
+        def append(self, topic: str, record: Record) -> "asyncio.Future[int]":
+            raise Unaccepted("away")
+
+    away: Any = Away()
+    settled: set[tuple[int, int]] = set()
+    with pytest.raises(Transient):
+        await Deliver(Choosy(), away)(KEY, a_subscription(), deliveries(40), settled)
+    assert settled == {(0, n) for n in range(1, 40)}
+
+
+def test_batches_go_side_by_side_but_an_entity_of_a_fifo_queue_one_after_another() -> None:
+    sent = [Delivery("{}", {}, f"entity {n % 3}", (0, n)) for n in range(25)]
+    standard, fifo = (a_subscription(arn(name)).destination for name in ("q", "q.fifo"))
+    [wave] = waves(sent, standard)
+    assert [len(batch) for batch in wave] == [10, 10, 5]
+    order = [[each.position[1] for batch in wave for each in batch] for wave in waves(sent, fifo)]
+    assert order == [[n for n in (at, at + 1, at + 2) if n < 25] for at in range(0, 25, 3)]
+    assert [len(wave) for wave in waves(sent * 10, standard)] == [4] * 6 + [1]
+    assert list(waves([], fifo)) == []
 
 
 @pytest.mark.parametrize(
@@ -194,12 +226,20 @@ def test_an_event_of_a_tenant_without_active_subscriptions_is_not_decoded(
     assert plan_of(table, [FakeRecord(b"no event")]) == {}
 
 
+async def test_an_endpoint_that_is_none_gives_nothing_up() -> None:
+    queues, dead = SqsQueues(SqsConnection(endpoint_url="sqs"), 1), Dead()
+    log: Any = dead
+    [left] = await Deliver(queues, log)(KEY, a_subscription(), deliveries(1), set())
+    assert (left.state, left.code, dead.records) == ("not_now", "NoEndpoint", [])
+    await queues.close()
+
+
 @pytest.mark.parametrize("region", ["eu-west-\u0661", "eu-" + "x" * 64 + "-1", "a..b-1"])
-async def test_a_region_that_is_none_is_refused_and_not_tried_for_ever(region: str) -> None:
+async def test_a_region_that_is_none_waits_for_somebody_who_changes_it(region: str) -> None:
     queues = SqsQueues(SqsConnection(connect_timeout_s=1, read_timeout_s=1), 1)
     subscription = a_subscription(f"arn:aws:sqs:{region}:000000000000:q")
     dead: Any = Dead()
-    left = Deliver(queues, dead)(KEY, subscription, deliveries(1), set())
-    assert await left == []
-    assert len(dead.records) == 1
+    [left] = await Deliver(queues, dead)(KEY, subscription, deliveries(1), set())
+    assert (left.state, left.code) == ("not_now", "NoEndpoint")
+    assert dead.records == []
     await queues.close()

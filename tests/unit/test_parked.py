@@ -20,13 +20,12 @@ class Topic:
 
     def __init__(self) -> None:
         self.away = False
-        self.states: list[tuple[Place, int | None]] = []
+        self.states: list[tuple[Place, tuple[int, int] | None]] = []
 
     async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
         if self.away:
             return [Unaccepted("away") for _ in records]
-        read = [consumed(record) for record in records]
-        self.states += [read_place(each.key, each.value) for each in read]
+        self.states += [read_place(consumed(record)) for record in records]
         return [None for _ in records]
 
 
@@ -34,7 +33,7 @@ def parked(topic: Topic) -> Parked:
     log: Any = topic
     made = Parked(log)
     made.assigned({3})
-    made.learn({PLACE: 7, PLACE._replace(partition=4): 1}, {3: 9, 4: 9})
+    made.learn({PLACE: (7, 1000), PLACE._replace(partition=4): (1, 1000)}, {3: 9, 4: 9})
     return made
 
 
@@ -55,6 +54,31 @@ async def test_a_change_stays_unsaved_until_kafka_has_it() -> None:
     await made.save()
     await made.save()
     assert topic.states == [(PLACE, None)]
+
+
+async def test_when_it_fell_behind_is_kept_while_it_moves() -> None:
+    topic = Topic()
+    made = parked(topic)
+    made.move(PLACE, 8)
+    await made.save()
+    assert topic.states == [(PLACE, (8, 1000))]
+    made.forget(PLACE)
+    made.move(PLACE, 9)
+    assert made.since_ms[PLACE] > 1000
+
+
+def test_what_was_sent_behind_the_first_that_waits_is_remembered_for_its_place() -> None:
+    made = parked(Topic())
+    made.move(PLACE, 8, {(3, 7), (3, 9), (4, 9)})
+    made.move(PLACE, 8, {(3, 11)})
+    assert made.settled[PLACE] == {(3, 9), (3, 11)}
+    made.move(PLACE, 10)
+    assert made.settled[PLACE] == {(3, 11)}
+
+
+def test_a_place_of_the_first_release_is_behind_since_its_record() -> None:
+    record = FakeRecord(b"7", timestamp=1000, key=PLACE.key)
+    assert read_place(record) == (PLACE, (7, 1000))
 
 
 async def test_what_others_may_have_now_is_neither_known_nor_written() -> None:

@@ -34,12 +34,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT_S = 300.0
+AGAIN_S = 30.0
+"""When they could not be learnt anew."""
 ASK_TIMEOUT_S = 20.0
 """boto3's deadlines are of one read each, and threads are few."""
 BYTES_OF_OLD = 262_144
 """The most that a message, and a batch, had before August 2025: what holds where we may not ask."""
-NOWHERE = (InvalidRegionError, UnknownRegionError, EndpointProviderError)
-"""There is no endpoint for the queue's region."""
+NOWHERE = (InvalidRegionError, UnknownRegionError, EndpointProviderError, ValueError)
+"""There is no endpoint for the queue's region, or the one of the settings is none."""
 
 
 class Facts(NamedTuple):
@@ -85,6 +87,7 @@ class QueueFacts:
         except Unavailable as error:
             if facts is None or error.refusal.verdict != "again":
                 raise
+            self._known[destination.arn] = time.monotonic() + AGAIN_S, facts
             return facts  # old, and better than nothing
         self._known[destination.arn] = time.monotonic() + KEPT_S, learnt
         return learnt
@@ -130,6 +133,8 @@ class QueueFacts:
         except BotoCoreError as error:
             raise Unavailable(Refusal("again", "NoAnswer", str(error))) from error
         proxy = get_environ_proxies(endpoint).get(urlsplit(endpoint).scheme)
+        if proxy and "://" not in proxy:  # as botocore reads it
+            proxy = f"http://{proxy}"
         return Facts(endpoint.rstrip("/") + "/", proxy, url, bytes_max)
 
     def _client(self, region: str) -> "SQSClient":
