@@ -75,7 +75,7 @@ class RouteSettings(ConsumerSettings):
         description="Where clients find the API: begins the link to an event that a queue is too small for.",
     )
     retry_pause_max_s: float = Field(
-        300, gt=0, description="Longest pause between two tries of a queue; they begin with 1 s."
+        30, gt=0, description="Longest pause between two tries of a queue; they begin with 1 s."
     )
     retry_for_s: float = Field(
         24 * 3600,

@@ -17,7 +17,7 @@ from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.subscriptions import SqsDestination, Subscription
 from contracts.topics import DELIVERIES_DEAD
 from processors.consume.park import keep
-from processors.deliver.outcomes import Outcome
+from processors.deliver.outcomes import DENIED, Outcome
 from service.kafka.eventlog import EventLog
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,11 @@ OURS = (OSError, MemoryError, RuntimeError)
 
 Position = tuple[int, int]
 """Partition and offset in the log."""
-LATER = ("again", "not_now")
-"""The delivery is left: the queue is given time, or somebody has to change it."""
+
+
+def waits(outcome: Outcome) -> bool:
+    """Whether the delivery is left for later; what a queue is known to deny is parked at once."""
+    return outcome.state == "again" or (outcome.state == "not_now" and outcome.code not in DENIED)
 
 
 def waves(
@@ -102,10 +105,10 @@ class Deliver:
             outcomes = list(itertools.chain.from_iterable(answers))
             settled |= {each.delivery.position for each in outcomes if each.state == "sent"}
             for outcome in outcomes:  # after what was sent: Kafka may not take what is parked
-                if outcome.state == "never":
+                if outcome.state != "sent" and not waits(outcome):
                     await self.park(key, subscription, outcome)
                     settled.add(outcome.delivery.position)
-            failed = {each.delivery.position: each for each in outcomes if each.state in LATER}
+            failed = {each.delivery.position: each for each in outcomes if waits(each)}
             if failed:
                 why = next(iter(failed.values()))._replace(tried=False)
                 log.warning("%d messages wait for %s: %s", len(failed), destination.arn, why.reason)
@@ -129,7 +132,7 @@ class Deliver:
                 return [Outcome(batch[0], "never", message=repr(error))]
         outcomes: list[Outcome] = []
         for each in batch:
-            if outcomes and outcomes[-1].state in LATER:  # in order, or not at all
+            if outcomes and waits(outcomes[-1]):  # in order, or not at all
                 outcomes.append(outcomes[-1]._replace(delivery=each, tried=False))
             else:
                 outcomes += await self._send(destination, [each])

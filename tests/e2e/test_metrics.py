@@ -56,10 +56,11 @@ def test_each_worker_has_a_port_and_one_that_is_replaced_takes_its_predecessors(
 
     def pids() -> set[int]:
         """Of who answers on the two ports."""
-        found = set()
+        found: set[int] = set()
         for each in psutil.net_connections("tcp"):
-            if each.laddr and each.laddr.port in (first, first + 1) and each.status == "LISTEN":
-                found.add(int(each.pid or 0))
+            is_ours = each.laddr and each.laddr.port in (first, first + 1)
+            if is_ours and each.status == "LISTEN" and each.pid:  # none of one that ends just now
+                found.add(each.pid)
         return found
 
     with door_with(stack, several):

@@ -99,13 +99,13 @@ def test_one_queue_that_fails_holds_up_nobody_else_and_gets_everything_when_it_i
     play(story)
 
 
-def test_a_queue_that_denies_loses_nothing_until_its_events_were_owed_too_long(play: Play) -> None:
+def test_a_queue_that_fails_loses_nothing_until_its_events_were_owed_too_long(play: Play) -> None:
     async def story(story: Scenario) -> None:
         sqs = StrictSqs()
-        queue = sqs.create("denies")
-        queue.faults.refuse = "AccessDenied"
+        queue = sqs.create("fails")
+        queue.faults.refuse = "ServiceUnavailable"
         await at_the_end(story)
-        ids = {"denies": str(uuid.uuid4())}
+        ids = {"fails": str(uuid.uuid4())}
         await subscribe(story, **ids)
         kafka = story.servers.ports.url("kafka")
         with sqs.served():
@@ -113,13 +113,13 @@ def test_a_queue_that_denies_loses_nothing_until_its_events_were_owed_too_long(p
             with whole(story, "route", **settings) as process:
                 await story.append(APPENDED)
                 await until(lambda: says_parked(process))
-                queue.faults.refuse = ""  # the right is given
+                queue.faults.refuse = ""  # it is back
                 await until(lambda: len(queue.event_ids) == APPENDED)
                 await until(lambda: process.ready() == (200, []))
             async with group(kafka, ROUTE_GROUP) as members:
                 await members.evict()
                 before = await members.end_of(DELIVERIES_DEAD)
-                queue.faults.refuse = "AccessDenied"
+                queue.faults.refuse = "ServiceUnavailable"
                 with whole(story, "route", **settings, EVENTS_RETRY_FOR_S="1") as process:
                     await story.append(APPENDED)
                     async with asyncio.timeout(DONE_S):
@@ -132,7 +132,7 @@ def test_a_queue_that_denies_loses_nothing_until_its_events_were_owed_too_long(p
                 assert await members.end_of(DELIVERIES_DEAD) == before + APPENDED
                 dead = await members.read(DELIVERIES_DEAD, before, APPENDED)
         headers = [dict(each.headers) for each in dead]
-        assert {each["error_code"] for each in headers} == {b"AccessDenied"}
+        assert {each["error_code"] for each in headers} == {b"ServiceUnavailable"}
         assert {each["exhausted"] for each in headers} == {b"not taken for 1 s"}
         given_up = {each["event_id"].decode() for each in headers}
         assert given_up | set(queue.event_ids) == set(story.accepted.values())

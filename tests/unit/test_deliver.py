@@ -230,16 +230,16 @@ async def test_an_endpoint_that_is_none_gives_nothing_up() -> None:
     queues, dead = SqsQueues(SqsConnection(endpoint_url="sqs"), 1), Dead()
     log: Any = dead
     [left] = await Deliver(queues, log)(KEY, a_subscription(), deliveries(1), set())
-    assert (left.state, left.code, dead.records) == ("not_now", "NoEndpoint", [])
+    assert (left.state, left.code, dead.records) == ("not_now", "InvalidEndpoint", [])
     await queues.close()
 
 
 @pytest.mark.parametrize("region", ["eu-west-\u0661", "eu-" + "x" * 64 + "-1", "a..b-1"])
-async def test_a_region_that_is_none_waits_for_somebody_who_changes_it(region: str) -> None:
+async def test_a_region_that_is_none_is_refused_and_not_tried_for_ever(region: str) -> None:
     queues = SqsQueues(SqsConnection(connect_timeout_s=1, read_timeout_s=1), 1)
     subscription = a_subscription(f"arn:aws:sqs:{region}:000000000000:q")
     dead: Any = Dead()
-    [left] = await Deliver(queues, dead)(KEY, subscription, deliveries(1), set())
-    assert (left.state, left.code) == ("not_now", "NoEndpoint")
-    assert dead.records == []
+    left = await Deliver(queues, dead)(KEY, subscription, deliveries(1), set())
+    assert left == []
+    assert len(dead.records) == 1
     await queues.close()

@@ -40,8 +40,8 @@ ASK_TIMEOUT_S = 20.0
 """boto3's deadlines are of one read each, and threads are few."""
 BYTES_OF_OLD = 262_144
 """The most that a message, and a batch, had before August 2025: what holds where we may not ask."""
-NOWHERE = (InvalidRegionError, UnknownRegionError, EndpointProviderError, ValueError)
-"""There is no endpoint for the queue's region, or the one of the settings is none."""
+NOWHERE = (InvalidRegionError, UnknownRegionError, EndpointProviderError)
+"""There is no endpoint for the queue's region."""
 
 
 class Facts(NamedTuple):
@@ -128,6 +128,8 @@ class QueueFacts:
             raise Unavailable(refusal_in(error)) from error
         except NOWHERE as error:
             raise Unavailable(Refusal("not_now", "NoEndpoint", str(error))) from error
+        except ValueError as error:  # of the settings, not of the queue
+            raise Unavailable(Refusal("not_now", "InvalidEndpoint", str(error))) from error
         except NoCredentialsError as error:
             raise Unavailable(Refusal("not_now", "NoCredentials", str(error))) from error
         except BotoCoreError as error:
