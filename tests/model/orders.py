@@ -1,4 +1,4 @@
-"""The rules of the machine in random orders, a thousand orders a second; one that fails is made short.
+"""The rules of the machine in random orders, some hundreds a second; one that fails is made short.
 
 Hypothesis chooses more cleverly and reduces anything; each of its orders costs it fifty times as much as
 the machine. Here an order is a list of (rule, arguments), and reducing it is to leave steps out.
