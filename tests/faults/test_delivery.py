@@ -109,7 +109,8 @@ def test_a_queue_that_fails_loses_nothing_until_its_events_were_owed_too_long(pl
         await subscribe(story, **ids)
         kafka = story.servers.ports.url("kafka")
         with sqs.served():
-            settings = {"EVENTS_SQS__ENDPOINT_URL": sqs.url}
+            # no call is without an answer, however busy the machine is
+            settings = {"EVENTS_SQS__ENDPOINT_URL": sqs.url, "EVENTS_SQS__READ_TIMEOUT_S": "60"}
             with whole(story, "route", **settings) as process:
                 await story.append(APPENDED)
                 await until(lambda: says_parked(process))
