@@ -46,8 +46,13 @@ class SqsDestination(BaseModel):
 
     @property
     def queue(self) -> str:
-        """The queue's name; that of a FIFO queue ends in `.fifo`."""
+        """The queue's name."""
         return self.arn.split(":")[5]
+
+    @property
+    def is_fifo(self) -> bool:
+        """Whether the queue keeps an order: SQS says so by its name."""
+        return self.queue.endswith(".fifo")
 
 
 DESCRIPTION_MAX, LABELS_MAX, LABEL_TEXT_MAX = 1024, 20, 256

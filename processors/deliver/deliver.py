@@ -49,7 +49,7 @@ def waves(
     message in a wave there. A standard queue promises no order.
     """
     rounds: list[list[Delivery]] = [[*deliveries]]
-    if destination.queue.endswith(".fifo"):
+    if destination.is_fifo:
         rounds, had = [], Counter[str]()
         for each in deliveries:
             if had[each.entity] == len(rounds):

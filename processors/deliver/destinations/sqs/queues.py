@@ -77,7 +77,7 @@ class SqsQueues:
         """Send `batch`, halved where it has to be, unless what was sent `before` it has failed."""
         if failed := next((each for each in before if each.state in HELD), None):
             return [failed._replace(delivery=each, tried=False) for each in batch]
-        body = request(facts.url, batch, destination.queue.endswith(".fifo"))
+        body = request(facts.url, batch, destination.is_fifo)
         answer = await self._wire.send_batch(destination.region, facts, body)
         if isinstance(answer, bytes):
             return read_outcomes(batch, answer)
