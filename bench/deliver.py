@@ -24,7 +24,8 @@ from botocore.credentials import ReadOnlyCredentials
 from rich.console import Console
 from rich.table import Table
 
-from bench.instant_sqs import QUEUE_URL, certificate
+from bench.certificate import a_certificate
+from bench.instant_sqs import QUEUE_URL
 from bench.servers import free_port_base
 from contracts.deliveries import Delivery
 from contracts.subscriptions import SqsDestination
@@ -58,7 +59,7 @@ def batch() -> list[Delivery]:
 @contextlib.contextmanager
 def instant(folder: Path) -> Iterator[dict[str, str]]:
     """The server's URL by scheme."""
-    base, path = free_port_base(), certificate(folder)
+    base, path = free_port_base(), a_certificate(folder)
     argv = [sys.executable, "-m", "bench.instant_sqs", str(base), str(path)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
         try:

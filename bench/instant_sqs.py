@@ -4,18 +4,12 @@
 """
 
 import asyncio
-import datetime
-import ipaddress
 import json
 import ssl
 import sys
-from pathlib import Path
 from typing import cast
 
 import uvloop
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 QUEUE_URL = "http://127.0.0.1/000000000000/q"
 ID = "5f1f7f0e-3df8-4f5c-9a55-6f4b0f0c2f9f"
@@ -59,23 +53,6 @@ class Instant(asyncio.Protocol):
                 return
             self._data = body[length:]
             self._transport.write(ANSWERS[headers[b"x-amz-target"]])
-
-
-def certificate(folder: Path) -> Path:
-    """Certificate and key for loopback in one file; the certificate is its own authority."""
-    key, now = generate_private_key(SECP256R1()), datetime.datetime.now(datetime.UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bench")])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - datetime.timedelta(days=1))
-    builder = builder.not_valid_after(now + datetime.timedelta(days=1))
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
-    form = serialization.PrivateFormat.PKCS8
-    plain = serialization.NoEncryption()
-    pem = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    path = folder / "bench.pem"
-    path.write_bytes(pem + key.private_bytes(serialization.Encoding.PEM, form, plain))
-    return path
 
 
 async def serve(port: int, path: str) -> None:

@@ -16,6 +16,7 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
+from bench.certificate import a_certificate
 from contracts.encoding.recordbatch import encode_batch, new_record
 from service.connections import KafkaConnection
 from service.kafka import broker
@@ -25,7 +26,6 @@ from service.kafka.first_ids import FirstIds
 from service.kafka.partition import QueueLimits, Unacknowledged
 from service.kafka.produce import Ack, Batches
 from service.kafka.producer import Producer
-from tests.certificate import a_certificate
 from tests.stack import Stack
 from tests.topics import a_topic
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.certificate import a_certificate
 from contracts.subscriptions import SqsDestination
 from processors.deliver.destinations.sqs import facts
 from processors.deliver.destinations.sqs.queues import SqsQueues
 from service.connections import SqsConnection
-from tests.certificate import a_certificate
 from tests.fakes.sqs import StrictSqs
 from tests.fakes.sqs_queue import DEDUPLICATED_S
 from tests.queues import arn

@@ -11,10 +11,10 @@ import time
 import uuid
 from pathlib import Path
 
+from bench.certificate import a_certificate
 from local.java import command
 from local.kafka import LOGGING
 from service.connections import KafkaConnection
-from tests.certificate import a_certificate
 from tests.processes import STOP_TIMEOUT_S, free_port
 
 HOST = "127.0.0.1"
