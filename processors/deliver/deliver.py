@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from contracts.deliveries import Delivery, packed
+from contracts.deliveries import SQS_BATCH_ENTRIES_MAX, Delivery
 from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.subscriptions import SqsDestination, Subscription
 from contracts.topics import DELIVERIES_DEAD
@@ -43,7 +43,7 @@ def waits(outcome: Outcome) -> bool:
 def waves(
     deliveries: Sequence[Delivery], destination: SqsDestination, calls: int = CALLS_AT_ONCE
 ) -> Iterator[list[list[Delivery]]]:
-    """`deliveries` in batches; `calls` of them, a wave, may be sent side by side, behind the wave before.
+    """`deliveries` in tens; `calls` of them, a wave, may be sent side by side, behind the wave before.
 
     A FIFO queue may take an entry of a batch behind one that it does not take, so an entity has one
     message in a wave there. A standard queue promises no order.
@@ -57,7 +57,8 @@ def waves(
             rounds[had[each.entity]].append(each)
             had[each.entity] += 1
     for each_round in rounds:
-        batches = packed(each_round)
+        tens = range(0, len(each_round), SQS_BATCH_ENTRIES_MAX)
+        batches = (each_round[at : at + SQS_BATCH_ENTRIES_MAX] for at in tens)
         while wave := list(itertools.islice(batches, calls)):
             yield wave
 
