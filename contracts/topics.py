@@ -7,11 +7,13 @@ from pydantic import BaseModel, Field
 EVENTS = "events"
 SUBSCRIPTIONS = "subscriptions"
 REJECTED = "events.rejected"
+DELIVERIES = "deliveries"
 DELIVERIES_RETRY = "deliveries.retry"
 DELIVERIES_DEAD = "deliveries.dead"
 
 MATERIALIZE_GROUP = "events.materialize"
 ROUTE_GROUP = "events.route"
+LEDGER_GROUP = "events.ledger"
 
 RECORD_BYTES_MAX = 2 * 1024 * 1024
 """An event of EVENT_BYTES_MAX with its headers and batch overhead fits with room to spare."""
@@ -59,7 +61,9 @@ def topics(settings: TopicSettings) -> list[Topic]:
         # one partition: changes of a subscription keep their order and a reader has one end to reach
         Topic(SUBSCRIPTIONS, 1, settings.replication, compacted),
         Topic(REJECTED, 1, settings.replication, kept),
-        # the same: which subscriptions are behind, and from where
+        # as many as `events`: an entity's attempts stay in order, its events and they move together
+        Topic(DELIVERIES, settings.partitions, settings.replication, kept),
+        # one again: which subscriptions are behind, and from where
         Topic(DELIVERIES_RETRY, 1, settings.replication, compacted),
         Topic(DELIVERIES_DEAD, 1, settings.replication, kept),
     ]

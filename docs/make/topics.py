@@ -3,7 +3,7 @@
 from typing import Any
 
 from contracts.documents.asyncapi import asyncapi
-from contracts.topics import DAY_MS, DELIVERIES_RETRY, Topic, TopicSettings, topics
+from contracts.topics import DAY_MS, DELIVERIES, DELIVERIES_RETRY, Topic, TopicSettings, topics
 from docs.make.markdown import GENERATED, code, table
 
 TEXT = """# Topics
@@ -18,10 +18,11 @@ Days and partitions of `events` are the defaults of `EVENTS_TOPICS__RETENTION_DA
 
 {common}"""
 OF_OURS = {
+    DELIVERIES: ("What became of each delivery, one record an attempt.", "tenant:entity id"),
     DELIVERIES_RETRY: (
         "Compacted: from where a subscription lacks events, while its queue fails.",
         "tenant:subscription:partition",
-    )
+    ),
 }
 """What nobody outside reads, so that the AsyncAPI document leaves it out: what it holds, its key."""
 
