@@ -28,7 +28,7 @@ from bench.certificate import a_certificate
 from bench.instant_sqs import QUEUE_URL
 from bench.servers import free_port_base
 from contracts.deliveries import Delivery
-from contracts.subscriptions import SqsDestination
+from contracts.destinations import SqsDestination
 from processors.deliver.destinations.sqs.queues import SqsQueues, request
 from processors.deliver.destinations.sqs.signing import signed
 from processors.deliver.destinations.sqs.wire import HEADERS

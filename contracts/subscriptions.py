@@ -6,54 +6,12 @@ reader of the topic holds.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-# Of ASCII alone: `\d` would take every digit of Unicode. A queue's name has 80 characters at the most,
-# `.fifo` among them. Which regions there are is asked by who stores a subscription (service/regions.py).
-ARN_PATTERN = (
-    r"^arn:aws(?:-[a-z]{1,8}){0,2}:sqs:[a-z]{2,8}(?:-[a-z]{1,16}){1,3}-[0-9]{1,2}:[0-9]{12}:"
-    r"(?:[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo)$"
-)
-
-
-class SqsDestination(BaseModel):
-    """A queue by its ARN: it names region, account and queue, and carries no endpoint to abuse."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    type: Literal["sqs"]
-    arn: Annotated[str, StringConstraints(pattern=ARN_PATTERN)] = Field(
-        description="arn:aws:sqs:REGION:ACCOUNT:QUEUE"
-    )
-
-    @property
-    def aws_partition(self) -> str:
-        """`aws`, or the name of AWS in China and other closed parts of it."""
-        return self.arn.split(":")[1]
-
-    @property
-    def region(self) -> str:
-        """The queue's AWS region."""
-        return self.arn.split(":")[3]
-
-    @property
-    def account(self) -> str:
-        """The 12 digits of the account that owns the queue."""
-        return self.arn.split(":")[4]
-
-    @property
-    def queue(self) -> str:
-        """The queue's name."""
-        return self.arn.split(":")[5]
-
-    @property
-    def is_fifo(self) -> bool:
-        """Whether the queue keeps an order: SQS says so by its name."""
-        return self.queue.endswith(".fifo")
-
+from contracts.destinations import SqsDestination
 
 DESCRIPTION_MAX, LABELS_MAX, LABEL_TEXT_MAX = 1024, 20, 256
 LABEL_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$"

@@ -8,8 +8,8 @@ import importlib.resources
 import json
 from functools import cache
 
+from contracts.destinations import SqsDestination
 from contracts.problems import Problem
-from contracts.subscriptions import SqsDestination
 
 
 @cache

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.deliveries import Delivery
-from contracts.subscriptions import SqsDestination
+from contracts.destinations import SqsDestination
 from processors.deliver.outcomes import Outcome
 from tests.fakes.sqs import StrictSqs
 from tests.queues import arn

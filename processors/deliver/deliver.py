@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from contracts.deliveries import SQS_BATCH_ENTRIES_MAX, Delivery
+from contracts.destinations import SqsDestination
 from contracts.encoding.recordbatch import encode_headers, new_record
-from contracts.subscriptions import SqsDestination, Subscription
+from contracts.subscriptions import Subscription
 from contracts.topics import DELIVERIES_DEAD
 from processors.consume.park import keep
 from processors.deliver.outcomes import DENIED, Outcome

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from contracts.deliveries import claim_check
-from contracts.subscriptions import SqsDestination
+from contracts.destinations import SqsDestination
 from processors.deliver.destinations.sqs.queues import SqsQueues
 from service.connections import SqsConnection
 from tests.fakes.sqs import StrictSqs

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from contracts.subscriptions import SqsDestination
+from contracts.destinations import SqsDestination
 from processors.deliver.destinations.sqs.facts import BYTES_OF_OLD
 from processors.deliver.destinations.sqs.queues import SqsQueues
 from service.connections import SqsConnection

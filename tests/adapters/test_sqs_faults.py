@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.certificate import a_certificate
-from contracts.subscriptions import SqsDestination
+from contracts.destinations import SqsDestination
 from processors.deliver.destinations.sqs import facts
 from processors.deliver.destinations.sqs.queues import SqsQueues
 from service.connections import SqsConnection

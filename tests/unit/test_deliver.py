@@ -8,10 +8,11 @@ import pytest
 
 from contracts import subscription_table
 from contracts.deliveries import Delivery
+from contracts.destinations import SqsDestination
 from contracts.encoding.recordbatch import Record
 from contracts.filters import Failure, Filter, Index, View, parse
 from contracts.subscription_table import Subscriptions
-from contracts.subscriptions import SqsDestination, Subscription
+from contracts.subscriptions import Subscription
 from contracts.topics import DELIVERIES_DEAD
 from processors.consume.step import Transient
 from processors.deliver import deliver as delivering

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.deliveries import Delivery
-from contracts.subscriptions import SqsDestination
+from contracts.destinations import SqsDestination
 from processors.consume.step import LogRecord
 from processors.deliver import deliver as delivering
 from processors.deliver.deliver import Deliver

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from contracts.destinations import SqsDestination
 from contracts.drafts import read_draft
 from contracts.problems import Problem
-from contracts.subscriptions import SqsDestination, create, read_stored
+from contracts.subscriptions import create, read_stored
 from service.regions import require_region
 
 

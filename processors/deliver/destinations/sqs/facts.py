@@ -24,7 +24,7 @@ from botocore.exceptions import (
 from botocore.utils import get_environ_proxies
 
 from contracts.deliveries import SQS_BATCH_BYTES_MAX
-from contracts.subscriptions import SqsDestination
+from contracts.destinations import SqsDestination
 from processors.deliver.destinations.sqs.codes import Refusal, canonical, meaning
 from service.connections import SqsConnection
 

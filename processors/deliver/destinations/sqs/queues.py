@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from contracts.deliveries import Delivery, claim_check, packed
-from contracts.subscriptions import SqsDestination
+from contracts.destinations import SqsDestination
 from processors.deliver.destinations.sqs.codes import Refusal, meaning_of_entry, read_batch
 from processors.deliver.destinations.sqs.facts import Facts, QueueFacts, Unavailable
 from processors.deliver.destinations.sqs.wire import Wire
