@@ -16,6 +16,7 @@ from contracts.subscriptions import Subscription, SubscriptionDraft, encode_json
 
 POINTER_MAX = 512
 """Characters of a pointer that an answer repeats: names are the client's."""
+DEAD_LETTER_ARN = "/delivery/dead_letter/arn"
 LEVELS_MAX = 100
 """Of objects in a patch: those of a filter, and more than enough."""
 
@@ -25,7 +26,9 @@ def read_draft(body: bytes) -> SubscriptionDraft:
 
     Raises `Problem` 400 (no JSON) or 405 that names what breaks the contract, in the filter too.
     """
-    return read_filtered(SubscriptionDraft, body)
+    draft = read_filtered(SubscriptionDraft, body)
+    _require_dead_letter_that_fits(draft)
+    return draft
 
 
 def read_filtered(model: type[Model], body: bytes) -> Model:
@@ -84,6 +87,21 @@ def broken(errors: list[dict[str, Any]]) -> Problem:
     more = f"; the first {ERRORS_MAX} are named." if count > ERRORS_MAX else "."
     detail = f"{count} field{'s' if count > 1 else ''} broke the contract{more}"
     return Problem(405, detail, errors=errors[:ERRORS_MAX], headers={"Allow": "POST"})
+
+
+def _require_dead_letter_that_fits(draft: SubscriptionDraft) -> None:
+    """Raises `Problem` 405. The kind is SQS's rule for its own dead-letter queues (developer guide)."""
+    queue, destination = draft.delivery.dead_letter, draft.destination
+    if queue is None:
+        return
+    if queue.arn == destination.arn:
+        detail = "must be another queue than the destination"
+    elif queue.is_fifo != destination.is_fifo:
+        kind = "a FIFO" if destination.is_fifo else "a standard"
+        detail = f"must be {kind} queue, as the destination is"
+    else:
+        return
+    raise broken([{"pointer": DEAD_LETTER_ARN, "detail": detail, "size": len(queue.arn)}])
 
 
 def _exact(body: bytes) -> Any:

@@ -1,7 +1,7 @@
 """Error answers: RFC 9457 problem documents, one class for every way a request can fail.
 
 A `Problem` names each offending field by JSON pointer (RFC 6901), the limit and the value's size;
-it never carries the value itself, a payload or a stack trace.
+it never carries the value itself, a payload or a stack trace. The size of a number is the number.
 """
 
 import json

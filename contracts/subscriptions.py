@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from contracts.delivery_settings import DeliverySettings, DeliverySettingsPatch
 from contracts.destinations import SqsDestination
 
 DESCRIPTION_MAX, LABELS_MAX, LABEL_TEXT_MAX = 1024, 20, 256
@@ -44,6 +45,7 @@ class SubscriptionDraft(BaseModel):
     )
     filter: dict[str, Any] = Field(description=FILTER)
     destination: SqsDestination
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     enabled: bool = Field(
         True, description="A disabled subscription receives nothing; true when left out."
     )
@@ -57,6 +59,9 @@ class SubscriptionPatch(BaseModel):
     labels: dict[str, str | None] | None = None
     filter: dict[str, Any] | None = Field(None, description="Merged too: null takes a field out.")
     destination: SqsDestination | None = None
+    delivery: DeliverySettingsPatch | None = Field(
+        None, description="Merged too: null takes it, or a member, back to the default."
+    )
     enabled: bool | None = None
 
 
@@ -86,13 +91,15 @@ class Subscription(SubscriptionDraft):
 def create(draft: SubscriptionDraft, subscription_id: str) -> Subscription:
     """The subscription that `draft` becomes under its id, with every default written out."""
     fields = {name: getattr(draft, name) for name in SubscriptionDraft.model_fields}
+    fields["delivery"] = draft.delivery.written_out()
     return Subscription(**fields, id=subscription_id)
 
 
 def read_stored(document: Mapping[str, Any]) -> Subscription:
     """What the topic keeps. Raises pydantic's `ValidationError`.
 
-    A release before patterns wrote no labels, and a null in its filter left the field out.
+    A release before patterns wrote no labels, and a null in its filter left the field out. One before
+    delivery settings wrote none: it reads as the defaults, and is shown as it was written.
     """
     if "labels" in document or not isinstance(document.get("filter"), dict):
         return Subscription.model_validate(document)

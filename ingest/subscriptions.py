@@ -10,7 +10,7 @@ from functools import partial
 from uuid_utils import uuid7
 
 from contracts import paths
-from contracts.drafts import read_draft, read_patch
+from contracts.drafts import DEAD_LETTER_ARN, read_draft, read_patch
 from contracts.ids import derived_id, read_id
 from contracts.problems import Problem, unavailable
 from contracts.subscription_table import Subscriptions
@@ -166,7 +166,9 @@ async def _body(
 
 
 def _judged(draft: SubscriptionDraft) -> SubscriptionDraft:
-    require_region(draft.destination)
+    require_region(draft.destination, "/destination/arn")
+    if draft.delivery.dead_letter is not None:
+        require_region(draft.delivery.dead_letter, DEAD_LETTER_ARN)
     return draft
 
 

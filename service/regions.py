@@ -25,8 +25,8 @@ def _regions() -> dict[str, frozenset[str]]:
     }
 
 
-def require_region(destination: SqsDestination) -> None:
-    """Raise `Problem` 405 when the destination's ARN names a region that AWS does not have."""
+def require_region(destination: SqsDestination, pointer: str) -> None:
+    """Raise `Problem` 405 when the ARN, which stands at `pointer`, names a region that AWS does not have."""
     region, partition = destination.region, destination.aws_partition
     if region in _regions().get(partition, ()):
         return
@@ -34,5 +34,5 @@ def require_region(destination: SqsDestination) -> None:
         f"names a region of {len(region)} characters that the partition of"
         f" {len(partition)} characters does not have"
     )
-    error = {"pointer": "/destination/arn", "detail": detail, "size": len(destination.arn)}
+    error = {"pointer": pointer, "detail": detail, "size": len(destination.arn)}
     raise Problem(405, "1 field broke the contract.", errors=[error])

@@ -38,6 +38,10 @@ MEMBERS_MAX = 100
 ERRORS_MAX = 20
 """How many offending fields an answer names; the rest are counted."""
 
+OUT_OF_BOUNDS = ("less_than_equal", "greater_than_equal")
+NUMBER_MAX = 2**53 - 1
+"""Up to here every JSON reader has the same integers (RFC 8259 section 6)."""
+
 BASE64_DETAIL = "must be base64 as in RFC 4648 section 4: padded, no line breaks, unused bits zero"
 
 
@@ -157,11 +161,13 @@ def _field_error(detail: ErrorDetails) -> dict[str, Any]:
         entry["detail"] = BASE64_DETAIL
     elif detail["type"] == "extra_forbidden":
         entry["detail"] = "is not a field of this resource"
-    for limit in ("max_length", "min_length"):
+    for limit in ("max_length", "min_length", "le", "ge"):
         if limit in context:
             entry["limit"] = context[limit]
     if detail["type"] != "missing" and isinstance(given, str | list | dict):
         entry["size"] = context.get("actual_length") or len(given)
+    elif detail["type"] in OUT_OF_BOUNDS and abs(given) <= NUMBER_MAX:
+        entry["size"] = given
     return entry
 
 

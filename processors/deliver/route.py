@@ -122,12 +122,13 @@ def _plan(
 ) -> None:
     """Add the delivery to the plan; what cannot be told, or made, is parked with its cause."""
     position, value = (record.partition, record.offset), record.value or b""
-    name = planned.subscription.id
+    name, headers = planned.subscription.id, record.headers
     try:
         if cause is not None:
             raise cause
+        fairness = planned.subscription.delivery.fairness
         planned.deliveries.append(
-            delivery(tenant, view.event, value, name, position, headers=record.headers)
+            delivery(tenant, view.event, value, name, position, headers=headers, fairness=fairness)
         )
     except Exception as error:
         log.exception("nothing can be made for subscription %s of %s", name, tenant)

@@ -26,7 +26,7 @@ def accepted(text: str) -> SqsDestination:
     """The destination of a subscription that names `text`, as the edge reads and judges it."""
     body = {"name": "x", "filter": {}, "destination": {"type": "sqs", "arn": text}}
     destination = read_draft(json.dumps(body).encode()).destination
-    require_region(destination)
+    require_region(destination, "/destination/arn")
     return destination
 
 
