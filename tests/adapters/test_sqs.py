@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from contracts.deliveries import Fairness
 from contracts.destinations import SqsDestination
 from processors.deliver.destinations.sqs.facts import BYTES_OF_OLD
 from processors.deliver.destinations.sqs.queues import SqsQueues
@@ -62,6 +63,19 @@ async def test_one_fifo_queue_takes_two_subscriptions_and_a_replay_and_drops_a_r
     received = server.received(destination)
     assert len(received) == 3
     assert {each["Attributes"]["MessageGroupId"] for each in received} == {first.group}
+
+
+@pytest.mark.parametrize("kind", ["", ".fifo"])
+@pytest.mark.parametrize("fairness", ["none", "tenant", "entity"])
+async def test_a_standard_queue_has_the_groups_of_its_fairness_a_fifo_queue_the_entitys(
+    server: Server, queues: SqsQueues, fairness: Fairness, kind: str
+) -> None:
+    destination, sent = server.create(kind), a_delivery(fairness=fairness)
+    assert states(await queues.send(destination, [sent])) == ["sent"]
+    [received] = server.received(destination)
+    groups = {"none": None, "tenant": "acme", "entity": sent.group}
+    expected = sent.group if kind else groups[fairness]
+    assert received["Attributes"].get("MessageGroupId") == expected
 
 
 async def test_a_message_over_the_queues_limit_goes_as_a_claim_check(

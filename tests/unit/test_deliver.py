@@ -12,7 +12,7 @@ from contracts.destinations import SqsDestination
 from contracts.encoding.recordbatch import Record
 from contracts.filters import Failure, Filter, Index, View, parse
 from contracts.subscription_table import Subscriptions
-from contracts.subscriptions import Subscription
+from contracts.subscriptions import Subscription, encode_json
 from contracts.topics import DELIVERIES_DEAD
 from processors.consume.step import Transient
 from processors.deliver import deliver as delivering
@@ -216,6 +216,17 @@ def test_who_is_behind_in_a_partition_is_left_out_there_alone() -> None:
     records = [FakeRecord(represented(an_event(), ID), partition, 5) for partition in (0, 1)]
     planned = plan_of(a_table("one"), records, {Place("acme", "one", 1)})["acme", "one"]
     assert [each.position for each in planned.deliveries] == [(0, 5)]
+
+
+def test_the_groups_of_messages_are_as_the_subscription_wants_them() -> None:
+    table, record = a_table("old"), FakeRecord(represented(an_event(), ID))
+    for each in ("none", "tenant", "entity"):
+        document = a_subscription(id=each).document() | {"delivery": {"fairness": each}}
+        table.apply(f"acme:{each}".encode(), encode_json(document))
+    plan = plan_of(table, [record])
+    groups = {name: planned.deliveries[0].fair_group for (_, name), planned in plan.items()}
+    entity = plan["acme", "entity"].deliveries[0].group
+    assert groups == {"old": "acme", "none": "", "tenant": "acme", "entity": entity}
 
 
 def test_an_event_of_a_tenant_without_active_subscriptions_is_not_decoded(

@@ -28,6 +28,14 @@ BODY: dict[str, Any] = {
     "filter": {"event_type": ["FAULT"]},
     "destination": {"type": "sqs", "arn": arn("q")},
 }
+DELIVERY = {
+    "fairness": "tenant",
+    "messages_per_s": None,
+    "retry_for_s": None,
+    "retry_pause_max_s": None,
+    "dead_letter": None,
+}
+ID = "01a20d33-994f-74a1-8936-e15ecec113da"
 MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -135,6 +143,7 @@ def test_what_is_created_is_read_with_its_defaults_and_the_same_etag() -> None:
     assert shown.json() == made.json()
     assert shown.json()["labels"] == {"team": "orders"}
     assert (shown.json()["description"], shown.json()["enabled"]) == (None, True)
+    assert shown.json()["delivery"] == DELIVERY
     assert shown.headers["etag"] == made.headers["etag"]
 
 
@@ -206,6 +215,14 @@ REFUSED_PATCHES: dict[str, tuple[Any, str]] = {
         {"destination": {"arn": arn("q").replace("eu-west-1", "eu-west-9")}},
         "/destination/arn",
     ),
+    "a dead letter queue of such a region": (
+        {
+            "delivery": {
+                "dead_letter": {"type": "sqs", "arn": arn("d").replace("eu-west-1", "eu-west-9")}
+            }
+        },
+        "/delivery/dead_letter/arn",
+    ),
 }
 
 
@@ -217,6 +234,22 @@ def test_a_patch_that_leaves_no_subscription_is_405(patch: Any, pointer: str) ->
     assert answer.status_code == 405
     assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
     assert len(edge.changes(path)) == 1
+
+
+def test_a_subscription_of_before_delivery_settings_gets_them_with_its_first_change() -> None:
+    edge = Edge()
+    old = {"id": ID, "description": None, "labels": {}, "enabled": True} | BODY
+    edge.follower.table.apply(f"acme:{ID}".encode(), json.dumps(old).encode())
+    path = f"{PATH}/{ID}"
+    shown = edge.ask("GET", path)
+    assert shown.json() == old
+    patch = {"delivery": {"messages_per_s": 200}}
+    headers = MERGE | {"If-Match": shown.headers["etag"]}
+    answer = edge.ask("PATCH", path, json=patch, headers=headers)
+    now = answer.json()["delivery"]
+    assert now == DELIVERY | {"messages_per_s": 200}
+    [change] = edge.changes(path)
+    assert (change["before"], change["after"]) == ({}, {"delivery": now})
 
 
 def test_a_patch_is_declared_as_one() -> None:
