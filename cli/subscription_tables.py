@@ -33,11 +33,45 @@ def table_of(subscriptions: Sequence[dict[str, Any]]) -> "RenderableType":
             _state(each),
             _short(each.get("filter", {})),
             each.get("destination", {}).get("arn", ""),
-            ", ".join(f"{name}={text}" for name, text in each.get("labels", {}).items()),
+            _labels(each),
         )
         for each in subscriptions
     ]
     return _table(("id", "name", "state", "filter", "queue", "labels"), rows)
+
+
+def page_of(subscription: dict[str, Any]) -> "RenderableType":
+    """One subscription: a member a line, the delivery settings with what holds where none was chosen."""
+    from rich.table import Table
+    from rich.text import Text
+
+    lines = {"id": subscription["id"], "state": _state(subscription)}
+    if "destination" in subscription:  # else it cannot be read
+        lines |= {
+            "name": subscription["name"],
+            "description": subscription.get("description") or "",
+            "labels": _labels(subscription),
+            "filter": json.dumps(subscription["filter"], ensure_ascii=False),
+            "queue": subscription["destination"]["arn"],
+        }
+        lines |= _delivery_lines(subscription.get("delivery", {}))
+    table = Table.grid(padding=(0, 2))
+    for name, text in lines.items():
+        table.add_row(Text(name, "dim"), Text(text))
+    return table
+
+
+def _delivery_lines(delivery: dict[str, Any]) -> dict[str, str]:
+    def number(name: str, unset: str) -> str:
+        return unset if delivery.get(name) is None else f"{delivery[name]:,}"
+
+    return {
+        "fairness": delivery.get("fairness", "tenant"),
+        "messages per s": number("messages_per_s", "no limit"),
+        "tried for s": number("retry_for_s", "the operator's"),
+        "longest pause s": number("retry_pause_max_s", "the operator's"),
+        "dead letters to": (delivery.get("dead_letter") or {}).get("arn", "no queue"),
+    }
 
 
 def changes_table(changes: Sequence[dict[str, Any]]) -> "RenderableType":
@@ -103,6 +137,10 @@ def _state(subscription: dict[str, Any]) -> str:
     if "inactive" in subscription:
         return f"inactive: {subscription['inactive']}"
     return "enabled" if subscription["enabled"] else "disabled"
+
+
+def _labels(subscription: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={text}" for name, text in subscription.get("labels", {}).items())
 
 
 def _short(document: Any) -> str:

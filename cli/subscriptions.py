@@ -1,20 +1,34 @@
 """`events subscriptions`: which events of a tenant go to which queue; create, look, edit, try, explain."""
 
 import json
-import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cli.answers import TIMEOUT_S, fail, unreachable, why
+from cli.answers import fail
+from cli.delivery_options import (
+    DeadLetterOption,
+    FairnessOption,
+    MessagesPerSOption,
+    RetryForOption,
+    RetryPauseOption,
+    settings_given,
+)
 from cli.endpoints import Endpoints, endpoints
 from cli.options import HOME, PORT_BASE, TENANT, HomeOption, PortBaseOption, TenantOption
+from cli.subscription_requests import (
+    FileArgument,
+    IdArgument,
+    JsonOption,
+    ask,
+    path_of,
+    quoted,
+    read_object,
+    with_members,
+)
 from cli.subscription_tables import show, table_of
 from contracts import paths
-
-if TYPE_CHECKING:
-    from httpx import Response
 
 app = typer.Typer(
     name="subscriptions",
@@ -23,48 +37,6 @@ app = typer.Typer(
 )
 
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
-
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The subscription's id.")]
-FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="JSON; - for standard input.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs: the API's answer.")]
-
-
-def _quoted(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")
-
-
-def _ask(where: Endpoints, tenant: str, method: str, path: str, **request: Any) -> "Response":
-    """What the API answers. Exit 1 when nobody answers or it refuses."""
-    import httpx
-
-    headers = where.headers(tenant) | request.pop("headers", {})
-    try:
-        answer = httpx.request(
-            method, f"{where.api}{path}", headers=headers, timeout=TIMEOUT_S, **request
-        )
-    except httpx.TransportError as error:
-        unreachable(where.api, error)
-    if not answer.is_success:
-        fail(f"Refused: {why(answer)}")
-    return answer
-
-
-def _read(file: str) -> bytes:
-    """The file's bytes. Exit 1 when they are no JSON object."""
-    if file == "-":
-        body = sys.stdin.buffer.read()
-    else:
-        with open(file, "rb") as opened:
-            body = opened.read()
-    try:
-        is_object = isinstance(json.loads(body), dict)
-    except ValueError as error:
-        fail(f"{file} is not JSON: {error}")
-    if not is_object:
-        fail(f"{file} holds no JSON object.")
-    return body
 
 
 @app.command("list")
@@ -88,7 +60,7 @@ def list_(
 def _pages(where: Endpoints, tenant: str) -> Iterator[dict[str, Any]]:
     parameters: dict[str, Any] | None = {"limit": 1000}
     while parameters:
-        page = _ask(where, tenant, "GET", paths.SUBSCRIPTIONS, params=parameters).json()
+        page = ask(where, tenant, "GET", paths.SUBSCRIPTIONS, params=parameters).json()
         yield from page["items"]
         cursor = page["next"]
         parameters = {"limit": 1000, "cursor": cursor} if cursor else None
@@ -111,11 +83,11 @@ def show_(
     events subscriptions show 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b
     events subscriptions show 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b --changes
     """
-    from cli.subscription_tables import changes_table
+    from cli.subscription_tables import changes_table, page_of
 
-    path = f"{paths.SUBSCRIPTIONS}/{_quoted(subscription_id)}" + ("/changes" if changes else "")
-    found = _ask(endpoints(home, port_base), tenant, "GET", path).json()
-    show(found, as_json, lambda: changes_table(found["items"]) if changes else None)
+    path = path_of(subscription_id) + ("/changes" if changes else "")
+    found = ask(endpoints(home, port_base), tenant, "GET", path).json()
+    show(found, as_json, lambda: changes_table(found["items"]) if changes else page_of(found))
 
 
 @app.command()
@@ -124,21 +96,29 @@ def create(
     key: Annotated[
         str, typer.Option("--key", help="Idempotency-Key: a repeat creates nothing.")
     ] = "",
+    fairness: FairnessOption = None,
+    messages_per_s: MessagesPerSOption = None,
+    retry_for: RetryForOption = None,
+    retry_pause: RetryPauseOption = None,
+    dead_letter: DeadLetterOption = None,
     as_json: JsonOption = False,
     tenant: TenantOption = TENANT,
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,
 ) -> None:
-    """Create a subscription from a file: name, filter, destination; description, labels, enabled.
+    """Create a subscription from a file: name, filter, destination; description, labels, enabled, delivery.
 
     \b
     events subscriptions create faults.json
     echo '{"name": "faults", "filter": {"event_type": ["FAULT"]}, "destination": {"type": "sqs",
       "arn": "arn:aws:sqs:eu-west-1:000000000000:faults"}}' | events subscriptions create - --key faults
+    events subscriptions create faults.json --messages-per-s 200 --retry-for 36h
     """
-    body, where = _read(file), endpoints(home, port_base)
+    body, where = read_object(file), endpoints(home, port_base)
+    if delivery := settings_given(fairness, messages_per_s, retry_for, retry_pause, dead_letter):
+        body = with_members(body, {"delivery": delivery})
     headers = {"Idempotency-Key": key} if key else {}
-    answer = _ask(where, tenant, "POST", paths.SUBSCRIPTIONS, content=body, headers=headers).json()
+    answer = ask(where, tenant, "POST", paths.SUBSCRIPTIONS, content=body, headers=headers).json()
     show(answer, as_json, lambda: table_of([answer]))
 
 
@@ -152,6 +132,11 @@ def edit(
     enable: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Let it receive events, or not.")
     ] = None,
+    fairness: FairnessOption = None,
+    messages_per_s: MessagesPerSOption = None,
+    retry_for: RetryForOption = None,
+    retry_pause: RetryPauseOption = None,
+    dead_letter: DeadLetterOption = None,
     as_json: JsonOption = False,
     tenant: TenantOption = TENANT,
     home: HomeOption = HOME,
@@ -161,18 +146,22 @@ def edit(
 
     \b
     events subscriptions edit 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b --disable
+    events subscriptions edit 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b --messages-per-s 0
     echo '{"labels": {"team": "orders"}, "filter": {"entity_id": null}}' |
       events subscriptions edit 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b -
     """
-    patch = _read(file) if file else b"{}"
-    if enable is not None:
-        patch = json.dumps(json.loads(patch) | {"enabled": enable}).encode()
-    elif not file:
-        fail("Nothing to change: name a patch, --enable or --disable.")
-    where, path = endpoints(home, port_base), f"{paths.SUBSCRIPTIONS}/{_quoted(subscription_id)}"
-    seen = _ask(where, tenant, "GET", path).headers["ETag"]
+    members: dict[str, Any] = {} if enable is None else {"enabled": enable}
+    if delivery := settings_given(fairness, messages_per_s, retry_for, retry_pause, dead_letter):
+        members["delivery"] = delivery
+    if not members and not file:
+        fail("Nothing to change: name a patch, or an option such as --disable.")
+    patch = read_object(file) if file else b"{}"
+    if members:
+        patch = with_members(patch, members)
+    where, path = endpoints(home, port_base), path_of(subscription_id)
+    seen = ask(where, tenant, "GET", path).headers["ETag"]
     headers = MERGE_PATCH | {"If-Match": seen}
-    answer = _ask(where, tenant, "PATCH", path, content=patch, headers=headers).json()
+    answer = ask(where, tenant, "PATCH", path, content=patch, headers=headers).json()
     show(answer, as_json, lambda: table_of([answer]))
 
 
@@ -192,7 +181,7 @@ def delete(
     where = endpoints(home, port_base)
     if not yes:
         typer.confirm(f"Delete subscription {subscription_id} of {tenant}?", abort=True)
-    _ask(where, tenant, "DELETE", f"{paths.SUBSCRIPTIONS}/{_quoted(subscription_id)}")
+    ask(where, tenant, "DELETE", path_of(subscription_id))
 
 
 @app.command("test")
@@ -213,11 +202,11 @@ def try_filter(
     """
     from cli.subscription_tables import test_lines
 
-    document = json.loads(_read(file))
+    document = json.loads(read_object(file))
     body = {"filter": document.get("filter", document), "from": from_, "to": to}
     given = json.dumps({name: member for name, member in body.items() if member != ""})
     where = endpoints(home, port_base)
-    answer = _ask(where, tenant, "POST", paths.BACK_TEST, content=given).json()
+    answer = ask(where, tenant, "POST", paths.BACK_TEST, content=given).json()
     show(answer, as_json, lambda: test_lines(answer))
 
 
@@ -236,6 +225,6 @@ def explain(
     """
     from cli.subscription_tables import explained_table
 
-    where, path = endpoints(home, port_base), f"{paths.EVENTS}/{_quoted(event_id)}/explain"
-    answer = _ask(where, tenant, "GET", path).json()
+    where, path = endpoints(home, port_base), f"{paths.EVENTS}/{quoted(event_id)}/explain"
+    answer = ask(where, tenant, "GET", path).json()
     show(answer, as_json, lambda: explained_table(answer))

@@ -1,0 +1,94 @@
+"""Options that say how a subscription is delivered, and how one is shown to a person."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+import typer
+from rich.console import Console
+
+from cli.delivery_options import seconds, settings_given
+from cli.subscription_requests import with_members
+from cli.subscription_tables import page_of
+from tests.queues import arn
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("0", 0), ("90", 90), ("90s", 90), ("15m", 900), ("7d", 604_800)]
+)
+def test_a_duration_is_a_number_of_seconds(text: str, expected: int) -> None:
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "h", "-1", "1.5h", "1w", "1h30m", "\u0661h", "1" * 8, "1h\n"])
+def test_another_text_is_no_duration(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="whole number of seconds"):
+        seconds(text)
+
+
+def test_members_that_are_not_given_are_not_named_and_nothing_takes_one_back() -> None:
+    assert settings_given(None, None, None, None, None) == {}
+    assert settings_given("none", 200, 3600, None, arn("d")) == {
+        "fairness": "none",
+        "messages_per_s": 200,
+        "retry_for_s": 3600,
+        "dead_letter": {"type": "sqs", "arn": arn("d")},
+    }
+    back = settings_given(None, 0, 0, 0, "")
+    assert back.keys() == {"messages_per_s", "retry_for_s", "retry_pause_max_s", "dead_letter"}
+    assert set(back.values()) == {None}
+
+
+def test_the_other_members_stay_as_they_were_written() -> None:
+    body = b'{"name": "x", "filter": {"payload": {"n": [1.10, 1E+400]}}}'
+    found = with_members(body, {"delivery": {"messages_per_s": 1}})
+    assert b'{"payload": {"n": [1.10, 1E+400]}}' in found
+    assert json.loads(found)["delivery"] == {"messages_per_s": 1}
+
+
+@pytest.mark.parametrize("body", [b'{"delivery": {}}', '{"name": "x"}'.encode("utf-16")])
+def test_what_is_said_twice_or_cannot_be_read_is_exit_1(body: bytes) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        with_members(body, {"delivery": {"messages_per_s": 1}})
+    assert ended.value.exit_code == 1
+
+
+def drawn(subscription: dict[str, Any]) -> dict[str, str]:
+    """The page's lines by their names."""
+    page = io.StringIO()
+    Console(file=page, width=200).print(page_of(subscription))
+    lines = [line.strip().partition("  ") for line in page.getvalue().splitlines()]
+    return {name: text.strip() for name, _, text in lines}
+
+
+def test_a_page_says_what_holds_for_settings_of_before_and_of_now() -> None:
+    old: dict[str, Any] = {
+        "id": "one",
+        "name": "[red]x",
+        "filter": {},
+        "destination": {"type": "sqs", "arn": arn("q")},
+        "enabled": True,
+    }
+    shown = drawn(old)
+    assert (shown["name"], shown["queue"], shown["fairness"]) == ("[red]x", arn("q"), "tenant")
+    assert (shown["messages per s"], shown["dead letters to"]) == ("no limit", "no queue")
+    delivery = {
+        "fairness": "entity",
+        "messages_per_s": 2000,
+        "retry_for_s": 3600,
+        "retry_pause_max_s": None,
+        "dead_letter": {"type": "sqs", "arn": arn("d")},
+    }
+    shown = drawn(old | {"delivery": delivery})
+    assert (shown["fairness"], shown["messages per s"], shown["tried for s"]) == (
+        "entity",
+        "2,000",
+        "3,600",
+    )
+    assert (shown["longest pause s"], shown["dead letters to"]) == ("the operator's", arn("d"))
+
+
+def test_one_that_cannot_be_read_has_a_page_with_its_reason() -> None:
+    shown = drawn({"id": "one", "inactive": "unreadable"})
+    assert shown == {"id": "one", "state": "inactive: unreadable"}
