@@ -7,6 +7,8 @@ import pkgutil
 import events_client
 from events_client.api.default import post_event, post_events, post_subscription, search_events
 from events_client.models import (
+    DeliverySettings,
+    DeliverySettingsFairness,
     EventDraft,
     EventDraftEventSource,
     EventDraftEventType,
@@ -31,6 +33,12 @@ subscription = SubscriptionDraft(
     name="faults",
     filter_=SubscriptionDraftFilter(),
     destination=SqsDestination(type_="sqs", arn="arn:aws:sqs:eu-west-1:123456789012:faults"),
+    delivery=DeliverySettings(
+        fairness=DeliverySettingsFairness.ENTITY,
+        dead_letter=SqsDestination(
+            type_="sqs", arn="arn:aws:sqs:eu-west-1:123456789012:faults-dead"
+        ),
+    ),
 )
 attributes = SearchEventsKeyAttributes.from_dict({"key_attributes.correlationId": "4711"})
 

@@ -47,8 +47,18 @@ export async function subscribe(): Promise<boolean | undefined> {
       name: "faults",
       filter: { event_type: ["FAULT"] },
       destination: { type: "sqs", arn: "arn:aws:sqs:eu-west-1:123456789012:faults" },
+      delivery: { messages_per_s: 200, dead_letter: null },
     },
   });
   if (error) throw new Error(error.detail);
   return data.enabled;
+}
+
+export async function slower(id: string): Promise<string | undefined> {
+  const { data, error } = await api.PATCH("/api/v1/subscriptions/{id}", {
+    params: { header, path: { id } },
+    body: { delivery: { fairness: null, messages_per_s: 20 } },
+  });
+  if (error) throw new Error(error.detail);
+  return data.delivery?.fairness;
 }

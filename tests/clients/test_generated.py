@@ -57,6 +57,8 @@ def test_a_python_client_is_generated_without_a_warning_and_its_bodies_are_taken
         assert parse_event(json.dumps(event).encode()).entity_id == "1000144"
     subscription = read_draft(json.dumps(requests["subscribe"]["json"]).encode())
     assert subscription.enabled
+    assert subscription.delivery.fairness == "entity"
+    assert subscription.delivery.dead_letter is not None
 
 
 def test_a_python_client_searches_by_attribute(requests: dict[str, Any]) -> None:

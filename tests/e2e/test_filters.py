@@ -146,9 +146,21 @@ def test_the_commands_do_the_same(stack: Stack, tenant: str) -> None:
     assert [each["id"] for each in told("list", "--json")["items"]] == [name]  # type: ignore[attr-defined]
     assert told("edit", name, "--disable")["enabled"] is False
     assert told("edit", name, "-", given='{"labels":{"a":"b"}}')["labels"] == {"a": "b"}
+    paced = ["--messages-per-s", "200", "--retry-for", "36h", "--dead-letter", arn("dead")]
+    assert told("edit", name, *paced, "--fairness", "entity")["delivery"] == {
+        "fairness": "entity",
+        "messages_per_s": 200,
+        "retry_for_s": 129_600,
+        "retry_pause_max_s": None,
+        "dead_letter": {"type": "sqs", "arn": arn("dead")},
+    }
+    back = told("edit", name, "--messages-per-s", "0", "--dead-letter", "")["delivery"]
+    assert (back["messages_per_s"], back["dead_letter"]) == (None, None)  # type: ignore[index]
+    refused = run("edit", name, "--retry-for", "8d")
+    assert (refused.returncode, "/delivery/retry_for_s" in refused.stderr) == (1, True)
     assert told("show", name)["name"] == "faults"
     actions = [each["action"] for each in told("show", name, "--changes")["items"]]  # type: ignore[attr-defined]
-    assert actions == ["patch", "patch", "create"]
+    assert actions == ["patch"] * 4 + ["create"]
 
     posted = events("post", "examples/event.json", "--tenant", tenant, home=stack.home)
     assert posted.returncode == 0, posted.stderr
