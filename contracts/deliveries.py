@@ -89,7 +89,7 @@ class ClaimCheck(msgspec.Struct, kw_only=True):
 def delivery(
     tenant: str,
     event: EventJson,
-    value: bytes,
+    body: str,
     subscription_id: str,
     position: tuple[int, int],
     *,
@@ -97,7 +97,7 @@ def delivery(
     fairness: Fairness = "tenant",
     replay_id: str = "",
 ) -> Delivery:
-    """The message for `event` and one subscription. `value` and `headers` are the record's."""
+    """The message for `event` and one subscription: `body` is the record's value by `fit_body`."""
     attributes = {
         "tenant": tenant,
         "event_id": event.id,
@@ -108,7 +108,7 @@ def delivery(
     for name, text in headers:
         if name == "traceparent" and text is not None and is_traceparent(text):
             attributes["traceparent"] = text.decode()
-    body, entity = fit_body(value), f"{tenant}:{event.entity_id}"
+    entity = f"{tenant}:{event.entity_id}"
     return Delivery(body, fit_attributes(attributes), entity, position, fairness, replay_id)
 
 

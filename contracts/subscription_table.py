@@ -9,6 +9,7 @@ that can be read is kept as its record, which takes a tenth of the object, and r
 import logging
 from collections.abc import Collection, Iterator
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 import msgspec
 from pydantic import ValidationError
@@ -109,7 +110,12 @@ def filter_of(subscription: Subscription) -> Filter:
 
 
 def _opened(kept: Kept) -> Subscription:
-    return kept if isinstance(kept, Subscription) else read_stored(_decode(kept))
+    return kept if isinstance(kept, Subscription) else _stored(kept)
+
+
+@lru_cache(maxsize=1024)  # the router opens those that get something, again and again
+def _stored(kept: bytes) -> Subscription:
+    return read_stored(_decode(kept))
 
 
 def _read(subscription_id: str, value: bytes) -> tuple[Kept, Filter | None]:

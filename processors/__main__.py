@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 import uvloop
 
 from contracts.topics import (
+    DELIVERIES,
     DELIVERIES_DEAD,
     DELIVERIES_RETRY,
     EVENTS,
@@ -28,11 +29,17 @@ from processors.consume.probes import probed
 from processors.consume.replay import Log
 from processors.consume.run import run
 from processors.consume.step import Halt, Step
+from processors.deliver.catch_up import CatchUp
+from processors.deliver.dead_letters import DeadLetters
 from processors.deliver.deliver import Deliver
 from processors.deliver.destinations.sqs.queues import SqsQueues
-from processors.deliver.parked import Parked
-from processors.deliver.retry import Patience, Retry
+from processors.deliver.lanes import Lanes
+from processors.deliver.ledger import Ledger
+from processors.deliver.measures import DeliveryMeasures
+from processors.deliver.places import Places
+from processors.deliver.reader import Reader
 from processors.deliver.route import Route
+from processors.deliver.sender import Sender
 from processors.materialize.erasures import paying
 from processors.materialize.step import Materialize
 from processors.settings import MaterializeSettings, RouteSettings, SetupSettings
@@ -95,18 +102,24 @@ async def materialize(settings: MaterializeSettings) -> None:
 async def route(settings: RouteSettings) -> None:
     """Kafka to SQS, until stopped."""
     limits = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
-    topics = EventLog(settings.kafka, (REJECTED, DELIVERIES_RETRY, DELIVERIES_DEAD), limits)
+    written = (REJECTED, DELIVERIES, DELIVERIES_RETRY, DELIVERIES_DEAD)
+    topics = EventLog(settings.kafka, written, limits)
     follower = SubscriptionsFollower(settings.kafka)
     queues = SqsQueues(settings.sqs, settings.sends_max, settings.public_url)
     guard = Guard(ROUTE_GROUP, settings.accept_loss)
-    deliver, parked = Deliver(queues, topics), Parked(topics)
-    consume = Consume(Route(follower, deliver, parked), topics, settings.backoff_max_s, guard)
-    patience = Patience(settings.retry_pause_max_s, settings.retry_for_s)
-    retry = Retry(parked, follower, deliver, lambda: Log(settings.kafka), patience)
+    ledger, places, reader = Ledger(topics), Places(topics), Reader(lambda: Log(settings.kafka))
+    calls_apart = max(1, settings.sends_max // 2)
+    send = Sender(queues)
+    dead = DeadLetters(send, ledger, topics)
+    deliver = Deliver(send, ledger, dead, settings.retry_pause_max_s, calls_apart)
+    catch_up = CatchUp(places, follower, deliver, dead, ledger, reader, settings.retry_for_s)
+    lanes = Lanes(places, follower, deliver, dead, catch_up, reader)
+    consume = Consume(Route(follower, places, lanes), topics, settings.backoff_max_s, guard)
+    measures = DeliveryMeasures(places, lanes, ledger)
     await topics.start()
     await follower.start()
     try:
-        async with probed(consume, ROUTE_GROUP, settings, parked), _beside(retry, consume):
+        async with probed(consume, ROUTE_GROUP, settings, measures), _beside(lanes, consume):
             await run(
                 consume,
                 settings.kafka,
@@ -117,6 +130,7 @@ async def route(settings: RouteSettings) -> None:
                 stuck_after_s=settings.stuck_after_s,
             )
     finally:
+        await reader.close()
         await follower.stop()
         await topics.stop()
         await queues.close()
@@ -146,16 +160,16 @@ def asked(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 @contextlib.asynccontextmanager
-async def _beside(retry: Retry, consume: Consume) -> AsyncIterator[None]:
+async def _beside(lanes: Lanes, consume: Consume) -> AsyncIterator[None]:
     """Serve those that are behind for as long as the context is open."""
 
     async def run() -> None:
         try:
-            await retry.run()
+            await lanes.run()
         except Exception as error:  # a bug: unserved, what waits would wait for ever
             consume.fail(error)
 
-    serving = asyncio.create_task(run(), name="retry")
+    serving = asyncio.create_task(run(), name="lanes")
     try:
         yield
     finally:

@@ -75,14 +75,14 @@ class RouteSettings(ConsumerSettings):
         description="Where clients find the API: begins the link to an event that a queue is too small for.",
     )
     retry_pause_max_s: float = Field(
-        30, gt=0, description="Longest pause between two tries of a queue; they begin with 1 s."
+        300, gt=0, description="Longest pause between two tries of a queue; they begin with 1 s."
     )
     retry_for_s: float = Field(
         24 * 3600,
         gt=0,
         description="How long an event is owed to a queue before it goes to deliveries.dead.",
     )
-    sends_max: int = Field(64, ge=1, le=256, description="SQS calls under way at once.")
+    sends_max: int = Field(128, ge=1, le=512, description="SQS calls under way at once.")
 
 
 class SetupSettings(_Settings):

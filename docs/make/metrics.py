@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 from docs.make.markdown import GENERATED, code, table
 from ingest.measures import InHand
 from processors.consume.probes import Measures
+from processors.deliver.measures import DeliveryMeasures
 from service.http.measures import Log, Requests
 
 TEXT = """# Metrics
@@ -30,13 +31,14 @@ def _collectors() -> list[tuple[str, Collector]]:
     """What is registered, over something that has measured nothing."""
     nothing: Any = SimpleNamespace(
         ready=True, stalled_partitions=(), used=0, handled=0,
-        group="", backlogs={}, seconds=dict, subscriptions=0,
+        group="", backlogs={}, seconds=dict, subscriptions=0, open=0, counts={}, oldest_ms=lambda: None,
     )  # fmt: skip
     return [
         ("ingest, query", Requests()),
         ("ingest", InHand(nothing, 0)),
         ("ingest, query", Log(nothing)),
-        ("materialize, route", Measures(nothing, nothing, nothing)),
+        ("materialize, route", Measures(nothing, nothing)),
+        ("route", DeliveryMeasures(nothing, nothing, nothing)),
     ]
 
 

@@ -151,6 +151,14 @@ class Consume(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped base
         else:
             self._assignment += 1
             self._working.release()
+        await self.rest()
+
+    async def rest(self) -> None:
+        """Have the step end what it does beside its batches, before others have the partitions."""
+        try:
+            await asyncio.wait_for(self._step.revoked(), REVOKE_TIMEOUT_S)
+        except TimeoutError:
+            log.warning("what is done beside the batches goes on while the partitions go")
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """What the step knows of these partitions is from before others had them."""

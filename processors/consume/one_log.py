@@ -47,6 +47,11 @@ class OfOneLog:
         if self._step is not None:
             self._step.assigned(partitions)
 
+    async def revoked(self) -> None:
+        """See `Step`."""
+        if self._step is not None:
+            await self._step.revoked()
+
     async def __call__(self, records: Sequence[LogRecord]) -> list[Reject]:
         """See `Step`. Raises `NotAccepted`."""
         try:

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Iterator
-from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -23,20 +22,11 @@ from service.http.measures import metrics_of
 STOP_TIMEOUT_S = 15.0
 
 
-class Behind(Protocol):
-    """What a processor serves apart from the log."""
-
-    @property
-    def subscriptions(self) -> int:
-        """How many subscriptions have not caught up."""
-
-
 class Measures(Collector):
     """The metrics of one group's process, as they are at the moment."""
 
-    def __init__(self, consume: Consume, retention: TimeLeft, parked: Behind | None = None) -> None:
+    def __init__(self, consume: Consume, retention: TimeLeft) -> None:
         self._consume = consume
-        self._parked = parked
         self._retention = retention
 
     def collect(self) -> Iterator[Metric]:
@@ -63,28 +53,20 @@ class Measures(Collector):
         )
         handled.add_metric((group,), self._consume.handled)
         yield from (seconds, lag, handled)
-        if self._parked is not None:
-            parked = GaugeMetricFamily(
-                "events_deliveries_parked",
-                "Subscriptions whose queue failed and that have not caught up yet.",
-                labels=("group",),
-            )
-            parked.add_metric((group,), self._parked.subscriptions)
-            yield parked
 
 
 @contextlib.asynccontextmanager
 async def probed(
-    consume: Consume, group: str, settings: ConsumerSettings, parked: Behind | None = None
+    consume: Consume, group: str, settings: ConsumerSettings, *more: Collector
 ) -> AsyncIterator[None]:
-    """Watch the log and answer probes for as long as the context is open."""
+    """Watch the log and answer probes for as long as the context is open; with `more` metrics."""
     retention = TimeLeft(settings.kafka, group, lambda: _assigned(consume))
 
     async def waiting_for() -> list[str]:
-        return missing(consume, retention, settings.loss_threshold_s, parked)
+        return missing(consume, retention, settings.loss_threshold_s)
 
-    measures = Measures(consume, retention, parked)
-    resources: Resources = {"/metrics": {"GET": metrics_of((measures,))}}
+    measures = Measures(consume, retention)
+    resources: Resources = {"/metrics": {"GET": metrics_of((measures, *more))}}
     app = asgi_app(resources, waiting_for, contextlib.nullcontext)
     watching = asyncio.create_task(_watch(retention, consume), name="retention")
     try:
@@ -102,17 +84,13 @@ async def _watch(retention: TimeLeft, consume: Consume) -> None:
         consume.fail(error)
 
 
-def missing(
-    consume: Consume, retention: TimeLeft, threshold_s: float, parked: Behind | None = None
-) -> list[str]:
-    """What keeps the process from being ready: kafka, assignment, retention, deliveries."""
+def missing(consume: Consume, retention: TimeLeft, threshold_s: float) -> list[str]:
+    """What keeps the process from being ready: kafka, assignment, retention."""
     names = [] if retention.fresh else ["kafka"]
     if not consume.joined:
         names.append("assignment")
     if not retention.known or min(retention.seconds().values(), default=math.inf) < threshold_s:
         names.append("retention")
-    if parked is not None and parked.subscriptions:
-        names.append("deliveries")
     return names
 
 

@@ -10,6 +10,8 @@ import functools
 import logging
 from typing import Any, cast
 
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
@@ -73,6 +75,8 @@ async def run(
         max_poll_interval_ms=15 * 60 * 1000,
         session_timeout_ms=15_000,
         heartbeat_interval_ms=3_000,
+        # who joins takes few partitions from the others; earlier releases know the second alone
+        partition_assignment_strategy=(StickyPartitionAssignor, RoundRobinPartitionAssignor),
         listener=consume,
         parser=_undecoded,
         decoder=_body,
@@ -86,7 +90,7 @@ async def run(
     config = broker.config.broker_config
     options = cast("functools.partial[Any]", config.builder).keywords
     config.builder = functools.partial(GuardedConsumer, consume.hold, consume.fail, **options)
-    app = FastStream(broker, logger=None)
+    app = FastStream(broker, logger=None, on_shutdown=(consume.rest,))  # before it leaves the group
     async with asyncio.TaskGroup() as tasks:
         watchdog = tasks.create_task(watch(consume, stuck_after_s))
         exiter = tasks.create_task(_exit_when_failed(app, consume))

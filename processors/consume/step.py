@@ -48,3 +48,6 @@ class Step(Protocol):
 
     def assigned(self, partitions: Collection[int]) -> None:
         """These partitions of `events` are ours from now on; another process had them before."""
+
+    async def revoked(self) -> None:
+        """They go, with no batch in hand: what the step does beside its batches comes to its end."""

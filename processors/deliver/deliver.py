@@ -1,169 +1,168 @@
-"""From deliveries of one subscription to its queue, in order; what is refused for good is parked.
+"""From deliveries of one subscription to its queue: waves of calls, and what becomes of each message.
 
-Nothing that a subscription holds stops another: where sending raises, the messages are sent one by
-one, and the one that raises alone is kept on `deliveries.dead` with its cause.
+deliveries -> waves -> calls -> outcomes -> ledger; what is refused for good -> dead letters
 """
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
-from contracts.deliveries import SQS_BATCH_ENTRIES_MAX, Delivery
-from contracts.destinations import SqsDestination
-from contracts.encoding.recordbatch import encode_headers, new_record
+from contracts.attempts import State
+from contracts.deliveries import Delivery
 from contracts.subscriptions import Subscription
-from contracts.topics import DELIVERIES_DEAD
-from processors.consume.park import keep
-from processors.deliver.outcomes import DENIED, Outcome
-from service.kafka.eventlog import EventLog
+from processors.deliver.dead_letters import DeadLetters
+from processors.deliver.lane import Lane, Position
+from processors.deliver.ledger import Ledger
+from processors.deliver.outcomes import WAITS, Outcome
+from processors.deliver.sender import Sender
+from processors.deliver.waves import waves
 
 log = logging.getLogger(__name__)
 
-CALLS_AT_ONCE = 4
-"""For one subscription; all together have `sends_max`."""
+CALLS_AT_ONCE, CALLS_APART = 16, 4
+"""For one subscription, and for one that is served apart; all together have `sends_max`."""
 PATIENCE_S = 10.0
-"""A queue that is slow falls behind as one that fails does: it is sent no more batches after this."""
+"""Who is served apart starts no more calls after this, so that its turn ends."""
 NOTHING = Delivery("", {}, "", (0, 0))
-OURS = (OSError, MemoryError, RuntimeError)
-"""Raised for want of something here, not for what a message holds: trying again may help."""
-
-
-Position = tuple[int, int]
-"""Partition and offset in the log."""
-
-
-def waits(outcome: Outcome) -> bool:
-    """Whether the delivery is left for later; what a queue is known to deny is parked at once."""
-    return outcome.state == "again" or (outcome.state == "not_now" and outcome.code not in DENIED)
-
-
-def waves(
-    deliveries: Sequence[Delivery], destination: SqsDestination, calls: int = CALLS_AT_ONCE
-) -> Iterator[list[list[Delivery]]]:
-    """`deliveries` in tens; `calls` of them, a wave, may be sent side by side, behind the wave before.
-
-    A FIFO queue may take an entry of a batch behind one that it does not take, so an entity has one
-    message in a wave there. A standard queue promises no order.
-    """
-    rounds: list[list[Delivery]] = [[*deliveries]]
-    if destination.is_fifo:
-        rounds, had = [], Counter[str]()
-        for each in deliveries:
-            if had[each.entity] == len(rounds):
-                rounds.append([])
-            rounds[had[each.entity]].append(each)
-            had[each.entity] += 1
-    for each_round in rounds:
-        tens = range(0, len(each_round), SQS_BATCH_ENTRIES_MAX)
-        batches = (each_round[at : at + SQS_BATCH_ENTRIES_MAX] for at in tens)
-        while wave := list(itertools.islice(batches, calls)):
-            yield wave
-
-
-class Queues(Protocol):
-    """The queues as the router needs them."""
-
-    async def send(
-        self, destination: SqsDestination, deliveries: Sequence[Delivery]
-    ) -> list[Outcome]:
-        """Send up to ten messages in order; one outcome for each.
-
-        Raises nothing of the network.
-        """
 
 
 class Deliver:
-    """Sends and parks."""
+    """Sends, tells the ledger, gives up what is refused.
 
-    def __init__(self, queues: Queues, dead: EventLog) -> None:
-        self._queues = queues
+    `resting`: no call is begun any more. `share`: of a subscription's own rate, as other processes have
+    other partitions.
+    """
+
+    def __init__(
+        self,
+        send: Sender,
+        ledger: Ledger,
+        dead: DeadLetters,
+        pause_max_s: float,
+        calls_apart: int,
+    ) -> None:
+        """`calls_apart`: at once, of all lanes together that are served apart."""
+        self.resting = False
+        self.share = 1.0
+        self._send = send
+        self._ledger = ledger
         self._dead = dead
+        self._pause_max_s = pause_max_s
+        self._apart = asyncio.Semaphore(calls_apart)
 
     async def __call__(
         self,
-        key: tuple[str, str],
+        lane: Lane,
         subscription: Subscription,
         deliveries: Sequence[Delivery],
-        settled: set[Position],
-        calls: int = CALLS_AT_ONCE,
+        *,
+        apart: bool = False,
     ) -> list[Outcome]:
-        """Send what is not `settled`, which grows, in so many calls at once.
+        """Send what is not settled; the caller holds the lane's lock, and may serve it `apart`.
 
-        What is left when a batch has failed, or when it has taken `PATIENCE_S`: why, and whether it
-        was tried. Raises `Transient` when Kafka does not take what was refused.
+        What is left, in order: why, and whether it was tried. Sending ends with a wave of which a call took
+        nothing. On return the ledger has what was done; raises `Transient` when Kafka does not take
+        that, or what is given up.
         """
-        late = f"not all was sent within {PATIENCE_S:g} s"
-        why = Outcome(NOTHING, "again", message=late, tried=False)
-        failed: dict[Position, Outcome] = {}
-        give_up_s = time.monotonic() + PATIENCE_S
         destination = subscription.destination
-        todo = [each for each in deliveries if each.position not in settled]
-        for batches in waves(todo, destination, calls):
-            answers = await asyncio.gather(*(self._send(destination, each) for each in batches))
-            outcomes = list(itertools.chain.from_iterable(answers))
-            settled |= {each.delivery.position for each in outcomes if each.state == "sent"}
-            for outcome in outcomes:  # after what was sent: Kafka may not take what is parked
-                if outcome.state != "sent" and not waits(outcome):
-                    await self.park(key, subscription, outcome)
-                    settled.add(outcome.delivery.position)
-            failed = {each.delivery.position: each for each in outcomes if waits(each)}
-            if failed:
-                why = next(iter(failed.values()))._replace(tried=False)
-                log.warning("%d messages wait for %s: %s", len(failed), destination.arn, why.reason)
-            if failed or time.monotonic() > give_up_s:
-                break
-        return [
-            failed.get(each.position) or why._replace(delivery=each)
-            for each in todo
-            if each.position not in settled
-        ]
-
-    async def _send(
-        self, destination: SqsDestination, batch: Sequence[Delivery]
-    ) -> Sequence[Outcome]:
+        todo = [each for each in deliveries if each.position not in lane.settled]
+        left: dict[Position, Outcome] = {}
+        why = Outcome(NOTHING, "again", message="its turn has ended", tried=False)
+        allowed = self._allowed(lane, subscription, len(todo))
+        until_s, held = time.monotonic() + PATIENCE_S, set[str]()
+        calls = CALLS_APART if apart else CALLS_AT_ONCE
         try:
-            return await self._queues.send(destination, batch)
-        except Exception as error:
-            if isinstance(error, OURS):
-                return [Outcome(each, "again", message=repr(error)) for each in batch]
-            if len(batch) == 1:
-                return [Outcome(batch[0], "never", message=repr(error))]
-        outcomes: list[Outcome] = []
-        for each in batch:
-            if outcomes and waits(outcomes[-1]):  # in order, or not at all
-                outcomes.append(outcomes[-1]._replace(delivery=each, tried=False))
-            else:
-                outcomes += await self._send(destination, [each])
-        return outcomes
-
-    async def park(
-        self,
-        key: tuple[str, str],
-        subscription: Subscription,
-        outcome: Outcome,
-        exhausted: str = "",
-    ) -> None:
-        """Keep what is given up on `deliveries.dead`, with the bound that is `exhausted`, if one is.
-
-        Raises `Transient` if Kafka does not take it.
-        """
-        arn = subscription.destination.arn
-        log.error("given up for %s: %s", arn, exhausted or outcome.reason)
-        headers = [(name, text.encode()) for name, text in outcome.delivery.attributes.items()]
-        headers += [
-            ("reason", outcome.reason[:1000].encode(errors="replace")),
-            ("destination", arn.encode()),
-            ("error_code", outcome.code.encode()),
-            ("exhausted", exhausted.encode()),
+            for batches in waves(todo[:allowed], destination, calls):
+                if self.resting or time.monotonic() > until_s:
+                    break
+                if held:  # an entity's order: nothing overtakes a message that waits
+                    kept = ([each for each in some if each.entity not in held] for some in batches)
+                    batches = [some for some in kept if some]
+                failed, stopped = await self._wave(lane, subscription, batches, apart)
+                left |= {each.delivery.position: each for each in failed}
+                if stopped is not None:
+                    why = stopped._replace(tried=False)
+                    break
+                if destination.is_fifo:
+                    held |= {each.delivery.entity for each in failed}
+        finally:
+            await self._ledger.flush(lane)
+        return [
+            left.get(each.position) or why._replace(delivery=each)
+            for each in todo
+            if each.position not in lane.settled
         ]
-        record = new_record(
-            ":".join(key).encode(),
-            outcome.delivery.body.encode(),
-            encode_headers(headers),
-            time.time_ns() // 1_000_000,
-        )
-        await keep(self._dead, DELIVERIES_DEAD, [record])
+
+    def _allowed(self, lane: Lane, subscription: Subscription, wanted: int) -> int:
+        """How many may be sent by the subscription's own limit, of which this process has a share."""
+        per_s = subscription.delivery.messages_per_s
+        if per_s is None:
+            return wanted
+        allowed = lane.rate.allowed(per_s * self.share, wanted)
+        lane.rate.spend(allowed)
+        return allowed
+
+    async def _wave(
+        self,
+        lane: Lane,
+        subscription: Subscription,
+        batches: Sequence[Sequence[Delivery]],
+        apart: bool,
+    ) -> tuple[list[Outcome], Outcome | None]:
+        """Send batches side by side: what waits of them; an outcome if no more should be sent."""
+
+        async def call(batch: Sequence[Delivery]) -> Sequence[Outcome]:
+            async with self._apart if apart else contextlib.nullcontext():
+                return await self._send(subscription.destination, batch)
+
+        started_s = time.monotonic()
+        answers = await asyncio.gather(*(call(batch) for batch in batches))
+        wave_s = time.monotonic() - started_s
+        lane.answered(wave_s)
+        failed: list[Outcome] = []
+        refused: list[Outcome] = []
+        for outcome in itertools.chain.from_iterable(answers):
+            position, state = outcome.delivery.position, outcome.state
+            attempt = lane.attempts.get(position, 0) + (outcome.tried and state != "not_now")
+            if state == "sent":
+                lane.settle(position)
+            elif attempt:
+                lane.attempts[position] = attempt
+            if state == "never":
+                refused.append(outcome)
+            elif state in WAITS:
+                failed.append(outcome)
+            if state == "sent" or (state == "again" and outcome.tried):
+                told: State = "delivered" if state == "sent" else "failed"
+                self._ledger.note(
+                    lane,
+                    subscription,
+                    told,
+                    outcome,
+                    attempt=attempt,
+                    latency_ms=round(wave_s * 1000),
+                )
+        failed += await self._dead(lane, subscription, refused)  # after what was sent is known
+        nothing = [each[0] for each in answers if all(it.state in WAITS for it in each)]
+        return failed, self._judge(lane, subscription, nothing, len(answers))
+
+    def _judge(
+        self, lane: Lane, subscription: Subscription, nothing: Sequence[Outcome], calls: int
+    ) -> Outcome | None:
+        """What the breaker makes of a wave of so many calls; `nothing`: of those that took nothing."""
+        arn = subscription.destination.arn
+        if len(nothing) < calls and lane.breaker.took():
+            log.warning("%s takes messages again", arn)
+            self._ledger.note_lane(lane, "closed", destination=arn)
+        if not nothing:
+            return None
+        why = nothing[0]
+        if len(nothing) < calls:
+            lane.breaker.slowed()
+        elif lane.breaker.failed(why, subscription.delivery.retry_pause_max_s or self._pause_max_s):
+            log.warning("%s takes nothing: %s", arn, why.reason)
+            self._ledger.note_lane(lane, "opened", destination=arn, why=why)
+        return why

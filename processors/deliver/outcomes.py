@@ -17,6 +17,8 @@ DENIED = frozenset(
 """Codes of `not_now` that are known: the queue, our rights on it or its key have to be changed."""
 
 State = Literal["sent", "again", "never", "not_now"]
+WAITS = ("again", "not_now")
+"""What is left for later."""
 
 
 class Outcome(NamedTuple):

@@ -73,6 +73,9 @@ class Materialize:
         for partition in partitions:
             self._may_hold.pop(partition, None)
 
+    async def revoked(self) -> None:
+        """Nothing is done beside the batches."""
+
     async def __call__(self, records: Sequence[LogRecord]) -> list[Reject]:
         """Store what is missing of `records`, erase; returns those that are neither."""
         events, tombstones = split(records)

@@ -28,7 +28,7 @@ TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 def made(subscription: str = "one", tenant: str = "acme", **more: Any) -> Delivery:
     value = represented(an_event(), ID)
-    return delivery(tenant, decode(value), value, subscription, (0, 7), **more)
+    return delivery(tenant, decode(value), fit_body(value), subscription, (0, 7), **more)
 
 
 def strict_size(each: Delivery) -> int:

@@ -1,0 +1,36 @@
+"""What Kafka keeps of who is behind, read by who gets partitions."""
+
+import logging
+
+from contracts.topics import DELIVERIES_RETRY, EVENTS, ROUTE_GROUP
+from processors.consume.step import LogRecord
+from processors.deliver.places import Behind, Place, read_place
+from processors.deliver.reader import RECORDS_MAX, Reader
+
+log = logging.getLogger(__name__)
+
+
+async def kept(reader: Reader) -> tuple[dict[Place, Behind], dict[int, int], int]:
+    """Places that are behind, the offsets that the group has committed, and the number of partitions.
+
+    Raises `Transient`.
+    """
+    async with reader.source() as source:
+        found: dict[Place, Behind] = {}
+        for number, (first, end) in (await source.bounds(DELIVERIES_RETRY)).items():
+            async for batch in source.read(DELIVERIES_RETRY, number, first, end, RECORDS_MAX):
+                for record in batch:
+                    _apply(found, record)
+        return found, await source.committed(ROUTE_GROUP), len(await source.bounds(EVENTS))
+
+
+def _apply(found: dict[Place, Behind], record: LogRecord) -> None:
+    try:
+        place, state = read_place(record)
+    except ValueError as error:
+        log.error("%s at %d is passed over: %s", DELIVERIES_RETRY, record.offset, error)
+        return
+    if state is None:
+        found.pop(place, None)
+    else:
+        found[place] = state

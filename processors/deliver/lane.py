@@ -1,0 +1,61 @@
+"""A lane: all that the router knows of one subscription while it delivers to it.
+
+Who holds its `lock` sends; nobody else does. What it holds is of records in hand, so it is bounded.
+"""
+
+import asyncio
+
+from contracts.attempts import Attempt
+from processors.deliver.breaker import Breaker
+from processors.deliver.rate import Rate
+
+Key = tuple[str, str]
+"""Tenant and subscription."""
+Position = tuple[int, int]
+"""Partition and offset in `events`."""
+
+QUICK_S = 0.25
+"""A lane whose waves take longer is served apart: half of what the router waits."""
+SMOOTHED = 0.2
+
+
+class Lane:
+    """`settled`: positions that need nothing any more; `attempts`: how often others were sent.
+
+    `unrecorded`: what the ledger lacks, with the keys of its records. `overdue`: the last turn gave up
+    what was owed too long, and there may be more.
+    """
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.lock = asyncio.Lock()
+        self.breaker = Breaker()
+        self.rate = Rate()
+        self.settled: set[Position] = set()
+        self.attempts: dict[Position, int] = {}
+        self.unrecorded: list[tuple[bytes, Attempt]] = []
+        self.overdue = False
+        self._wave_s = 0.0
+
+    @property
+    def name(self) -> bytes:
+        """The key of records about the lane itself."""
+        return ":".join(self.key).encode()
+
+    @property
+    def quick(self) -> bool:
+        """Whether its destination answers soon enough to be waited for."""
+        return self._wave_s < QUICK_S and not self.breaker.failing
+
+    def answered(self, wave_s: float) -> None:
+        """A wave of calls has taken so long."""
+        self._wave_s += SMOOTHED * (wave_s - self._wave_s)
+
+    def settle(self, position: Position) -> None:
+        """It needs nothing any more."""
+        self.settled.add(position)
+        self.attempts.pop(position, None)
+
+    def forget(self, partition: int, before: int) -> None:
+        """Nobody asks for positions before this offset again."""
+        self.settled = {each for each in self.settled if each[0] != partition or each[1] >= before}

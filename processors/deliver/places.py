@@ -1,0 +1,203 @@
+"""Which subscriptions are behind, by partition of `events`, and from where: kept on Kafka.
+
+An event stays on `events`, so what a queue did not take needs no copy: it is enough to know from
+which offset its subscription is to be served again, and which single ones before it are left. A record
+of `deliveries.retry` (compacted) has the key tenant:subscription:partition; its value is the first
+offset that may be missing, or none once all has caught up. Its headers: `next`, the offset from which
+nothing was handled, `stragglers`, those before it that are left, with the attempts made, and `since`,
+when the place fell behind, in ms since 1970. It is there before the router commits an offset behind
+it. Who has a partition writes its places.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from contracts.encoding.recordbatch import encode_headers, new_record
+from contracts.topics import DELIVERIES_RETRY
+from processors.consume.step import LogRecord, Transient
+from processors.deliver.lane import Key
+from service.kafka.eventlog import EventLog
+
+STRAGGLERS_MAX = 100
+
+
+class Place(NamedTuple):
+    """A subscription in one partition of `events`."""
+
+    tenant: str
+    subscription_id: str
+    partition: int
+
+    @property
+    def key(self) -> bytes:
+        """The key of its record."""
+        return ":".join(map(str, self)).encode()
+
+    @property
+    def lane(self) -> Key:
+        """Tenant and subscription."""
+        return self[:2]
+
+
+class Behind(NamedTuple):
+    """Everything before `next_offset` is settled but for the `stragglers`: attempts by offset."""
+
+    next_offset: int
+    stragglers: Mapping[int, int]
+    since_ms: int = 0
+
+    @property
+    def first(self) -> int:
+        """The first offset that is not settled."""
+        return min(self.stragglers, default=self.next_offset)
+
+
+def behind(left: Iterable[int], end: int, attempts: Mapping[int, int]) -> Behind:
+    """What is left, in order, of everything before `end`; the first few as stragglers."""
+    offsets = [*left]
+    stragglers = {each: attempts.get(each, 0) for each in offsets[:STRAGGLERS_MAX]}
+    return Behind(min([*offsets[STRAGGLERS_MAX:], end]), stragglers)
+
+
+class Places:
+    """The places that are behind in our partitions.
+
+    `routed` is the offset after the last that the router has taken in hand, by partition: up to there
+    a place that is behind is served apart. `woken` are the lanes that may have something to do, `moved` says
+    that there are some; `generation` changes when partitions go.
+    """
+
+    def __init__(self, topic: EventLog) -> None:
+        self.behind: dict[Place, Behind] = {}
+        self.routed: dict[int, int] = {}
+        self.woken: set[Key] = set()
+        self.moved = asyncio.Event()
+        self.generation = 0
+        self.partitions: frozenset[int] = frozenset()
+        self._by_lane: dict[Key, set[Place]] = {}
+        self._topic = topic
+        self._known = asyncio.Event()
+        self._unsaved: set[Place] = set()
+
+    @property
+    def known(self) -> bool:
+        """Whether the places of our partitions have been read."""
+        return self._known.is_set()
+
+    @property
+    def subscriptions(self) -> int:
+        """How many subscriptions are behind."""
+        return len(self._by_lane)
+
+    def of(self, lane: Key) -> list[Place]:
+        """Where a subscription is behind."""
+        return sorted(self._by_lane.get(lane, ()))
+
+    def oldest_ms(self) -> int | None:
+        """When the first of those that are behind fell behind."""
+        return min((each.since_ms for each in self.behind.values()), default=None)
+
+    def assigned(self, partitions: Collection[int]) -> None:
+        """These partitions are ours from now on; what is behind in them is to be read anew."""
+        self.generation += 1
+        self.partitions = frozenset(partitions)
+        for each in (self.behind, self._by_lane, self.routed, self.woken, self._unsaved):
+            each.clear()
+        self._known.clear()
+        self.moved.set()
+
+    def learn(self, behind: Mapping[Place, Behind], routed: Mapping[int, int]) -> None:
+        """What the topic says of our partitions, and what the group has committed of them."""
+        self.behind = {each: it for each, it in behind.items() if each.partition in self.partitions}
+        self.routed = {each: at for each, at in routed.items() if each in self.partitions}
+        self._by_lane = {}
+        for place in self.behind:
+            self._by_lane.setdefault(place.lane, set()).add(place)
+        self.woken = set(self._by_lane)
+        self._known.set()
+
+    async def is_known(self, within_s: float) -> bool:
+        """Whether `known` holds within that time."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._known.wait(), within_s)
+        return self.known
+
+    def take(self, ends: Mapping[int, int]) -> None:
+        """The router has everything before these offsets in hand: whoever is behind gets it apart."""
+        self.routed |= ends
+
+    def put(self, place: Place, now: Behind) -> None:
+        """`place` is behind, like this."""
+        before = self.behind.get(place)
+        if before is None or before[:2] != now[:2]:
+            since_ms = before.since_ms if before else _now_ms()
+            self.behind[place] = now._replace(since_ms=since_ms)
+            self._by_lane.setdefault(place.lane, set()).add(place)
+            self._unsaved.add(place)
+        self.woken.add(place.lane)
+        self.moved.set()
+
+    def forget(self, place: Place) -> None:
+        """`place` is served with the others again."""
+        if self.behind.pop(place, None) is None:
+            return
+        self._unsaved.add(place)
+        left = self._by_lane[place.lane] - {place}
+        if left:
+            self._by_lane[place.lane] = left
+        else:
+            del self._by_lane[place.lane]
+
+    async def save(self) -> None:
+        """On return Kafka has what has changed. Raises `Transient`."""
+        places, generation = list(self._unsaved), self.generation
+        if not places:
+            return
+        states = [self.behind.get(place) for place in places]
+        records = [
+            new_record(place.key, *_written(state), _now_ms())
+            for place, state in zip(places, states, strict=True)
+        ]
+        failures = await self._topic.append_all(DELIVERIES_RETRY, records)
+        if generation != self.generation:
+            return
+        for place, state, failure in zip(places, states, failures, strict=True):
+            if failure is None and self.behind.get(place) == state:
+                self._unsaved.discard(place)
+        if failed := next(filter(None, failures), None):
+            raise Transient(f"{DELIVERIES_RETRY} does not take what waits: {failed}") from failed
+
+
+def _written(state: Behind | None) -> tuple[bytes | None, bytes]:
+    if state is None:
+        return None, encode_headers([])
+    stragglers = ",".join(f"{offset}:{attempts}" for offset, attempts in state.stragglers.items())
+    headers = {"since": str(state.since_ms), "next": str(state.next_offset)}
+    headers |= {"stragglers": stragglers} if stragglers else {}
+    pairs = [(name, text.encode()) for name, text in headers.items()]
+    return str(state.first).encode(), encode_headers(pairs)
+
+
+def read_place(record: LogRecord) -> tuple[Place, Behind | None]:
+    """A record of the topic. Raises `ValueError`.
+
+    Earlier releases wrote no stragglers, and the first no time: then it is the record's.
+    """
+    tenant, subscription_id, partition = (record.key or b"").decode().rsplit(":", 2)
+    place = Place(tenant, subscription_id, int(partition))
+    if record.value is None:
+        return place, None
+    told = {name: text.decode() for name, text in record.headers if text is not None}
+    pairs = (each.split(":") for each in told.get("stragglers", "").split(",") if each)
+    return place, Behind(
+        int(told.get("next", record.value)),
+        {int(offset): int(attempts) for offset, attempts in pairs},
+        int(told.get("since", record.timestamp)),
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

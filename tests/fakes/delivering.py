@@ -1,0 +1,201 @@
+"""What the router needs, in memory: topics, the log to read again, queues that fail by a script."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+
+from contracts.attempts import Attempt, decode_attempt
+from contracts.deliveries import Delivery
+from contracts.destinations import SqsDestination
+from contracts.encoding.recordbatch import Record
+from contracts.subscription_table import Subscriptions
+from contracts.topics import DELIVERIES, DELIVERIES_DEAD, DELIVERIES_RETRY, EVENTS
+from processors.consume.step import LogRecord, Transient
+from processors.deliver.catch_up import CatchUp
+from processors.deliver.dead_letters import DeadLetters
+from processors.deliver.deliver import Deliver
+from processors.deliver.lanes import Lanes
+from processors.deliver.ledger import Ledger
+from processors.deliver.outcomes import Outcome
+from processors.deliver.places import Places
+from processors.deliver.reader import Reader
+from processors.deliver.route import Route
+from processors.deliver.sender import Sender
+from service.kafka.partition import Unaccepted
+from tests.records import consumed
+
+DAY_S = 24 * 3600.0
+
+
+class FakeTopics:
+    """Takes records, but for the topics that are `away`."""
+
+    def __init__(self) -> None:
+        self.records: defaultdict[str, list[LogRecord]] = defaultdict(list)
+        self.away: set[str] = set()
+
+    def append(self, topic: str, record: Record) -> "asyncio.Future[int]":
+        """See `EventLog`."""
+        if topic in self.away:
+            raise Unaccepted("away")
+        self.records[topic].append(consumed(record))
+        taken: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        taken.set_result(len(self.records[topic]) - 1)
+        return taken
+
+    async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
+        """See `EventLog`."""
+        if topic in self.away:
+            return [Unaccepted("away") for _ in records]
+        self.records[topic] += map(consumed, records)
+        return [None for _ in records]
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """What the ledger was told."""
+        return [decode_attempt(each.value or b"") for each in self.records[DELIVERIES]]
+
+    @property
+    def dead(self) -> list[LogRecord]:
+        """What was given up."""
+        return self.records[DELIVERIES_DEAD]
+
+
+class FakeLog:
+    """The log and `deliveries.retry`, as they are read again; `events` by partition, from offset 0 on."""
+
+    def __init__(self, topics: FakeTopics, events: dict[int, list[LogRecord]]) -> None:
+        self.events = events
+        self.kept_from = 0
+        self.failing = 0
+        self._topics = topics
+        self.committed_offsets: dict[int, int] = {}
+
+    async def start(self) -> None:
+        """See `Source`."""
+
+    async def stop(self) -> None:
+        """See `Source`."""
+
+    def _fail(self) -> None:
+        if self.failing:
+            self.failing -= 1
+            raise Transient("Kafka is away")
+
+    async def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
+        """See `Source`."""
+        self._fail()
+        if topic == EVENTS:
+            return {number: (self.kept_from, len(each)) for number, each in self.events.items()}
+        return {0: (0, len(self._topics.records[topic]))}
+
+    async def committed(self, group: str) -> dict[int, int]:
+        """See `Source`."""
+        return dict(self.committed_offsets)
+
+    async def read(
+        self, topic: str, partition: int, first: int, end: int, records_max: int
+    ) -> AsyncGenerator[list[LogRecord], None]:
+        """See `Source`."""
+        self._fail()
+        stored = (
+            self.events[partition] if topic == EVENTS else self._topics.records[DELIVERIES_RETRY]
+        )
+        while first < end:
+            yield stored[first : min(end, first + records_max)]
+            first += records_max
+
+
+class FakeQueues:
+    """Says of a batch what `script` says of it, and keeps what was sent, by queue."""
+
+    def __init__(self, script: Callable[[Sequence[Delivery]], list[Outcome]] | None = None) -> None:
+        self.sent: defaultdict[str, list[Delivery]] = defaultdict(list)
+        self.calls: list[int] = []
+        self.script = script
+        self.gate: dict[str, asyncio.Event] = {}
+
+    async def send(
+        self, destination: SqsDestination, deliveries: Sequence[Delivery]
+    ) -> list[Outcome]:
+        """See `Queues`; a queue with a gate answers when that is open."""
+        self.calls.append(len(deliveries))
+        if (gate := self.gate.get(destination.queue)) is not None:
+            await gate.wait()
+        if self.script is None:
+            outcomes = [Outcome(each, "sent", message_id="m") for each in deliveries]
+        else:
+            outcomes = self.script(deliveries)
+        self.sent[destination.queue] += [each.delivery for each in outcomes if each.state == "sent"]
+        return outcomes
+
+    def offsets(self, queue: str) -> list[tuple[int, int]]:
+        """Partition and offset of what was sent, in order."""
+        return [each.position for each in self.sent[queue]]
+
+
+class FakeFollower:
+    """Knows the subscriptions."""
+
+    ready = True
+
+    def __init__(self, table: Subscriptions) -> None:
+        self.table = table
+
+    async def catch_up(self, timeout_s: float) -> bool:
+        """See `SubscriptionsFollower`."""
+        return True
+
+
+class Router:
+    """A router over these parts. Enter it to have its lanes served."""
+
+    def __init__(
+        self,
+        queues: FakeQueues,
+        table: Subscriptions,
+        events: dict[int, list[LogRecord]],
+        topics: FakeTopics | None = None,
+        *,
+        retry_for_s: float = DAY_S,
+        pause_max_s: float = 0.001,
+    ) -> None:
+        self.topics = topics or FakeTopics()
+        self.log = FakeLog(self.topics, events)
+        self.queues = queues
+        written: Any = self.topics
+        follower: Any = FakeFollower(table)
+        self.places = Places(written)
+        ledger = Ledger(written)
+        send = Sender(queues)
+        dead = DeadLetters(send, ledger, written)
+        self.deliver = Deliver(send, ledger, dead, pause_max_s, calls_apart=8)
+        reader = Reader(lambda: self.log)
+        catch_up = CatchUp(self.places, follower, self.deliver, dead, ledger, reader, retry_for_s)
+        self.lanes = Lanes(self.places, follower, self.deliver, dead, catch_up, reader)
+        self.route = Route(follower, self.places, self.lanes)
+
+    async def __aenter__(self) -> "Router":
+        self._running = asyncio.create_task(self.lanes.run())
+        self.route.assigned(self.log.events.keys())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._running.cancel()
+        await asyncio.wait({self._running})
+        if not self._running.cancelled():
+            self._running.result()
+
+    async def step(self, partition: int, first: int, end: int) -> None:
+        """The step on a batch, and its commit."""
+        await self.route(self.log.events[partition][first:end])
+        self.log.committed_offsets[partition] = end
+
+    async def caught_up(self) -> None:
+        """Return when nobody is behind."""
+        async with asyncio.timeout(60):
+            while self.places.behind and not self._running.done():
+                await asyncio.sleep(0.001)
+        if self._running.done():
+            self._running.result()
