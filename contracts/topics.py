@@ -10,6 +10,7 @@ REJECTED = "events.rejected"
 DELIVERIES = "deliveries"
 DELIVERIES_RETRY = "deliveries.retry"
 DELIVERIES_DEAD = "deliveries.dead"
+DELIVERIES_JOBS = "deliveries.jobs"
 
 MATERIALIZE_GROUP = "events.materialize"
 ROUTE_GROUP = "events.route"
@@ -66,4 +67,5 @@ def topics(settings: TopicSettings) -> list[Topic]:
         # one again: which subscriptions are behind, and from where
         Topic(DELIVERIES_RETRY, 1, settings.replication, compacted),
         Topic(DELIVERIES_DEAD, 1, settings.replication, kept),
+        Topic(DELIVERIES_JOBS, 1, settings.replication, compacted),
     ]

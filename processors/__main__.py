@@ -16,6 +16,7 @@ import uvloop
 from contracts.topics import (
     DELIVERIES,
     DELIVERIES_DEAD,
+    DELIVERIES_JOBS,
     DELIVERIES_RETRY,
     EVENTS,
     MATERIALIZE_GROUP,
@@ -29,17 +30,8 @@ from processors.consume.probes import probed
 from processors.consume.replay import Log
 from processors.consume.run import run
 from processors.consume.step import Halt, Step
-from processors.deliver.catch_up import CatchUp
-from processors.deliver.dead_letters import DeadLetters
-from processors.deliver.deliver import Deliver
 from processors.deliver.destinations.sqs.queues import SqsQueues
-from processors.deliver.lanes import Lanes
-from processors.deliver.ledger import Ledger
-from processors.deliver.measures import DeliveryMeasures
-from processors.deliver.places import Places
-from processors.deliver.reader import Reader
-from processors.deliver.route import Route
-from processors.deliver.sender import Sender
+from processors.deliver.router import Limits, Router
 from processors.materialize.erasures import paying
 from processors.materialize.step import Materialize
 from processors.settings import MaterializeSettings, RouteSettings, SetupSettings
@@ -49,7 +41,7 @@ from processors.upkeep.database import Database
 from processors.upkeep.setup import setup
 from service.clickhouse import ClickHouse
 from service.kafka.eventlog import EventLog
-from service.kafka.follow import SubscriptionsFollower
+from service.kafka.follow import JobsFollower, SubscriptionsFollower
 from service.kafka.partition import QueueLimits
 from service.kafka.topic_id import TopicId
 from service.logs import configure
@@ -101,25 +93,23 @@ async def materialize(settings: MaterializeSettings) -> None:
 
 async def route(settings: RouteSettings) -> None:
     """Kafka to SQS, until stopped."""
-    limits = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
-    written = (REJECTED, DELIVERIES, DELIVERIES_RETRY, DELIVERIES_DEAD)
-    topics = EventLog(settings.kafka, written, limits)
-    follower = SubscriptionsFollower(settings.kafka)
+    written = (REJECTED, DELIVERIES, DELIVERIES_RETRY, DELIVERIES_DEAD, DELIVERIES_JOBS)
+    waiting = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
+    topics = EventLog(settings.kafka, written, waiting)
+    subscriptions, jobs = SubscriptionsFollower(settings.kafka), JobsFollower(settings.kafka)
     queues = SqsQueues(settings.sqs, settings.sends_max, settings.public_url)
+    limits = Limits(settings.retry_pause_max_s, settings.retry_for_s, settings.sends_max)
+    router = Router(queues, topics, subscriptions, jobs, lambda: Log(settings.kafka), limits)
     guard = Guard(ROUTE_GROUP, settings.accept_loss)
-    ledger, places, reader = Ledger(topics), Places(topics), Reader(lambda: Log(settings.kafka))
-    calls_apart = max(1, settings.sends_max // 2)
-    send = Sender(queues)
-    dead = DeadLetters(send, ledger, topics)
-    deliver = Deliver(send, ledger, dead, settings.retry_pause_max_s, calls_apart)
-    catch_up = CatchUp(places, follower, deliver, dead, ledger, reader, settings.retry_for_s)
-    lanes = Lanes(places, follower, deliver, dead, catch_up, reader)
-    consume = Consume(Route(follower, places, lanes), topics, settings.backoff_max_s, guard)
-    measures = DeliveryMeasures(places, lanes, ledger)
+    consume = Consume(router.step, topics, settings.backoff_max_s, guard)
     await topics.start()
-    await follower.start()
+    await subscriptions.start()
+    await jobs.start()
     try:
-        async with probed(consume, ROUTE_GROUP, settings, measures), _beside(lanes, consume):
+        async with (
+            probed(consume, ROUTE_GROUP, settings, router.measures),
+            _beside(router, consume),
+        ):
             await run(
                 consume,
                 settings.kafka,
@@ -130,8 +120,8 @@ async def route(settings: RouteSettings) -> None:
                 stuck_after_s=settings.stuck_after_s,
             )
     finally:
-        await reader.close()
-        await follower.stop()
+        await jobs.stop()
+        await subscriptions.stop()
         await topics.stop()
         await queues.close()
 
@@ -160,16 +150,16 @@ def asked(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 @contextlib.asynccontextmanager
-async def _beside(lanes: Lanes, consume: Consume) -> AsyncIterator[None]:
+async def _beside(router: Router, consume: Consume) -> AsyncIterator[None]:
     """Serve those that are behind for as long as the context is open."""
 
     async def run() -> None:
         try:
-            await lanes.run()
+            await router.run()
         except Exception as error:  # a bug: unserved, what waits would wait for ever
             consume.fail(error)
 
-    serving = asyncio.create_task(run(), name="lanes")
+    serving = asyncio.create_task(run(), name="router")
     try:
         yield
     finally:

@@ -3,7 +3,15 @@
 from typing import Any
 
 from contracts.documents.asyncapi import asyncapi
-from contracts.topics import DAY_MS, DELIVERIES, DELIVERIES_RETRY, Topic, TopicSettings, topics
+from contracts.topics import (
+    DAY_MS,
+    DELIVERIES,
+    DELIVERIES_JOBS,
+    DELIVERIES_RETRY,
+    Topic,
+    TopicSettings,
+    topics,
+)
 from docs.make.markdown import GENERATED, code, table
 
 TEXT = """# Topics
@@ -19,6 +27,10 @@ Days and partitions of `events` are the defaults of `EVENTS_TOPICS__RETENTION_DA
 {common}"""
 OF_OURS = {
     DELIVERIES: ("What became of each delivery, one record an attempt.", "tenant:entity id"),
+    DELIVERIES_JOBS: (
+        "Compacted: redrives, and how far each is in each partition.",
+        "tenant:job, tenant:job:partition",
+    ),
     DELIVERIES_RETRY: (
         "Compacted: from where a subscription lacks events, while its queue fails.",
         "tenant:subscription:partition",

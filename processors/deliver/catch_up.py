@@ -58,7 +58,7 @@ class CatchUp:
             if lane.quick:
                 self._forget(lane, place)
             return False
-        kept_from = await self._reader.kept_from(place.partition)
+        kept_from, _ = await self._reader.bounds(place.partition)
         if now.first < kept_from:
             self._lose(lane, place, now, kept_from)
             now = Behind(

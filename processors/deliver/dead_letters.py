@@ -57,7 +57,7 @@ class DeadLetters:
             self._ledger.note(
                 lane, subscription, "dead", each, attempt=attempt, exhausted=exhausted
             )
-            lane.settle(position)
+            lane.settle(position, "dead")
         return waiting
 
     async def _to_customer(

@@ -128,7 +128,7 @@ class Deliver:
             position, state = outcome.delivery.position, outcome.state
             attempt = lane.attempts.get(position, 0) + (outcome.tried and state != "not_now")
             if state == "sent":
-                lane.settle(position)
+                lane.settle(position, "delivered")
             elif attempt:
                 lane.attempts[position] = attempt
             if state == "never":

@@ -5,7 +5,7 @@ Who holds its `lock` sends; nobody else does. What it holds is of records in han
 
 import asyncio
 
-from contracts.attempts import Attempt
+from contracts.attempts import Attempt, Origin, State
 from processors.deliver.breaker import Breaker
 from processors.deliver.rate import Rate
 
@@ -20,22 +20,29 @@ SMOOTHED = 0.2
 
 
 class Lane:
-    """`settled`: positions that need nothing any more; `attempts`: how often others were sent.
+    """`settled`: what became of positions that need nothing any more; `attempts`: how often others were sent.
 
     `unrecorded`: what the ledger lacks, with the keys of its records. `overdue`: the last turn gave up
-    what was owed too long, and there may be more.
+    what was owed too long, and there may be more. `origin`: of what is sent through it.
     """
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: Key, origin: Origin = "automatic") -> None:
         self.key = key
+        self.origin = origin
         self.lock = asyncio.Lock()
         self.breaker = Breaker()
         self.rate = Rate()
-        self.settled: set[Position] = set()
+        self.settled: dict[Position, State] = {}
         self.attempts: dict[Position, int] = {}
         self.unrecorded: list[tuple[bytes, Attempt]] = []
         self.overdue = False
         self._wave_s = 0.0
+
+    def beside(self, origin: Origin) -> "Lane":
+        """A lane for other messages to the same destination: they take turns, and share its breaker."""
+        lane = Lane(self.key, origin)
+        lane.lock, lane.breaker = self.lock, self.breaker
+        return lane
 
     @property
     def name(self) -> bytes:
@@ -51,11 +58,15 @@ class Lane:
         """A wave of calls has taken so long."""
         self._wave_s += SMOOTHED * (wave_s - self._wave_s)
 
-    def settle(self, position: Position) -> None:
+    def settle(self, position: Position, state: State) -> None:
         """It needs nothing any more."""
-        self.settled.add(position)
+        self.settled[position] = state
         self.attempts.pop(position, None)
 
     def forget(self, partition: int, before: int) -> None:
         """Nobody asks for positions before this offset again."""
-        self.settled = {each for each in self.settled if each[0] != partition or each[1] >= before}
+        self.settled = {
+            each: state
+            for each, state in self.settled.items()
+            if each[0] != partition or each[1] >= before
+        }

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 
-from contracts.attempts import Attempt, Origin, State, encode_attempt
+from contracts.attempts import Attempt, State, encode_attempt
 from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.subscriptions import Subscription
 from contracts.topics import DELIVERIES
@@ -33,7 +33,6 @@ class Ledger:
         attempt: int,
         latency_ms: int = 0,
         exhausted: str = "",
-        origin: Origin = "automatic",
     ) -> None:
         """An attempt to be told with the next `flush`."""
         delivery = outcome.delivery
@@ -48,7 +47,7 @@ class Ledger:
             partition=partition,
             offset=offset,
             attempt=attempt,
-            origin=origin,
+            origin=lane.origin,
             latency_ms=latency_ms,
             code=outcome.code,
             message=outcome.message[:MESSAGE_MAX],

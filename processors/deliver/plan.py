@@ -65,6 +65,19 @@ def plans(
         yield plan
 
 
+def again(records: Iterable[LogRecord], subscription: Subscription, replay_id: str) -> Planned:
+    """The deliveries of events that somebody asked for by name, whatever the filter is by now."""
+    planned = Planned(subscription, [], [])
+    for record in records:
+        try:
+            tenant, event = decode_tenant(record.headers), decode_event(record.value)
+        except Undecodable:
+            continue
+        body, unfit = _body(record.value or b"")
+        _deliver(planned, tenant, View(event), body, record, unfit, replay_id)
+    return planned
+
+
 def _add(
     plan: Plan,
     table: Subscriptions,
@@ -113,6 +126,7 @@ def _deliver(
     body: str,
     record: LogRecord,
     cause: Exception | None,
+    replay_id: str = "",
 ) -> None:
     """Add the delivery to the plan; what cannot be told, or made, is given up with its cause."""
     subscription, position = planned.subscription, (record.partition, record.offset)
@@ -129,10 +143,11 @@ def _deliver(
                 position,
                 headers=headers,
                 fairness=fairness,
+                replay_id=replay_id,
             )
         )
     except Exception as error:
         log.exception("nothing can be made for subscription %s of %s", subscription.id, tenant)
         attributes = {"tenant": tenant, "event_id": view.event.id}
-        bare = Delivery(body, attributes, "", position)
+        bare = Delivery(body, attributes, "", position, replay_id=replay_id)
         planned.unmade.append(Outcome(bare, "never", message=repr(error), tried=False))

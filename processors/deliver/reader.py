@@ -73,16 +73,20 @@ class Reader:
         if source is not None:
             await source.stop()
 
-    async def kept_from(self, partition: int) -> int:
-        """The first offset that Kafka still has, as seen some seconds ago at most."""
+    async def bounds(self, partition: int, last: int = -1) -> tuple[int, int]:
+        """The first offset that Kafka still has and the one after the last, as of some seconds ago.
+
+        When `last` lies past them, as of now.
+        """
         now_s = asyncio.get_running_loop().time()
-        if now_s > self._bounds_until_s or partition not in self._bounds:
+        _, end = self._bounds.get(partition, (0, -1))
+        if now_s > self._bounds_until_s or end <= last:
             async with self.source() as source:
                 self._bounds = await source.bounds(EVENTS)
             self._bounds_until_s = now_s + BOUNDS_AGE_S
         if partition not in self._bounds:
             raise Transient(f"{EVENTS} has no partition {partition}")
-        return self._bounds[partition][0]
+        return self._bounds[partition]
 
     async def window(self, partition: int, first: int, end: int) -> tuple[list[LogRecord], int]:
         """Some records from `first` on, before `end`, and the offset to go on at."""

@@ -1,4 +1,4 @@
-"""Follow the compacted `subscriptions` topic into a `Subscriptions` table, from its beginning.
+"""Follow a compacted topic of one partition into a table, from its beginning: subscriptions, jobs.
 
 The table is replaced whole only when the reader has reached the end that the topic had at the
 start, so nobody ever sees half of it. On any error it is read anew; the last good table stays.
@@ -9,14 +9,16 @@ reader's it would come after the fetch that waits there for news.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Generic, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from contracts.changes import Changes
+from contracts.jobs import Jobs, UnreadableJob
 from contracts.subscription_table import Subscriptions, UnreadableSubscription
-from contracts.topics import SUBSCRIPTIONS
+from contracts.topics import DELIVERIES_JOBS, SUBSCRIPTIONS
 from service.connections import KafkaConnection
 
 log = logging.getLogger(__name__)
@@ -25,18 +27,40 @@ RETRY_S = 1.0
 POLL_MS = 500
 
 
-class SubscriptionsFollower:
-    """A table of subscriptions that follows the log, a few milliseconds behind it."""
+class Table(Protocol):
+    """What the records of a topic leave."""
 
-    def __init__(self, connection: KafkaConnection, *, with_changes: bool = False) -> None:
+    def apply(self, key: bytes | None, value: bytes | None) -> None:
+        """Take one record. Raises an error of the follower's `unreadable`."""
+
+
+Followed = TypeVar("Followed", bound=Table)
+
+
+class Follower(Generic[Followed]):
+    """A table that follows its topic, a few milliseconds behind it.
+
+    `moved` is called after records were applied; an error of `unreadable` costs its record alone.
+    """
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        topic: str,
+        new_table: Callable[[], Followed],
+        unreadable: type[Exception],
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
         self._connection = connection
-        self._with_changes = with_changes
-        self._partition = TopicPartition(SUBSCRIPTIONS, 0)
+        self._new_table = new_table
+        self._unreadable = unreadable
+        self._on_change = on_change
+        self._partition = TopicPartition(topic, 0)
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._next_offset = -1
         self._asker: AIOKafkaConsumer | None = None
-        self.table = self._new_table()
+        self.table = new_table()
 
     @property
     def ready(self) -> bool:
@@ -45,7 +69,7 @@ class SubscriptionsFollower:
 
     async def start(self) -> None:
         """Begin to follow in the background."""
-        self._task = asyncio.create_task(self._follow(), name="subscriptions")
+        self._task = asyncio.create_task(self._follow(), name=self._partition.topic)
 
     async def stop(self) -> None:
         """Stop following; the table stays as it is."""
@@ -73,9 +97,6 @@ class SubscriptionsFollower:
             return False
         return True
 
-    def _new_table(self) -> Subscriptions:
-        return Subscriptions(Changes() if self._with_changes else None)
-
     async def _follow(self) -> None:
         while True:
             try:
@@ -87,7 +108,7 @@ class SubscriptionsFollower:
                     self._asker = asker
                     await self._read(reader, end)
             except (KafkaError, TimeoutError, OSError) as error:
-                log.warning("subscriptions cannot be read, trying again: %r", error)
+                log.warning("%s cannot be read, trying again: %r", self._partition.topic, error)
             finally:
                 self._asker = None
             await asyncio.sleep(RETRY_S)
@@ -119,9 +140,30 @@ class SubscriptionsFollower:
                 async with self._moved:
                     self._next_offset = position
                     self._moved.notify_all()
+                self._on_change()
             records = await consumer.getmany(self._partition, timeout_ms=POLL_MS)
             for record in records.get(self._partition, ()):
                 try:
                     table.apply(record.key, record.value)
-                except UnreadableSubscription as error:
-                    log.error("subscriptions at offset %d is passed over: %s", record.offset, error)
+                except self._unreadable as error:
+                    topic, offset = self._partition.topic, record.offset
+                    log.error("%s at offset %d is passed over: %s", topic, offset, error)
+
+
+class SubscriptionsFollower(Follower[Subscriptions]):
+    """The subscriptions of all tenants; who changed them too, `with_changes`."""
+
+    def __init__(self, connection: KafkaConnection, *, with_changes: bool = False) -> None:
+        def new_table() -> Subscriptions:
+            return Subscriptions(Changes() if with_changes else None)
+
+        super().__init__(connection, SUBSCRIPTIONS, new_table, UnreadableSubscription)
+
+
+class JobsFollower(Follower[Jobs]):
+    """The jobs of all tenants; `on_change` is called when there may be something to do."""
+
+    def __init__(
+        self, connection: KafkaConnection, on_change: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__(connection, DELIVERIES_JOBS, Jobs, UnreadableJob, on_change)

@@ -9,19 +9,12 @@ from contracts.attempts import Attempt, decode_attempt
 from contracts.deliveries import Delivery
 from contracts.destinations import SqsDestination
 from contracts.encoding.recordbatch import Record
+from contracts.jobs import Jobs
 from contracts.subscription_table import Subscriptions
-from contracts.topics import DELIVERIES, DELIVERIES_DEAD, DELIVERIES_RETRY, EVENTS
+from contracts.topics import DELIVERIES, DELIVERIES_DEAD, DELIVERIES_JOBS, DELIVERIES_RETRY, EVENTS
 from processors.consume.step import LogRecord, Transient
-from processors.deliver.catch_up import CatchUp
-from processors.deliver.dead_letters import DeadLetters
-from processors.deliver.deliver import Deliver
-from processors.deliver.lanes import Lanes
-from processors.deliver.ledger import Ledger
 from processors.deliver.outcomes import Outcome
-from processors.deliver.places import Places
-from processors.deliver.reader import Reader
-from processors.deliver.route import Route
-from processors.deliver.sender import Sender
+from processors.deliver.router import Limits, Router
 from service.kafka.partition import Unaccepted
 from tests.records import consumed
 
@@ -148,7 +141,24 @@ class FakeFollower:
         return True
 
 
-class Router:
+class FakeJobs:
+    """Knows the jobs, as `topics` has them."""
+
+    ready = True
+
+    def __init__(self, topics: FakeTopics) -> None:
+        self._topics = topics
+
+    @property
+    def table(self) -> Jobs:
+        """See `JobsFollower`."""
+        table = Jobs()
+        for each in self._topics.records[DELIVERIES_JOBS]:
+            table.apply(each.key, each.value)
+        return table
+
+
+class RouterInMemory:
     """A router over these parts. Enter it to have its lanes served."""
 
     def __init__(
@@ -166,18 +176,14 @@ class Router:
         self.queues = queues
         written: Any = self.topics
         follower: Any = FakeFollower(table)
-        self.places = Places(written)
-        ledger = Ledger(written)
-        send = Sender(queues)
-        dead = DeadLetters(send, ledger, written)
-        self.deliver = Deliver(send, ledger, dead, pause_max_s, calls_apart=8)
-        reader = Reader(lambda: self.log)
-        catch_up = CatchUp(self.places, follower, self.deliver, dead, ledger, reader, retry_for_s)
-        self.lanes = Lanes(self.places, follower, self.deliver, dead, catch_up, reader)
-        self.route = Route(follower, self.places, self.lanes)
+        jobs: Any = FakeJobs(self.topics)
+        limits = Limits(pause_max_s, retry_for_s, calls_max=16)
+        router = Router(queues, written, follower, jobs, lambda: self.log, limits)
+        self.router, self.places, self.lanes = router, router.places, router.lanes
+        self.route = router.step
 
-    async def __aenter__(self) -> "Router":
-        self._running = asyncio.create_task(self.lanes.run())
+    async def __aenter__(self) -> "RouterInMemory":
+        self._running = asyncio.create_task(self.router.run())
         self.route.assigned(self.log.events.keys())
         return self
 

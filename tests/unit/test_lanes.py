@@ -24,7 +24,7 @@ from processors.deliver.outcomes import Outcome
 from processors.deliver.places import Behind, Place
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord
-from tests.fakes.delivering import FakeQueues, FakeTopics, Router
+from tests.fakes.delivering import FakeQueues, FakeTopics, RouterInMemory
 from tests.queues import arn
 from tests.unit.test_deliver import a_subscription
 
@@ -88,7 +88,7 @@ async def test_a_lane_that_hangs_holds_up_neither_the_batch_nor_others(
     queues = FakeQueues()
     queues.gate["slow"] = asyncio.Event()
     table = table_of(a_subscription(arn("slow"), id="one"), a_subscription(arn("well"), id="two"))
-    async with Router(queues, table, log_of(COUNT)) as router:
+    async with RouterInMemory(queues, table, log_of(COUNT)) as router:
         await router.step(0, 0, 20)
         assert router.places.behind[Place("acme", "one", 0)].next_offset == 0
         await router.step(0, 20, COUNT)
@@ -103,7 +103,7 @@ async def test_a_lane_that_hangs_holds_up_neither_the_batch_nor_others(
 async def test_single_messages_that_fail_are_tried_again_and_hold_up_no_others() -> None:
     queues = FakeQueues(failing(3, 7))
     table = table_of(a_subscription(arn("q"), id="one"))
-    async with Router(queues, table, log_of(COUNT)) as router:
+    async with RouterInMemory(queues, table, log_of(COUNT)) as router:
         await router.step(0, 0, 20)
         place = Place("acme", "one", 0)
         assert router.places.behind[place][:2] == (20, {3: 1, 7: 1})
@@ -125,12 +125,12 @@ async def test_after_a_restart_stragglers_alone_are_sent_again_with_their_attemp
     queues = FakeQueues(failing(3, 7))
     table, events = table_of(a_subscription(arn("q"), id="one")), log_of(COUNT)
     topics = FakeTopics()
-    router = Router(queues, table, events, topics)
+    router = RouterInMemory(queues, table, events, topics)
     router.route.assigned({0})
     router.places.learn({}, {})
     await router.step(0, 0, COUNT)
     queues.script = None
-    again = Router(queues, table, events, topics)
+    again = RouterInMemory(queues, table, events, topics)
     again.log.committed_offsets = router.log.committed_offsets
     async with again:
         async with asyncio.timeout(60):
@@ -148,7 +148,7 @@ async def test_a_destination_that_takes_nothing_is_asked_with_one_message_until_
 ) -> None:
     queues = FakeQueues(refusing(state, "AccessDenied"))
     table = table_of(a_subscription(arn("q"), id="one"))
-    async with Router(queues, table, log_of(COUNT)) as router:
+    async with RouterInMemory(queues, table, log_of(COUNT)) as router:
         await router.step(0, 0, COUNT)
         async with asyncio.timeout(60):
             while len(queues.calls) < 12:
@@ -174,7 +174,7 @@ async def test_a_message_that_fails_for_ever_does_not_stand_for_its_queue() -> N
     for name in ("q", "q.fifo"):
         queues = FakeQueues(failing(0))
         table = table_of(a_subscription(arn(name), id="one"))
-        async with Router(queues, table, log_of(1000)) as router:
+        async with RouterInMemory(queues, table, log_of(1000)) as router:
             await router.step(0, 0, 1)
             async with asyncio.timeout(60):
                 while router.lanes.open == 0:
@@ -192,7 +192,7 @@ async def test_what_was_owed_too_long_is_given_up_and_what_is_newer_is_not() -> 
     events[0] += log_of(COUNT)[0][30:]
     queues = FakeQueues(refusing("not_now", "QueueDoesNotExist"))
     table = table_of(a_subscription(arn("q"), id="one"))
-    async with Router(queues, table, events) as router:
+    async with RouterInMemory(queues, table, events) as router:
         router.places.learn({Place("acme", "one", 0): Behind(0, {}, OLD_MS)}, {0: COUNT})
         router.places.moved.set()
         async with asyncio.timeout(60):
@@ -212,7 +212,7 @@ async def test_what_was_owed_too_long_is_given_up_and_what_is_newer_is_not() -> 
 async def test_who_fell_behind_lately_is_owed_old_events_for_a_day() -> None:
     queues = FakeQueues(refusing("not_now"))
     table = table_of(a_subscription(arn("q"), id="one"))
-    async with Router(queues, table, log_of(COUNT, received_ms=OLD_MS)) as router:
+    async with RouterInMemory(queues, table, log_of(COUNT, received_ms=OLD_MS)) as router:
         await router.step(0, 0, COUNT)
         async with asyncio.timeout(60):
             while len(queues.calls) < 20:
@@ -223,7 +223,7 @@ async def test_who_fell_behind_lately_is_owed_old_events_for_a_day() -> None:
 async def test_a_subscription_that_is_gone_has_what_is_left_cancelled() -> None:
     queues = FakeQueues(failing(3, *range(20, 40)))
     table = table_of(a_subscription(arn("q"), id="one"))
-    async with Router(queues, table, log_of(COUNT)) as router:
+    async with RouterInMemory(queues, table, log_of(COUNT)) as router:
         await router.step(0, 0, COUNT)
         table.apply(b"acme:one", a_subscription(arn("q"), id="one", enabled=False).represent())
         await router.caught_up()
@@ -241,7 +241,7 @@ async def test_a_subscription_that_is_gone_has_what_is_left_cancelled() -> None:
 async def test_what_left_kafka_before_it_was_delivered_is_told() -> None:
     queues = FakeQueues(refusing("again"))
     table = table_of(a_subscription(arn("q"), id="one"))
-    async with Router(queues, table, log_of(COUNT)) as router:
+    async with RouterInMemory(queues, table, log_of(COUNT)) as router:
         await router.step(0, 0, COUNT)
         router.log.kept_from = 10
         queues.script = None
@@ -268,7 +268,7 @@ async def test_what_is_given_up_goes_to_the_customers_queue_first() -> None:
 
     dead_letter: Any = "again"
     queues.script = script
-    async with Router(queues, table, log_of(COUNT)) as router:
+    async with RouterInMemory(queues, table, log_of(COUNT)) as router:
         await router.step(0, 0, COUNT)
         assert not router.topics.dead  # it waits for the customer's queue
         dead_letter = "sent"
@@ -283,7 +283,7 @@ async def test_what_is_given_up_goes_to_the_customers_queue_first() -> None:
 async def test_a_ledger_that_cannot_be_written_has_nothing_sent_twice() -> None:
     queues = FakeQueues()
     table = table_of(a_subscription(arn("q"), id="one"))
-    async with Router(queues, table, log_of(COUNT)) as router:
+    async with RouterInMemory(queues, table, log_of(COUNT)) as router:
         router.topics.away.add(DELIVERIES)
         with pytest.raises(Transient):
             await router.step(0, 0, COUNT)
@@ -296,7 +296,7 @@ async def test_a_ledger_that_cannot_be_written_has_nothing_sent_twice() -> None:
 async def test_what_was_sent_beside_a_message_that_cannot_be_given_up_is_not_sent_again() -> None:
     queues = FakeQueues(failing(3, state="never"))
     table = table_of(a_subscription(arn("q"), id="one"))
-    async with Router(queues, table, log_of(COUNT)) as router:
+    async with RouterInMemory(queues, table, log_of(COUNT)) as router:
         router.topics.away.add(DELIVERIES_DEAD)
         with pytest.raises(Transient):
             await router.step(0, 0, COUNT)
@@ -313,7 +313,7 @@ async def test_a_rate_of_its_own_is_kept_and_the_rest_waits() -> None:
     table.apply(b"acme:one", json.dumps(document).encode())
     queues = FakeQueues()
     started_s = time.monotonic()
-    async with Router(queues, table, log_of(COUNT)) as router:
+    async with RouterInMemory(queues, table, log_of(COUNT)) as router:
         await router.step(0, 0, 15)
         assert len(queues.sent["q"]) == 10
         await router.caught_up()
@@ -326,7 +326,7 @@ async def test_a_bug_in_a_lane_ends_the_process(monkeypatch: pytest.MonkeyPatch)
         raise KeyError("bug")
 
     table = table_of(a_subscription(arn("q"), id="one"))
-    router = Router(FakeQueues(refusing("again")), table, log_of(COUNT))
+    router = RouterInMemory(FakeQueues(refusing("again")), table, log_of(COUNT))
     async with router:
         await router.step(0, 0, COUNT)
         monkeypatch.setattr(router.lanes._catch_up, "_plan", broken)
@@ -370,7 +370,7 @@ async def _story(seed: int, fifo: bool, partitions: int) -> None:
     starts = 0
     while any(committed[number] < 60 for number in events) or starts == 0:
         starts += 1
-        router = Router(queues, table, events, topics)
+        router = RouterInMemory(queues, table, events, topics)
         router.log.committed_offsets = committed
         async with router:
             for _ in range(chance.randint(1, 4)):
