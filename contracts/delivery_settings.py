@@ -23,7 +23,10 @@ FAIRNESS = (
     "Whose messages a standard queue holds back when they crowd out others (Amazon SQS fair queues):"
     " the tenant's when left out. A FIFO queue has one message group for each entity whatever it says."
 )
-MESSAGES_PER_S = "Most messages a second, of each `route` process; no limit when left out or null."
+MESSAGES_PER_S = (
+    "Most messages a second, shared among the `route` processes by their partitions; no limit when left"
+    " out or null."
+)
 RETRY_FOR = (
     "How long an event that the queue does not take is tried again before it is given up; the"
     " operator's when left out or null."
