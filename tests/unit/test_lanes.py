@@ -402,3 +402,36 @@ async def _story(seed: int, fifo: bool, partitions: int) -> None:
         if each.state in ("delivered", "dead")
     )
     assert set(settled) == everything
+
+
+async def test_killed_between_noting_who_is_behind_and_the_commit_sends_nothing_twice() -> None:
+    queues = FakeQueues(failing(3))
+    table, events, topics = (
+        table_of(a_subscription(arn("q"), id="one")),
+        log_of(COUNT),
+        FakeTopics(),
+    )
+    router = RouterInMemory(queues, table, events, topics)
+    router.route.assigned({0})
+    router.places.learn({}, {})
+    await router.route(events[0][:20])  # and no commit
+    queues.script = None
+    async with RouterInMemory(queues, table, events, topics) as again:
+        await again.step(0, 0, 10)
+        await asyncio.sleep(0.01)
+        await again.step(0, 10, COUNT)
+        await again.caught_up()
+    assert Counter(queues.offsets("q")) == {(0, n): 1 for n in range(COUNT)}
+
+
+async def test_a_lane_that_is_woken_as_its_task_ends_is_served() -> None:
+    table = table_of(a_subscription(arn("q"), id="one"))
+    router, key = RouterInMemory(FakeQueues(), table, log_of(COUNT)), ("acme", "one")
+    router.route.assigned({0})
+    ended = asyncio.create_task(asyncio.sleep(0))
+    await ended
+    router.lanes._behind[key] = ended
+    router.places.put(Place(*key, 0), Behind(0, {}))
+    router.places.woken.clear()  # as the loop did, while the task was still there
+    router.lanes._ended(key, ended)
+    assert router.places.woken == {key}
