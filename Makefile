@@ -59,18 +59,18 @@ $(INSTALLED): requirements/uv.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) has no ensurepip. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@$(PYTHON) $(STEP) "1/4  virtual environment" $(PYTHON) -m venv .venv
 	@$(PYTHON) $(STEP) "2/4  installer" $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@$(PYTHON) $(STEP) "3/4  packages, 1 GB on disk" $(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(PYTHON) $(STEP) "3/4  packages, 1 GB on disk" $(BIN)/uv pip sync --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Locust brings its own pytest and Flask: a virtual environment of its own keeps them out of ours.
 $(LOAD_INSTALLED): requirements/load.txt | $(INSTALLED)
 	@$(BIN)/python -m venv --without-pip .venv-load
-	@$(BIN)/python $(STEP) "packages of the load test" $(BIN)/uv pip sync --python .venv-load/bin/python --require-hashes requirements/load.txt
+	@$(BIN)/python $(STEP) "packages of the load test" $(BIN)/uv pip sync --compile-bytecode --python .venv-load/bin/python --require-hashes requirements/load.txt
 	@touch $@
 
 # Sphinx and its theme are for writing the site alone.
 $(DOCS_INSTALLED): requirements/docs.txt | $(INSTALLED)
 	@$(BIN)/python -m venv --without-pip .venv-docs
-	@$(BIN)/python $(STEP) "packages of the site" $(BIN)/uv pip sync --python .venv-docs/bin/python --require-hashes requirements/docs.txt
+	@$(BIN)/python $(STEP) "packages of the site" $(BIN)/uv pip sync --compile-bytecode --python .venv-docs/bin/python --require-hashes requirements/docs.txt
 	@touch $@
