@@ -5,6 +5,7 @@ import time
 import httpx
 
 from tests.builders import an_event
+from tests.processes import TLS
 from tests.stack import Stack, eventually
 from tests.subscribed import create_queue, receive, subscribe
 
@@ -12,7 +13,7 @@ MANY = [an_event(entity_id=f"entity-{number}") for number in range(60)]  # in ev
 
 
 def ready(stack: Stack) -> tuple[int, list[str]]:
-    answer = httpx.get(f"{stack.api}/readyz", timeout=60)
+    answer = httpx.get(f"{stack.api}/readyz", timeout=60, verify=TLS)
     return answer.status_code, answer.json()["waiting_for"]
 
 
