@@ -24,7 +24,8 @@ def edge(stack: Stack, module: str = "ingest", **settings: str) -> Iterator[tupl
 @contextlib.contextmanager
 def impatient(stack: Stack, tenant: str, module: str = "ingest") -> Iterator[httpx.Client]:
     """A client of a service that waits three seconds for Kafka, not ten."""
-    with edge(stack, module, ACK_TIMEOUT_S="3") as (port, _):
+    waits = {"ACK_TIMEOUT_S": "3", "KAFKA__REQUEST_TIMEOUT_S": "3"}
+    with edge(stack, module, **waits) as (port, _):
         api, headers = f"http://127.0.0.1:{port}", stack.headers(tenant)
         with httpx.Client(base_url=api, headers=headers, timeout=30, verify=TLS) as client:
             yield client
