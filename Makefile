@@ -26,9 +26,9 @@ unit: setup ## Run the tests that need no server, in under a minute
 test: setup ## Run the tests against real local servers, WORKERS=2 side by side; the long stories are in test-faults
 	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" --durations=15
 
-coverage: setup ## Lines and branches that tests run, services included; TESTS="tests/unit tests/filters" for some
+coverage: setup ## Lines and branches that `make test` runs, services included; TESTS="tests/unit tests/filters" for some
 	@rm -rf .coverage && mkdir .coverage
-	@$(BIN)/coverage run -m pytest --quiet $(SIDE_BY_SIDE) $(TESTS); code=$$?; $(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$code
+	@$(BIN)/coverage run -m pytest --quiet $(SIDE_BY_SIDE) -m "not long" $(TESTS); code=$$?; $(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$code
 
 test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickHouse a minute away; brokers of a cluster
 	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} EVENTS_FAULTS_CLUSTER=long \
