@@ -26,9 +26,9 @@ unit: setup ## Run the tests that need no server, in under a minute
 test: setup ## Run the tests against real local servers, WORKERS=2 side by side; the long stories are in test-faults
 	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" --durations=15
 
-coverage: setup ## Lines and branches that tests run, services included; TESTS="tests/unit tests/filters" for some
+coverage: setup ## Lines and branches that `make test` runs, services included; TESTS="tests/unit tests/filters" for some
 	@rm -rf .coverage && mkdir .coverage
-	@$(BIN)/coverage run -m pytest --quiet $(SIDE_BY_SIDE) $(TESTS); code=$$?; $(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$code
+	@$(BIN)/coverage run -m pytest --quiet $(SIDE_BY_SIDE) -m "not long" $(TESTS); code=$$?; $(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$code
 
 test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickHouse a minute away; brokers of a cluster
 	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} EVENTS_FAULTS_CLUSTER=long \
@@ -59,18 +59,18 @@ $(INSTALLED): requirements/uv.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) has no ensurepip. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@$(PYTHON) $(STEP) "1/4  virtual environment" $(PYTHON) -m venv .venv
 	@$(PYTHON) $(STEP) "2/4  installer" $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@$(PYTHON) $(STEP) "3/4  packages, 1 GB on disk" $(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(PYTHON) $(STEP) "3/4  packages, 1 GB on disk" $(BIN)/uv pip sync --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Locust brings its own pytest and Flask: a virtual environment of its own keeps them out of ours.
 $(LOAD_INSTALLED): requirements/load.txt | $(INSTALLED)
 	@$(BIN)/python -m venv --without-pip .venv-load
-	@$(BIN)/python $(STEP) "packages of the load test" $(BIN)/uv pip sync --python .venv-load/bin/python --require-hashes requirements/load.txt
+	@$(BIN)/python $(STEP) "packages of the load test" $(BIN)/uv pip sync --compile-bytecode --python .venv-load/bin/python --require-hashes requirements/load.txt
 	@touch $@
 
 # Sphinx and its theme are for writing the site alone.
 $(DOCS_INSTALLED): requirements/docs.txt | $(INSTALLED)
 	@$(BIN)/python -m venv --without-pip .venv-docs
-	@$(BIN)/python $(STEP) "packages of the site" $(BIN)/uv pip sync --python .venv-docs/bin/python --require-hashes requirements/docs.txt
+	@$(BIN)/python $(STEP) "packages of the site" $(BIN)/uv pip sync --compile-bytecode --python .venv-docs/bin/python --require-hashes requirements/docs.txt
 	@touch $@

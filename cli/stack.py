@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,8 @@ from cli.ports import require_free_ports
 from cli.supervision import STOP_TIMEOUT_S
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from local.state import State
 
 console = Console(stderr=True)
@@ -29,12 +32,22 @@ NOT_RUNNING = 3
 def install(
     title: Annotated[str, typer.Option(hidden=True)] = "jars of Kafka and ElasticMQ",
 ) -> None:
-    """Download the local servers' jars and check each against its sha256."""
-    from local import jars
+    """Download the local servers' jars, check each against its sha256, have each server run once."""
+    from local import jars, learned
 
     todo = jars.missing()
-    if not todo:
-        return
+    if todo:
+        _with_bar(title, jars.install(todo), len(todo))
+    if unlearned := learned.missing():
+        with ThreadPoolExecutor() as threads:
+            learning = threads.map(learned.learn, unlearned)
+            _with_bar("first run of the local servers", learning, len(unlearned))
+
+
+def _with_bar(title: str, steps: "Iterator[object]", total: int) -> None:
+    """Take all `steps`, shown on a terminal. Exits 1 when a jar cannot be had."""
+    from local import jars, learned
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -44,12 +57,14 @@ def install(
     if not console.is_terminal:
         typer.echo(title)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=len(todo))
+        task = progress.add_task(title, total=total)
         try:
-            for _ in jars.install(todo):
+            for _ in steps:
                 progress.advance(task)
         except (jars.JarMismatch, OSError) as error:
             fail(f"Not installed: {error}. Run it again: it goes on where it stopped.")
+        except learned.NotLearned as error:  # all works without, but starts more slowly
+            complain(f"The local servers start more slowly than they could: {error}")
 
 
 def up(

@@ -81,7 +81,7 @@ class PostEvent:
             appended = self._log.append(EVENTS, record)
             # the next request reuses their memory, still in the cache
             del headers, body, draft, event, record
-            await appended  # its lane keeps the deadline
+            await appended  # its queue keeps the deadline
         except (Unaccepted, Unacknowledged) as error:
             if isinstance(error, Unaccepted):
                 self._first_bodies.forget((event_id,))

@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument(
         "--port", type=int, default=8804, help="port on 127.0.0.1; the next is used too"
     )
+    parser.add_argument("--learn", type=Path, help="file to write for later starts, at the end")
     arguments = parser.parse_args()
     path: Path = arguments.path.resolve()
     path.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,7 @@ def main() -> None:
         argv = command("kafka", "128m", [*options, *format_, "--ignore-formatted"])
         if subprocess.run(argv, timeout=60, check=False).returncode:
             sys.exit(f"Kafka's folder {path} could not be formatted; the reason is above.")
-    become("kafka", "512m", [*options, "kafka.Kafka", str(config)])
+    become("kafka", "512m", [*options, "kafka.Kafka", str(config)], arguments.learn)
 
 
 if __name__ == "__main__":

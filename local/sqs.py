@@ -43,6 +43,7 @@ def main() -> None:
         "--path", type=Path, required=True, help="folder that holds queues and messages"
     )
     parser.add_argument("--port", type=int, default=8802, help="port on 127.0.0.1")
+    parser.add_argument("--learn", type=Path, help="file to write for later starts, at the end")
     arguments = parser.parse_args()
     path: Path = arguments.path.resolve()
     path.mkdir(parents=True, exist_ok=True)
@@ -52,7 +53,7 @@ def main() -> None:
     )
     logging.write_text(LOGGING)
     options = [f"-Dconfig.file={config}", f"-Dlogback.configurationFile={logging}"]
-    become("elasticmq", "256m", [*options, "org.elasticmq.server.Main"])
+    become("elasticmq", "256m", [*options, "org.elasticmq.server.Main"], arguments.learn)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class DeleteEvent:
         made = uuid7()
         tombstone = encode_erasure(tenant, event, str(made), made.timestamp)
         try:
-            await self._log.append(EVENTS, tombstone)  # its lane keeps the deadline
+            await self._log.append(EVENTS, tombstone)  # its queue keeps the deadline
         except Unaccepted as error:
             raise unavailable(f"Nothing was erased: {error}. Try again.") from None
         except Unacknowledged as error:

@@ -1,5 +1,6 @@
 """Fixtures: one stack for the whole run, a tenant of its own for each test."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 from tests import budget, containers
 from tests import stack as stacks
 from tests.stack import Stack
+
+# JVMs of tests live for a minute or two: what the second compiler would gain, it costs more
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 # these machines are shared and noisy: how long an example takes says nothing
 hypothesis.settings.register_profile("tests", deadline=None)

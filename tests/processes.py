@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -16,6 +17,8 @@ START_TIMEOUT_S = 180.0
 """For any server: on a busy machine Kafka took more than 60 s."""
 STOP_TIMEOUT_S = 15.0
 PAUSE_S = 0.05
+TLS = ssl.create_default_context()
+"""For every client that is asked again and again: httpx reads all certificates for each, for 18 ms."""
 
 
 def free_port(count: int = 1) -> int:
@@ -41,7 +44,7 @@ def is_ready(address: str) -> bool:
     """Whether a URL answers 200, or a host:port accepts a connection."""
     try:
         if address.startswith("http"):
-            return httpx.get(address, timeout=5).status_code == httpx.codes.OK
+            return httpx.get(address, timeout=5, verify=TLS).status_code == httpx.codes.OK
         host, _, port = address.rpartition(":")
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, httpx.TransportError):

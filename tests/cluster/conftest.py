@@ -17,7 +17,7 @@ def long_form() -> bool:
     return os.environ.get("EVENTS_FAULTS_CLUSTER") == "long"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
     """Three brokers that come up."""
     session_ms = KAFKA_SESSION_MS if long_form() else SESSION_MS

@@ -9,7 +9,7 @@ import pytest
 import zstandard
 
 from tests.builders import an_event, many_events
-from tests.edge import edge
+from tests.edge import edge, impatient
 from tests.stack import Stack, eventually
 from tests.subscribed import receive, subscribe
 
@@ -185,7 +185,7 @@ def test_what_cannot_be_accepted_is_refused_whole(
 
 
 def test_a_batch_answers_in_time_when_kafka_is_away(stack: Stack, tenant: str) -> None:
-    with stack.client(tenant) as client:
+    with impatient(stack, tenant) as client:
         with stack.freeze("kafka"):
             answer = client.post(PATH, content=ndjson(an_event(), an_event()), headers=NDJSON)
             assert answer.status_code == 503

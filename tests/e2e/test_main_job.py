@@ -148,13 +148,13 @@ def test_killing_any_one_process_loses_nothing_and_doubles_nothing(
     stack: Stack, tenant: str, victim: str
 ) -> None:
     stack.headers(tenant)  # a token from before the issuer may be killed
-    bodies = many_events(1000)
+    bodies = many_events(500)
     with ThreadPoolExecutor(1) as threads:
         posting = threads.submit(post_all, stack, tenant, bodies)
         eventually(lambda: stack.counts(tenant), until=lambda counts: counts[0] >= 50)
         stack.kill(victim)
         accepted = posting.result(timeout=120)
-    assert len(accepted) == 1000
-    eventually(lambda: stack.counts(tenant)[1], until=lambda count: count == 1000)
-    assert stack.counts(tenant) == (1000, 1000)
+    assert len(accepted) == 500
+    eventually(lambda: stack.counts(tenant)[1], until=lambda count: count == 500)
+    assert stack.counts(tenant) == (500, 500)
     assert list(itertools.islice(missing(stack, tenant, accepted), 3)) == []

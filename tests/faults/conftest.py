@@ -9,7 +9,7 @@ from tests.faults.scenario import Play, Story, scenario
 from tests.faults.servers import Servers, running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Kafka and ClickHouse, without any service."""
     with running(tmp_path_factory.mktemp("faults")) as started:

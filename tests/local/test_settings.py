@@ -13,7 +13,7 @@ from bench.servers import free_port_base
 from local import child, disk
 from tests.stack import Stack, events
 
-NAME = "EVENTS_BATCH_ITEMS_MAX"
+NAME, OTHER = "EVENTS_BATCH_ITEMS_MAX", "EVENTS_SUBSCRIPTIONS_PER_TENANT_MAX"
 
 
 def told(stack: Stack, process: str) -> dict[str, str]:
@@ -28,14 +28,18 @@ def test_a_setting_is_told_kept_and_shown_and_the_shells_are_named(tmp_path: Pat
     shell = os.environ | {"EVENTS_ACK_TIMEOUT_S": "9"}
     try:
         started = subprocess.run(
-            [sys.executable, "-m", "cli", *up, "--home", str(stack.home), "--set", f"{NAME}=3"],
+            [
+                *(sys.executable, "-m", "cli", *up, "--home", str(stack.home)),
+                *("--set", f"{NAME}=3", "--set", f"{OTHER}=7"),
+            ],
             env=shell, capture_output=True, text=True, timeout=180, check=False,
         )  # fmt: skip
         assert started.returncode == 0, started.stderr
         assert "Not taken from this shell: EVENTS_ACK_TIMEOUT_S." in started.stderr
         assert f"set: {NAME}=3" in started.stdout
-        assert stack.refresh()["settings"] == {NAME: "3"}
+        assert stack.refresh()["settings"] == {NAME: "3", OTHER: "7"}
         assert told(stack, "api")[NAME] == "3"
+        assert told(stack, "api")[OTHER] == "7"
         assert "EVENTS_ACK_TIMEOUT_S" not in told(stack, "api")
 
         stack.kill("api")  # the supervisor starts it again
@@ -51,18 +55,15 @@ def test_a_setting_is_told_kept_and_shown_and_the_shells_are_named(tmp_path: Pat
 
         assert events("down", home=stack.home).returncode == 0
         stopped = json.loads(events("status", "--json", home=stack.home).stdout)
-        assert stopped["settings"] == {NAME: "3"}
+        assert stopped["settings"] == {NAME: "3", OTHER: "7"}
         posted = events("sql", "SELECT 1", home=stack.home)
         assert posted.returncode == 1
         assert f"The stack in {stack.home} does not run" in posted.stderr
 
-        assert events(*up, home=stack.home).returncode == 0
+        assert events(*up, "--unset", OTHER, home=stack.home).returncode == 0
         assert stack.refresh()["settings"] == {NAME: "3"}
         assert told(stack, "api")[NAME] == "3"
-        assert events("down", home=stack.home).returncode == 0
-        assert events(*up, "--unset", NAME, home=stack.home).returncode == 0
-        assert stack.refresh()["settings"] == {}
-        assert NAME not in told(stack, "api")
+        assert OTHER not in told(stack, "api")
     finally:
         events("down", home=stack.home)
 

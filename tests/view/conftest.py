@@ -19,6 +19,7 @@ from processors.consume.replay import Log
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection, KafkaConnection
 from tests import stack as stacks
+from tests.processes import TLS
 from tests.stack import Stack, events, eventually
 
 
@@ -35,6 +36,7 @@ class View:
             params={"database": "events"},
             content=sql,
             timeout=60,
+            verify=TLS,
         )
         assert answer.status_code == 200, answer.text
 
@@ -156,7 +158,7 @@ def silent(doing: str, done: int, total: int) -> None:
     """No progress bar."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def view(tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
     """A stack of its own."""
     running = stacks.start(tmp_path_factory.mktemp("view") / "home")
