@@ -7,6 +7,7 @@ Killed in between, the window is sent again under the job's deduplication ids.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
@@ -24,7 +25,7 @@ from processors.consume.step import Transient
 from processors.deliver.dead_letters import DeadLetters
 from processors.deliver.deliver import Deliver
 from processors.deliver.lane import Lane
-from processors.deliver.lanes import AGAIN_S, IDLE_S, Lanes
+from processors.deliver.lanes import AGAIN_S, Lanes
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import Places
 from processors.deliver.plan import Planned, again
@@ -34,6 +35,7 @@ from service.kafka.follow import JobsFollower, SubscriptionsFollower
 
 log = logging.getLogger(__name__)
 
+LOOK_S = 2.0
 AT_ONCE = 40
 """Messages that are sent before the live stream has its turn: one wave."""
 WINDOW = 400
@@ -73,6 +75,8 @@ class JobRunner:
         self._topics = topics
         self._retry_for_s = retry_for_s
         self._running: dict[Part, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+        jobs.on_change = self._changed.set
 
     async def run(self) -> None:
         """Look for parts to run, until cancelled. Raises what is a bug."""
@@ -83,7 +87,9 @@ class JobRunner:
                         part = Part(job.tenant, job.id, partition)
                         if partition in self._places.partitions and part not in self._running:
                             self._running[part] = tasks.create_task(self._serve(part))
-                await asyncio.sleep(IDLE_S)
+                self._changed.clear()
+                with contextlib.suppress(TimeoutError):  # partitions may have come meanwhile
+                    await asyncio.wait_for(self._changed.wait(), LOOK_S)
                 for part, task in list(self._running.items()):
                     if task.done():
                         del self._running[part]

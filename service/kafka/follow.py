@@ -40,7 +40,7 @@ Followed = TypeVar("Followed", bound=Table)
 class Follower(Generic[Followed]):
     """A table that follows its topic, a few milliseconds behind it.
 
-    `moved` is called after records were applied; an error of `unreadable` costs its record alone.
+    `on_change` is called when it has moved; an error of `unreadable` costs its record alone.
     """
 
     def __init__(
@@ -49,12 +49,11 @@ class Follower(Generic[Followed]):
         topic: str,
         new_table: Callable[[], Followed],
         unreadable: type[Exception],
-        on_change: Callable[[], None] = lambda: None,
     ) -> None:
+        self.on_change: Callable[[], object] = lambda: None
         self._connection = connection
         self._new_table = new_table
         self._unreadable = unreadable
-        self._on_change = on_change
         self._partition = TopicPartition(topic, 0)
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -131,16 +130,17 @@ class Follower(Generic[Followed]):
                     await consumer.stop()
 
     async def _read(self, consumer: AIOKafkaConsumer, end: int) -> None:
-        table, position = self._new_table(), 0
+        table, position, told = self._new_table(), 0, -1
         while True:
             async with asyncio.timeout(self._connection.request_timeout_s):
                 position = max(position, await consumer.position(self._partition))
-            if position >= end:
+            if position >= end and position > told:
                 self.table = table
                 async with self._moved:
                     self._next_offset = position
                     self._moved.notify_all()
-                self._on_change()
+                self.on_change()
+                told = position
             records = await consumer.getmany(self._partition, timeout_ms=POLL_MS)
             for record in records.get(self._partition, ()):
                 try:
@@ -161,9 +161,7 @@ class SubscriptionsFollower(Follower[Subscriptions]):
 
 
 class JobsFollower(Follower[Jobs]):
-    """The jobs of all tenants; `on_change` is called when there may be something to do."""
+    """The jobs of all tenants."""
 
-    def __init__(
-        self, connection: KafkaConnection, on_change: Callable[[], None] = lambda: None
-    ) -> None:
-        super().__init__(connection, DELIVERIES_JOBS, Jobs, UnreadableJob, on_change)
+    def __init__(self, connection: KafkaConnection) -> None:
+        super().__init__(connection, DELIVERIES_JOBS, Jobs, UnreadableJob)

@@ -24,7 +24,7 @@ ASKED = [3, 5, 8, 20, 39]
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pause is long."""
-    for module, name in ((lanes, "IDLE_S"), (jobs, "IDLE_S"), (jobs, "AGAIN_S")):
+    for module, name in ((lanes, "IDLE_S"), (jobs, "LOOK_S"), (jobs, "AGAIN_S")):
         monkeypatch.setattr(module, name, 0.001)
     monkeypatch.setattr(breaker, "FIRST_PAUSE_S", 0.001)
 
