@@ -13,14 +13,14 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from contracts.clickhouse.table import EVENTS_TABLE, INSERT_SETTINGS
 from contracts.erasures import COVERED, ERASURES_MAX, ERASURES_TABLE, Erasure, covered
 from contracts.ids import names_sql
 from processors.consume.step import Transient
 from processors.materialize.reading import slices
-from processors.materialize.server import read_back
+from processors.materialize.server import failing_as_transient, read_back
 from service.clickhouse import ClickHouse, ClickHouseFailed
 from service.connections import ClickHouseConnection
 
@@ -62,18 +62,6 @@ WHERE {covered} LIMIT {count} FORMAT JSONCompactEachRow
 """
 
 
-class Lingering(NamedTuple):
-    """A row that is there although its event was erased."""
-
-    erasure: Erasure
-    partition: int
-    offset: int
-
-    def obeyed_before(self, ends: dict[int, int]) -> bool:
-        """Whether the tombstone lies before its partition's end: what is past it is under way."""
-        return self.erasure.offset < ends.get(self.erasure.partition, 0)
-
-
 class Erasures:
     """The erasures of a database, and what they take away from `table`, one of events."""
 
@@ -95,10 +83,9 @@ class Erasures:
         noted already stays as it is: a rebuild's fresh table does not pay what is owed to the other.
         """
         for some in slices(erasures, ERASURES_MAX):
-            noted = set(await self._noted([each.name for each in some]))
+            noted = await self._noted([each.name for each in some])
             if new := [each for each in some if each not in noted]:
                 await self._note(new, owed=False)
-        for some in slices(erasures, ERASURES_MAX):
             await self._delete(some)
 
     async def _note(self, erasures: Sequence[Erasure], *, owed: bool) -> None:
@@ -107,34 +94,39 @@ class Erasures:
             f" {each.partition}, {each.offset}, {each.final}, {owed})"
             for each in erasures
         )
-        await self._execute(NOTE.format(**self._names, values=values), INSERT_SETTINGS)
+        with failing_as_transient("noting erasures"):
+            statement = NOTE.format(**self._names, values=values)
+            await self._clickhouse.execute(statement, dict(INSERT_SETTINGS))
 
     async def _delete(self, erasures: Sequence[Erasure]) -> bool:
-        """Queue what takes their rows away, if there are any; else, or without room, they are owed."""
-        if not await self._left(erasures):  # as in a replay
+        """Queue what takes their rows away, if there are any, as in a replay; False: they are owed."""
+        if not await self._left(erasures) or await self._queue(erasures):
             return True
-        try:
-            await self._queue(erasures)
-        except NoRoom:
-            log.warning("ClickHouse has no room for more mutations, rows are erased later")
-            await self._note(erasures, owed=True)
-            return False
-        return True
+        log.warning("ClickHouse has no room for more mutations, rows are erased later")
+        await self._note(erasures, owed=True)
+        return False
 
     async def _left(self, erasures: Sequence[Erasure]) -> int:
         return int((await self._lines(LEFT, covered=covered(erasures)))[0][0])
 
-    async def _queue(self, erasures: Sequence[Erasure]) -> None:
-        await self._execute(DELETE.format(**self._names, covered=covered(erasures)))
+    async def _queue(self, erasures: Sequence[Erasure]) -> bool:
+        """Whether there was room for it."""
+        try:
+            await self._clickhouse.execute(DELETE.format(**self._names, covered=covered(erasures)))
+        except ClickHouseFailed as error:
+            if error.code != TOO_MANY_MUTATIONS:
+                raise Transient(f"erasing: {error}") from error
+            return False
+        return True
 
     async def pay(self) -> None:
         """Queue what ClickHouse had no room for, as far as one statement goes."""
-        owed = await self._owed(ERASURES_MAX)
+        owed = await self._owed()
         if owed and await self._delete(owed):
             await self._note(owed, owed=False)
 
-    async def _owed(self, count: int) -> list[Erasure]:
-        return [_erasure(line) for line in await self._lines(OWED, count=count)]
+    async def _owed(self) -> list[Erasure]:
+        return [_erasure(line) for line in await self._lines(OWED, count=ERASURES_MAX)]
 
     async def sweep(self) -> None:
         """Take away every row whose erasure is noted. Raises `Transient` when it takes too long."""
@@ -142,19 +134,16 @@ class Erasures:
         while found := await self.lingering(ERASURES_MAX):
             if time.monotonic() > give_up:
                 raise Transient(f"after {SWEEP_TIMEOUT_S:g} s erased rows are still there")
-            erasures = list({each.erasure for each in found})
+            erasures = list({erasure for erasure, _, _ in found})
             await self._delete(erasures)
             look_again = time.monotonic() + HIDDEN_TIMEOUT_S
             while await self._left(erasures) and time.monotonic() < look_again:
                 await asyncio.sleep(POLL_S)
 
-    async def lingering(self, count: int) -> list[Lingering]:
-        """At most `count` rows that are there although their events were erased."""
+    async def lingering(self, count: int) -> list[tuple[Erasure, int, int]]:
+        """At most `count` rows of erased events: their erasure, partition and offset."""
         lines = await self._lines(LINGERING, covered=COVERED, count=count)
-        return [
-            Lingering(_erasure(erasure), partition, int(offset))
-            for *erasure, partition, offset in lines
-        ]
+        return [(_erasure(line), partition, int(offset)) for *line, partition, offset in lines]
 
     async def of(self, keys: Sequence[tuple[str, str]], log: int) -> list[Erasure]:
         """All erasures of these (tenant, id), whose tenants were checked, for records of that log."""
@@ -166,13 +155,6 @@ class Erasures:
     async def _lines(self, sql: str, **parts: Any) -> list[Any]:
         asked = sql.format(**self._names, **parts)
         return await read_back(self._clickhouse, asked, "reading erasures")
-
-    async def _execute(self, sql: str, settings: dict[str, Any] | None = None) -> None:
-        try:
-            await self._clickhouse.execute(sql, settings)
-        except ClickHouseFailed as error:
-            kind = NoRoom if error.code == TOO_MANY_MUTATIONS else Transient
-            raise kind(f"erasing: {error}") from error
 
 
 @contextlib.asynccontextmanager
@@ -193,10 +175,6 @@ async def paying(erasures: Erasures) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait({task}, timeout=HIDDEN_TIMEOUT_S)
-
-
-class NoRoom(Transient):
-    """Too many mutations wait already."""
 
 
 def _erasure(line: Sequence[Any]) -> Erasure:

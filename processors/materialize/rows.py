@@ -51,7 +51,7 @@ SELECT toString(sum(rows)) FROM system.parts
 WHERE database || '.' || table = '{table}' AND active FORMAT JSONCompactEachRow
 """
 SHOWN = """
-SELECT tenant, id, kafka_partition, toString(kafka_offset),
+SELECT tenant, id, kafka_log = {log}, kafka_partition, toString(kafka_offset),
     toString(toUnixTimestamp64Milli(received_at)), toString(toUnixTimestamp64Milli(expires_at))
 FROM {table} WHERE (tenant, id) IN ({names}) FORMAT JSONCompactEachRow
 """
@@ -147,11 +147,10 @@ class ClickHouseRows:
         """See `Rows`."""
         found: dict[Name, list[Shown]] = {}
         for some in slices(names, NAMES_MAX):
-            rows = await self._lines(SHOWN, names=names_sql(some))
-            for tenant, event_id, partition, offset, *times in rows:
-                received_ms, ends_ms = (FOR_EVER_MS if ms is None else int(ms) for ms in times)
-                row = Shown(partition, int(offset), received_ms, ends_ms)
-                found.setdefault((tenant, event_id), []).append(row)
+            rows = await self._lines(SHOWN, log=self._log, names=names_sql(some))
+            for tenant, event_id, here, *place in rows:
+                numbers = (FOR_EVER_MS if number is None else int(number) for number in place)
+                found.setdefault((tenant, event_id), []).append(Shown(bool(here), *numbers))
         return found
 
     async def erased(self, names: Sequence[Name]) -> list[Erasure]:

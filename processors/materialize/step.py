@@ -97,7 +97,8 @@ class Materialize:
             while batch.doubtful:
                 erased = await self._table.erased(batch.names())
                 shown = await self._table.shown(batch.names(derived=True))
-                await self._insert(batch.decide(shown, erased))
+                batch.decide(shown, erased)
+                await self._insert(batch.blocks)
         except BaseException:  # its outcome is unknown, also when we are being cancelled
             self.assigned({record.partition for record in events})
             raise

@@ -18,15 +18,15 @@ from typing import Literal, NamedTuple
 
 from contracts.clickhouse.table import FOR_EVER_MS
 from contracts.encoding.block import Name, Row
-from contracts.erasures import Erasure, by_name
+from contracts.erasures import by_name
 from contracts.ids import NAMES_MAX
 from contracts.topics import EVENTS, REJECTED
 from processors.consume.replay import Log
 from processors.consume.step import LogRecord
-from processors.materialize.erasures import Erasures
 from processors.materialize.reading import read_erasures, read_rows, split
-from processors.materialize.repeats import is_covered
-from processors.upkeep.coverage import Coverage, Place
+from processors.materialize.repeats import Shown, is_covered
+from processors.materialize.step import Rows
+from processors.upkeep.coverage import Coverage
 
 Reason = Literal["empty", "erasure", "erased", "repeat", "rejected", "expired", "missing"]
 
@@ -45,11 +45,12 @@ class Explained(NamedTuple):
 class Absent:
     """Explains offsets. Every method raises `Transient` when a server fails."""
 
-    def __init__(self, log: Log, table: Coverage, erasures: Erasures) -> None:
+    def __init__(self, log: Log, table: Coverage, rows: Rows) -> None:
+        """`rows` are those of `table`."""
         self._log = log
         self._table = table
-        self._erasures = erasures
-        self._parked: dict[int, set[int]] | None = None
+        self._rows = rows
+        self._parked: set[tuple[int, int]] | None = None
 
     async def explain(
         self, partition: int, offsets: Collection[int]
@@ -57,133 +58,117 @@ class Absent:
         """A reason for each of `offsets`, all of one partition and before the log's end."""
         kept_from = (await self._log.bounds(EVENTS))[partition][0]
         if gone := sorted(each for each in offsets if each < kept_from):
-            parked = await self._parked_of(partition)
+            parked = await self._all_parked()
             yield [
                 Explained(each, "rejected")
-                if each in parked
+                if (partition, each) in parked
                 else Explained(each, "missing", "and the log does not keep it any more")
                 for each in gone
             ]
         wanted = {each for each in offsets if each >= kept_from}
         for first, end in runs(wanted):
-            batches = self._log.read(EVENTS, partition, first, end, NAMES_MAX)
-            async for batch in batches:
+            async for batch in self._log.read(EVENTS, partition, first, end, NAMES_MAX):
                 records = [record for record in batch if record.offset in wanted]
                 wanted -= {record.offset for record in records}
                 yield await self._explain(records)
         yield [Explained(each, "empty") for each in sorted(wanted)]
 
     async def _explain(self, records: Sequence[LogRecord]) -> list[Explained]:
+        """Found out from the last reason to the first: what is found later counts."""
         events, tombstoned = split(records)
         rows, unreadable = read_rows(events)
         tombstones, nameless = read_erasures(tombstoned)
-        found: dict[int, Explained] = {
-            offset: Explained(offset, reason)
-            for offset, reason in (await self._erased(rows, tombstones)).items()
-        }
-        parked = await self._parked_of(records[0].partition) if records else set()
-        for record in records:
-            if record.offset in parked:
-                found.setdefault(record.offset, Explained(record.offset, "rejected"))
-        known = await self._table.known([row.name for row in rows])
-        for row in rows:
-            if any(_before(place, row) for place in known.get(row.name, ())):
-                found.setdefault(row.offset, Explained(row.offset, "repeat"))
-        for offset in await self._expired([row for row in rows if row.offset not in found]):
-            found[offset] = Explained(offset, "expired")
-        for row in rows:
-            detail = f"event {row.name[1]} of {row.tenant}"
-            found.setdefault(row.offset, Explained(row.offset, "missing", detail))
-        for each in tombstones:
-            detail = f"the erasure of event {each.event_id} of {each.tenant}"
-            found.setdefault(each.offset, Explained(each.offset, "missing", detail))
-        for record, reason, _ in unreadable + nameless:
-            detail = f"cannot be read and is not on {REJECTED}: {reason}"
-            found.setdefault(record.offset, Explained(record.offset, "missing", detail))
-        return list(found.values())
-
-    async def _erased(
-        self, rows: Sequence[Row], tombstones: Sequence[Erasure]
-    ) -> dict[int, Literal["erasure", "erased"]]:
-        """Offsets of tombstones that were obeyed, and of events that are away for one."""
         names = [row.name for row in rows]
-        wanted = [*names, *(each.name for each in tombstones)]
-        noted = await self._erasures.of(wanted, self._table.log)
-        named = by_name(noted)
-        found: dict[int, Literal["erasure", "erased"]] = {
-            each.offset: "erasure" for each in tombstones if each.name in named
+        shown, parked = await self._rows.shown(names), await self._all_parked()
+        erased = by_name(await self._rows.erased([*names, *(each.name for each in tombstones)]))
+        reasons: dict[int, Reason] = {
+            row.offset: "repeat"
+            for row in rows
+            if any(_is_first(each, row) for each in shown.get(row.name, ()))
         }
-        for row, name in zip(rows, names, strict=True):
-            if is_covered(row, named.get(name, ())):
-                found[row.offset] = "erased"
-        return found
+        for record in records:
+            if (record.partition, record.offset) in parked:
+                reasons[record.offset] = "rejected"
+        for row in rows:
+            if is_covered(row, erased.get(row.name, ())):
+                reasons[row.offset] = "erased"
+        for each in tombstones:
+            if each.name in erased:
+                reasons[each.offset] = "erasure"
+        for row in await self._expired([row for row in rows if row.offset not in reasons]):
+            reasons[row.offset] = "expired"
+        lost = {row.offset: f"event {row.name[1]} of {row.tenant}" for row in rows}
+        for each in tombstones:
+            lost[each.offset] = f"the erasure of event {each.event_id} of {each.tenant}"
+        for record, why, _ in unreadable + nameless:
+            lost[record.offset] = f"cannot be read and is not on {REJECTED}: {why}"
+        return [
+            Explained(offset, reasons[offset])
+            if offset in reasons
+            else Explained(offset, "missing", detail)
+            for offset, detail in lost.items()
+        ]
 
-    async def _expired(self, rows: Sequence[Row]) -> set[int]:
+    async def _expired(self, rows: Sequence[Row]) -> list[Row]:
         """Those that the TTL has removed, and repeats of what it has removed since they came."""
         now_ms = time.time() * 1000
-        ends = await self._table.expiries([(row.tenant, row.received_ms) for row in rows])
-        found = {row.offset for row, end in zip(rows, ends, strict=True) if end <= now_ms}
-        repeats = [row for row in rows if row.derived and row.offset not in found]
-        firsts: dict[Name, list[Place]] = {}
-        for first, end_ms in await self._firsts(repeats):
-            before = firsts.setdefault(first.name, [])
-            if not any(
-                _before(each, first) for each in before if each.partition == first.partition
-            ):
-                before.append(Place(True, first.partition, first.offset, end_ms))
-        return found | {
-            row.offset
+        ends = list(zip(rows, await self._table.expiries(rows), strict=True))
+        repeats = [row for row, end in ends if row.derived and now_ms < end < FOR_EVER_MS]
+        firsts = await self._firsts({row.name for row in repeats})
+        return [row for row, end in ends if end <= now_ms] + [
+            row
             for row in repeats
-            if any(
-                each.expires_ms <= now_ms and _before(each, row)
-                for each in firsts.get(row.name, ())
-            )
-        }
+            if any(each.expires_ms <= now_ms and _is_first(each, row) for each in firsts[row.name])
+        ]
 
-    async def _firsts(self, repeats: Sequence[Row]) -> list[tuple[Row, int]]:
-        """The records of their events that were not erased, and when each expires, in the log's order.
+    async def _firsts(self, names: Collection[Name]) -> dict[Name, list[Shown]]:
+        """The rows that the table ever had of these, but for erased ones.
 
         The log is read anew, for it is rare.
         """
-        if not repeats or min(await self._table.expiries([(repeats[0].tenant, 0)])) == FOR_EVER_MS:
-            return []
-        names, firsts = {row.name for row in repeats}, list[Row]()
-        named = by_name(await self._erasures.of(list(names), self._table.log))
+        if not names:
+            return {}
+        firsts: dict[Name, list[Shown]] = {name: [] for name in names}
+        erased = by_name(await self._rows.erased(list(names)))
         # before partitions were added an event may have been in another one
         for partition, (first, end) in (await self._log.bounds(EVENTS)).items():
             async for records in self._log.read(EVENTS, partition, first, end, NAMES_MAX):
-                rows = [row for row in read_rows(split(records)[0])[0] if row.name in names]
-                firsts += [row for row in rows if not is_covered(row, named.get(row.name, ()))]
-        ends = await self._table.expiries([(row.tenant, row.received_ms) for row in firsts])
-        return list(zip(firsts, ends, strict=True))
+                rows = [
+                    row
+                    for row in read_rows(split(records)[0])[0]
+                    if row.name in firsts and not is_covered(row, erased.get(row.name, ()))
+                ]
+                for row, end_ms in zip(rows, await self._table.expiries(rows), strict=True):
+                    before = [each for each in firsts[row.name] if each.partition == partition]
+                    if not any(_is_first(each, row) for each in before):
+                        its = Shown(True, partition, row.offset, row.received_ms, end_ms)
+                        firsts[row.name].append(its)
+        return firsts
 
-    async def _parked_of(self, partition: int) -> set[int]:
-        """The offsets of this partition of `events` that are on `events.rejected`."""
-        if self._parked is None:
-            self._parked = await self._read_parked()
-        return self._parked.get(partition, set())
-
-    async def _read_parked(self) -> dict[int, set[int]]:
-        parked: dict[int, set[int]] = {}
-        ours = str(await self._log.topic_id()).encode()
+    async def _all_parked(self) -> set[tuple[int, int]]:
+        """Partition and offset of the records of `events` that are on `events.rejected`."""
+        if self._parked is not None:
+            return self._parked
+        parked, ours = set[tuple[int, int]](), str(await self._log.topic_id()).encode()
         for number, (first, end) in (await self._log.bounds(REJECTED)).items():
             async for batch in self._log.read(REJECTED, number, first, end, NAMES_MAX):
                 for record in batch:
                     origin = dict(record.headers)  # ours come last: a client's own do not count
                     of = origin.get("source_topic_id") or ours  # before logs had names: the first
                     if origin.get("source_topic") == EVENTS.encode() and of == ours:
-                        source = int(origin["source_partition"])
-                        parked.setdefault(source, set()).add(int(origin["source_offset"]))
+                        place = int(origin["source_partition"]), int(origin["source_offset"])
+                        parked.add(place)
+        self._parked = parked
         return parked
 
 
-def _before(place: Place, row: Row) -> bool:
-    """Whether a row there counts, and not this one: it is in another log or partition, or earlier.
+def _is_first(each: Shown, row: Row) -> bool:
+    """Whether that row counts, and not this one: it is in another log or partition, or earlier.
 
     One that had expired when this one was received is no reason to leave it out.
     """
-    elsewhere = not place.here or place.partition != row.partition
-    return (elsewhere or place.offset < row.offset) and row.received_ms < place.expires_ms
+    elsewhere = not each.here or each.partition != row.partition
+    return (elsewhere or each.offset < row.offset) and row.received_ms < each.expires_ms
 
 
 def runs(offsets: Collection[int]) -> list[tuple[int, int]]:

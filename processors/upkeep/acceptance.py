@@ -71,8 +71,7 @@ async def accept(
     # what a materializer of the old log still inserts would come behind the comparison
     await database.rows(latest).wait_for_inserts({*await log.bounds(EVENTS), *await table.bounds()})
     ends = {partition: last + 1 for partition, (_, last) in (await table.bounds()).items()}
-    audit = Audit(log, table, database.erasures())
-    account = await audit(to_end=True, progress=progress, until=ends)
+    account = await Audit(log, latest, database)(to_end=True, progress=progress, until=ends)
     if not account.proven:
         found = [(wrong, each) for wrong, some in account.wrong.items() for each in some]
         wrong, (partition, offset, detail) = found[0]

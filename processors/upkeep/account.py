@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from contracts.encoding.digest import MODULUS
-from processors.materialize.erasures import Lingering
 from processors.upkeep.absent import Explained
 
 SHOWN_MAX = 100
@@ -101,9 +100,3 @@ class Account:
                 self.differ(reason, partition, offset, detail)
             else:
                 self.counts[reason] += 1
-
-    def linger(self, rows: list[Lingering]) -> None:
-        """Enter rows whose events were erased."""
-        for each in rows:
-            detail = f"event {each.erasure.event_id} was erased"
-            self.differ("lingering", each.partition, each.offset, detail)

@@ -14,14 +14,15 @@ swap and the end of a rebuild the view lacks what the rebuild is about to add: a
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from contracts.clickhouse.table import EVENTS_TABLE
 from contracts.encoding.digest import MODULUS, row_hash
 from contracts.topics import EVENTS, MATERIALIZE_GROUP
 from processors.consume.replay import Log, Progress
-from processors.materialize.erasures import Erasures
 from processors.materialize.reading import read_rows, split
 from processors.upkeep.absent import Absent
 from processors.upkeep.account import SHOWN_MAX, Account, Range
-from processors.upkeep.coverage import Coverage, spans
+from processors.upkeep.coverage import spans
+from processors.upkeep.database import Database
 
 RECORDS_MAX = 5_000
 """Records that are read at once."""
@@ -41,11 +42,14 @@ class Said(NamedTuple):
 class Audit:
     """Compares one log with one table. Methods raise `Transient` when a server fails."""
 
-    def __init__(self, log: Log, table: Coverage, erasures: Erasures) -> None:
-        """`table`: as far as its rows are of this log."""
+    def __init__(
+        self, log: Log, number: int, database: Database, table: str = EVENTS_TABLE
+    ) -> None:
+        """`number`: of the log, see `processors.upkeep.logs`."""
         self._log = log
-        self._table = table
-        self._erasures = erasures
+        self._table = database.coverage(number, table)
+        self._rows = database.rows(number, table)
+        self._erasures = database.erasures(table)
 
     async def __call__(
         self,
@@ -68,15 +72,17 @@ class Audit:
             for number, first, end in await self._scope(to_end)
         ]
         account = Account(await self._log.topic_id(), to_end, ranges)
-        absent, done = Absent(self._log, self._table, self._erasures), 0
+        absent, done = Absent(self._log, self._table, self._rows), 0
         for partition, first, end in account.ranges:
             for low, high in spans(first, end):
                 await self._compare(absent, account, Range(partition, low, high))
                 done += high - low
                 progress("comparing", done, account.offsets)
         ends = {each.partition: each.end for each in account.ranges}
-        there = await self._erasures.lingering(SHOWN_MAX)
-        account.linger([each for each in there if each.obeyed_before(ends)])
+        for erasure, partition, offset in await self._erasures.lingering(SHOWN_MAX):
+            if erasure.offset < ends.get(erasure.partition, 0):  # past the end it is under way
+                detail = f"event {erasure.event_id} was erased"
+                account.differ("lingering", partition, offset, detail)
         for name, partition, offset in await self._table.twice(SHOWN_MAX):
             account.differ(
                 "twice", partition, offset, f"another row of event {name[1]} of {name[0]}"

@@ -47,8 +47,7 @@ def audit(by: Operator, *, to_end: bool, as_json: bool) -> int:
 async def _audit(settings: SetupSettings, to_end: bool, progress: Progress) -> Account:
     async with _connected(settings) as (log, database):
         number = await number_of(await log.topic_id(), log, database)
-        compare = Audit(log, database.coverage(number), database.erasures())
-        return await compare(to_end=to_end, progress=progress)
+        return await Audit(log, number, database)(to_end=to_end, progress=progress)
 
 
 def rebuild(by: Operator, *, yes: bool, keep_old: bool, as_json: bool) -> int:

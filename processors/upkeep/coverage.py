@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from contracts.clickhouse.table import EVENTS_TABLE, FOR_EVER_MS, INSERT_SETTINGS
 from contracts.clickhouse.ttl import TTL_NOW
-from contracts.encoding.block import INSERT_COLUMNS, Name
+from contracts.encoding.block import INSERT_COLUMNS, Name, Row
 from contracts.encoding.digest import ROW_HASH
 from contracts.erasures import COVERED, ERASURES_TABLE
-from contracts.ids import IS_DERIVED, names_sql
+from contracts.ids import IS_DERIVED
 from processors.materialize.server import failing_as_transient, read_back
 from service.clickhouse import ClickHouse
 
@@ -55,11 +55,6 @@ LIMIT {count} SETTINGS optimize_aggregation_in_order = 1 FORMAT JSONCompactEachR
 LOGS = """
 SELECT kafka_log, toString(count()) FROM {table} GROUP BY kafka_log FORMAT JSONCompactEachRow
 """
-KNOWN = """
-SELECT tenant, id, kafka_log = {log}, kafka_partition, toString(kafka_offset),
-    toString(toUnixTimestamp64Milli(expires_at))
-FROM {table} WHERE (tenant, id) IN ({keys}) FORMAT JSONCompactEachRow
-"""
 COPY = """
 INSERT INTO {into} ({columns})
 SELECT {columns} FROM {source}
@@ -83,15 +78,6 @@ class Held(NamedTuple):
 
     rows: int
     digest: int
-
-
-class Place(NamedTuple):
-    """Where a row lies, in this log or in another, and when it expires, in ms since 1970."""
-
-    here: bool
-    partition: int
-    offset: int
-    expires_ms: int
 
 
 class Coverage:
@@ -165,29 +151,20 @@ class Coverage:
         lines = await self._lines(BOUNDS)
         return {partition: (int(low), int(high)) for partition, low, high in lines}
 
-    async def known(self, names: Sequence[Name]) -> dict[Name, list[Place]]:
-        """Where the rows of these, at most `NAMES_MAX`, lie. The tenants were checked."""
-        found: dict[Name, list[Place]] = {}
-        if names:
-            rows = await self._lines(KNOWN, keys=names_sql(names))
-            for tenant, id_, here, partition, offset, ends in rows:
-                expires_ms = FOR_EVER_MS if ends is None else int(ends)
-                place = Place(bool(here), partition, int(offset), expires_ms)
-                found.setdefault((tenant, id_), []).append(place)
-        return found
-
-    async def expiries(self, records: Sequence[tuple[str, int]]) -> list[int]:
-        """When the table's TTL removes each of these, in ms since 1970: (tenant, received in ms).
+    async def expiries(self, rows: Sequence[Row]) -> list[int]:
+        """When the table's TTL removes each of `rows`, in ms since 1970, whether it has them or not.
 
         ClickHouse itself works the TTL out. It may name the columns tenant and received_at.
         """
+        if not rows:
+            return []
         asked = TTL_NOW.format(database=self._database, table=self._name)
         with failing_as_transient(self._doing):
             ttl = (await self._clickhouse.read_back(asked)).decode().strip()
-        if not ttl or not records:
-            return [FOR_EVER_MS] * len(records)
+        if not ttl:
+            return [FOR_EVER_MS] * len(rows)
         listed = ", ".join(
-            f"({index}, '{tenant}', {ms})" for index, (tenant, ms) in enumerate(records)
+            f"({index}, '{row.tenant}', {row.received_ms})" for index, row in enumerate(rows)
         )
         return [int(ms) for [ms] in await self._lines(EXPIRIES, received=listed, ttl=ttl)]
 

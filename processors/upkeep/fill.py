@@ -10,13 +10,12 @@ says it: of an event with records in two (keys of the first release, which named
 that were added) the one that the other table has is taken.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
-from contracts.ids import NAMES_MAX
 from contracts.topics import EVENTS
 from processors.consume.replay import Log, Progress
 from processors.consume.step import LogRecord
-from processors.materialize.reading import read_rows, slices, split
+from processors.materialize.reading import read_rows, split
 from processors.materialize.step import Materialize, without
 from processors.materialize.step import spans as spans_of
 from processors.upkeep.coverage import Coverage, spans
@@ -54,10 +53,6 @@ class Fill:
         self._source_rows = database.rows(number, source)
         self._source = database.coverage(number, source)
 
-    async def wait_for_inserts(self, partitions: Collection[int]) -> None:
-        """Return when no insert of an earlier rebuild, one that was killed, is running any more."""
-        await self._rows.wait_for_inserts(partitions)
-
     async def up_to(self, ends: dict[int, int], progress: Progress) -> int:
         """Make each partition complete below its end; how many offsets were looked at."""
         if not self.done:
@@ -78,13 +73,18 @@ class Fill:
         return total
 
     async def _begin(self) -> None:
-        """Where nothing is known to be complete, begin with other logs and the first offset there is."""
+        """Where nothing is known to be complete, begin with other logs and the first offset there is.
+
+        An earlier rebuild, one that was killed, may still insert: its inserts are waited for.
+        """
+        kept = await self._log.bounds(EVENTS)
+        await self._rows.wait_for_inserts(kept)
         for number in await self._source.other_logs():
             into, source = self._into.of(number), self._source.of(number)
             for partition, (first, last) in (await source.bounds()).items():
                 for low, high in spans(first, last + 1):
                     await self._copy(into, source, partition, low, high)
-        kept, stored = await self._log.bounds(EVENTS), await self._source.bounds()
+        stored = await self._source.bounds()
         for partition, (first, _) in kept.items():
             self.done[partition] = min(first, stored.get(partition, (first, 0))[0])
 
@@ -112,13 +112,12 @@ class Fill:
         there = await self._source_rows.present(spans_of(records))
         rows, _ = read_rows(split(without(records, there))[0])
         repeats = [row for row in rows if row.derived]
+        shown = await self._source_rows.shown([row.name for row in repeats])
         found: set[int] = set()
-        for some in slices(repeats, NAMES_MAX):
-            known = await self._source.known([row.name for row in some])
-            for row in some:
-                places = [
-                    each for each in known.get(row.name, []) if row.received_ms < each.expires_ms
-                ]
-                if places and all(each.here and each.partition != partition for each in places):
-                    found.add(row.offset)
+        for row in repeats:
+            lasting = [
+                each for each in shown.get(row.name, ()) if row.received_ms < each.expires_ms
+            ]
+            if lasting and all(each.here and each.partition != partition for each in lasting):
+                found.add(row.offset)
         return found

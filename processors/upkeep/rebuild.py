@@ -50,14 +50,13 @@ for recent ids anyway; a rebuild that is killed just then should be run again at
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from contracts.clickhouse.table import EVENTS_TABLE
-from contracts.topics import EVENTS
 from processors.consume.replay import Log, Progress
 from processors.consume.step import Transient
-from processors.upkeep.account import SHOWN_MAX, Account, Position
+from processors.upkeep.account import SHOWN_MAX, Account, Range
 from processors.upkeep.audit import Audit
 from processors.upkeep.coverage import Coverage, spans
 from processors.upkeep.database import Database
@@ -106,9 +105,7 @@ class Rebuild:
             before = await self._prepare(progress)
             if not before.proven:
                 return Outcome(before, False, FRESH_TABLE)
-            done = await self._catch_up(
-                progress, {each.partition: each.end for each in before.ranges}
-            )
+            done = await self._catch_up(progress, _ends(before))
             await self._tables.compare()
             await self._database.erasures(FRESH_TABLE).sweep()
             await self._tables.exchange()
@@ -116,11 +113,9 @@ class Rebuild:
         has_old = await self._tables.has_old()
         if has_old:
             await self._take_over(done, progress)
-        erasures = self._database.erasures(EVENTS_TABLE)
-        await erasures.sweep()
-        audit = Audit(self._log, self._table(EVENTS_TABLE), erasures)
-        since = None if before is None else {each.partition: each.end for each in before.ranges}
-        account = await audit(to_end=False, progress=progress, since=since)
+        await self._database.erasures().sweep()
+        since = None if before is None else _ends(before)
+        account = await self._audit(EVENTS_TABLE)(to_end=False, progress=progress, since=since)
         if before is not None:
             account.follow(before)
         if has_old and not account.proven:
@@ -131,30 +126,26 @@ class Rebuild:
         """Fill the fresh table until it is near, prove it and compare it with the one in use."""
         await self._tables.hold_expiry()
         done = await self._catch_up(progress)
-        erasures = self._database.erasures(FRESH_TABLE)
-        await erasures.sweep()
-        audit = Audit(self._log, self._table(FRESH_TABLE), erasures)
-        account = await audit(to_end=False, progress=progress, until=done)
-        async for position in self._vanished(done):
-            account.differ("vanished", *position)
+        await self._database.erasures(FRESH_TABLE).sweep()
+        account = await self._audit(FRESH_TABLE)(to_end=False, progress=progress, until=done)
+        await self._compare(account, done)
         return account
 
-    async def _vanished(self, done: dict[int, int]) -> AsyncIterator[Position]:
-        """What the table in use shows below `done`, or of other logs, and the fresh one does not."""
-        used, fresh = self._table(EVENTS_TABLE), self._table(FRESH_TABLE)
-        tables = [(used, fresh), *((used.of(n), fresh.of(n)) for n in await used.other_logs())]
-        for shown, anew in tables:
-            for partition, (first, last) in (await shown.bounds()).items():
-                end = min(last + 1, done.get(partition, 0)) if shown is used else last + 1
+    async def _compare(self, account: Account, done: dict[int, int]) -> None:
+        """Enter what the table in use shows below `done`, or of other logs, and the fresh one does not."""
+        in_use = self._table(EVENTS_TABLE)
+        for number in (self._number, *await in_use.other_logs()):
+            used, fresh = in_use.of(number), self._table(FRESH_TABLE).of(number)
+            for partition, (first, last) in (await used.bounds()).items():
+                end = min(last + 1, done.get(partition, 0) if number == self._number else last + 1)
                 for low, high in spans(first, end):
-                    if await shown.held(partition, low, high) != await anew.held(
-                        partition, low, high
-                    ):
-                        for offset, name in await shown.not_in(
-                            anew, partition, low, high, SHOWN_MAX
+                    part = Range(partition, low, high)
+                    if await used.held(*part) != await fresh.held(*part):
+                        for offset, (tenant, event_id) in await used.not_in(
+                            fresh, *part, SHOWN_MAX
                         ):
-                            detail = f"event {name[1]} of {name[0]} would not be shown any more"
-                            yield Position(partition, offset, detail)
+                            detail = f"event {event_id} of {tenant} would not be shown any more"
+                            account.differ("vanished", partition, offset, detail)
 
     async def _catch_up(
         self, progress: Progress, done: dict[int, int] | None = None
@@ -164,22 +155,21 @@ class Rebuild:
         Near is: little was left to fill, and the materializer has committed all that the table in
         use held a moment ago. So it runs, and the view will lack no more than the last moments.
         """
-        fill, rounds = await self._fill(FRESH_TABLE, EVENTS_TABLE, done), 0
-        give_up = time.monotonic() + COMMIT_TIMEOUT_S
-        while True:
-            stored = await self._table(EVENTS_TABLE).bounds()
-            committed = await self._log.committed()
-            if await fill.up_to(committed, progress) > NEAR:
-                rounds, give_up = rounds + 1, time.monotonic() + COMMIT_TIMEOUT_S
-            elif _past(committed, stored):
-                return fill.done
+        fill, rounds = self._fill(FRESH_TABLE, EVENTS_TABLE, done), 0
+        while await fill.up_to(await self._log.committed(), progress) > NEAR:
+            rounds += 1
             if rounds > ROUNDS_MAX:
                 raise Refused(
                     "Events come faster than they are replayed. Run it again at a quieter time."
                 )
-            if time.monotonic() > give_up:
-                raise Transient(f"After {COMMIT_TIMEOUT_S:g} s {UNCOMMITTED}")
-            await asyncio.sleep(POLL_S)
+        stored = await self._table(EVENTS_TABLE).bounds()
+
+        async def near() -> bool:
+            committed = await self._log.committed()
+            return await fill.up_to(committed, progress) <= NEAR and _past(committed, stored)
+
+        await _until(near, UNCOMMITTED)
+        return fill.done
 
     async def _take_over(self, done: dict[int, int] | None, progress: Progress) -> None:
         """After the swap: bring over what went into the old table since, see 3 above."""
@@ -190,7 +180,7 @@ class Rebuild:
 
         await _until(ended, "an insert into the old table still runs")
         old = await self._table(FRESH_TABLE).bounds()
-        fill = await self._fill(EVENTS_TABLE, FRESH_TABLE, done)
+        fill = self._fill(EVENTS_TABLE, FRESH_TABLE, done)
 
         async def passed() -> bool:
             committed = await self._log.committed()
@@ -199,20 +189,19 @@ class Rebuild:
 
         await _until(passed, UNCOMMITTED)
 
-    async def _fill(self, into: str, source: str, done: dict[int, int] | None = None) -> Fill:
-        fill = Fill(
-            self._log,
-            self._database,
-            self._number,
-            into=into,
-            source=source,
-            done=done,
-        )
-        await fill.wait_for_inserts((await self._log.bounds(EVENTS)).keys())
-        return fill
+    def _fill(self, into: str, source: str, done: dict[int, int] | None) -> Fill:
+        return Fill(self._log, self._database, self._number, into=into, source=source, done=done)
+
+    def _audit(self, table: str) -> Audit:
+        return Audit(self._log, self._number, self._database, table)
 
     def _table(self, name: str) -> Coverage:
         return self._database.coverage(self._number, name)
+
+
+def _ends(account: Account) -> dict[int, int]:
+    """Before which offsets all is compared, by partition."""
+    return {each.partition: each.end for each in account.ranges}
 
 
 def _past(committed: dict[int, int], stored: dict[int, tuple[int, int]]) -> bool:

@@ -82,8 +82,8 @@ def test_events_that_are_shown_are_found_by_name_and_for_how_long(run: Any) -> N
         await rows.insert(block(named(ids[0], 0), named(ids[1], 1)))
         names = [("acme", id_) for id_ in ids]
         assert await rows.shown(names) == {
-            names[0]: [Shown(0, 0, NOW_MS, FOR_EVER_MS)],
-            names[1]: [Shown(0, 1, NOW_MS, FOR_EVER_MS)],
+            names[0]: [Shown(True, 0, 0, NOW_MS, FOR_EVER_MS)],
+            names[1]: [Shown(True, 0, 1, NOW_MS, FOR_EVER_MS)],
         }
         assert await rows.shown([("other", ids[0])]) == {}
         await rows.erase([Erasure(*names[0], 0, 2, NOW_MS, final=True)])

@@ -102,7 +102,7 @@ class FakeRows:
         found: dict[Name, list[Shown]] = {}
         for row in self.rows:
             if row.name in names:
-                its = Shown(*row.position, row.received_ms, self._expires_ms(row))
+                its = Shown(True, *row.position, row.received_ms, self._expires_ms(row))
                 found.setdefault(row.name, []).append(its)
         return found
 

@@ -4,16 +4,16 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from contracts.clickhouse.table import EVENTS_TABLE, FOR_EVER_MS
-from contracts.encoding.block import Block, Name
+from contracts.clickhouse.table import EVENTS_TABLE
+from contracts.encoding.block import Block, Name, Row
 from contracts.encoding.digest import MODULUS
 from contracts.erasures import Erasure
 from processors.consume.step import Transient
-from processors.materialize.erasures import Erasures, Lingering, NoRoom
+from processors.materialize.erasures import Erasures
 from processors.materialize.names import NamesFilter
 from processors.materialize.repeats import Shown
 from processors.materialize.rows import MATERIALIZER
-from processors.upkeep.coverage import Held, Place
+from processors.upkeep.coverage import Held
 from processors.upkeep.swap import FRESH_TABLE, Stage
 from tests.model.native import rows_of
 from tests.model.server import Insert, Server, Storage, Stored, covering, pause, stored
@@ -35,22 +35,22 @@ class ModelErasures(Erasures):
         await pause()
         return len([each for each in self._rows() if covering(erasures, each)])
 
-    async def _queue(self, erasures: Sequence[Erasure]) -> None:
+    async def _queue(self, erasures: Sequence[Erasure]) -> bool:
         await pause()
-        if not self._server.room:
-            raise NoRoom("no room for mutations")
-        self._server.delete(self._name, erasures)
-        await pause()
+        if self._server.room:
+            self._server.delete(self._name, erasures)
+            await pause()
+        return self._server.room
 
-    async def _owed(self, count: int) -> list[Erasure]:
+    async def _owed(self) -> list[Erasure]:
         await pause()
-        return [each for each, owed in self._server.notes.values() if owed][:count]
+        return [each for each, owed in self._server.notes.values() if owed]
 
-    async def lingering(self, count: int) -> list[Lingering]:
+    async def lingering(self, count: int) -> list[tuple[Erasure, int, int]]:
         await pause()
         noted = [each for each, _ in self._server.notes.values()]
         return [
-            Lingering(erasure, each.row.partition, each.row.offset)
+            (erasure, each.row.partition, each.row.offset)
             for each in self._rows()
             for erasure in covering(noted, each)
         ][:count]
@@ -110,9 +110,8 @@ class ModelRows:
         found: dict[Name, list[Shown]] = {}
         for each in self._visible():
             if (row := each.row).name in names:
-                its = Shown(
-                    row.partition, row.offset, row.received_ms, self._server.expires_ms(row)
-                )
+                here, ends_ms = each.log == self._log, self._server.expires_ms(row)
+                its = Shown(here, row.partition, row.offset, row.received_ms, ends_ms)
                 found.setdefault(row.name, []).append(its)
         return found
 
@@ -193,20 +192,9 @@ class ModelOffsets:
                 found[each.row.partition] = min(low, offset), max(high, offset)
         return found
 
-    async def known(self, names: Sequence[Name]) -> dict[Name, list[Place]]:
+    async def expiries(self, rows: Sequence[Row]) -> list[int]:
         await pause()
-        found: dict[Name, list[Place]] = {}
-        for each in self._visible():
-            if each.row.name in names:
-                expires_ms = self._server.expires_ms(each.row)
-                place = Place(each.log == self.log, *each.position[1:], expires_ms)
-                found.setdefault(each.row.name, []).append(place)
-        return found
-
-    async def expiries(self, records: Sequence[tuple[str, int]]) -> list[int]:
-        await pause()
-        kept_ms = self._server.retention_ms
-        return [FOR_EVER_MS if kept_ms is None else ms + kept_ms for _, ms in records]
+        return [self._server.expires_ms(row) for row in rows]
 
     async def copy(
         self, source: "ModelOffsets", partition: int, first: int, end: int, tag: str

@@ -17,7 +17,6 @@ from contracts.erasures import WINDOW_MS, Erasure
 from processors.consume.one_log import OfOneLog
 from processors.materialize.names import NamesFilter
 from processors.materialize.reading import read_rows
-from processors.materialize.repeats import Sorted
 from processors.upkeep.rebuild import Rebuild
 from processors.upkeep.swap import FRESH_TABLE
 from tests.builders import an_event, represented
@@ -133,7 +132,7 @@ BROKEN: dict[str, Callable[[], Any]] = {
         ModelRows, "filter", _no_names
     ),
     "what a failed insert may have brought is forgotten": lambda: patch.object(
-        NamesFilter, "add", lambda self, event_id: False
+        NamesFilter, "add", lambda self, event_id: self.may_hold(event_id)
     ),
     "a repeat of what had expired is left out": lambda: patch.object(
         Server, "expires_ms", lambda self, row: FOR_EVER_MS
@@ -155,7 +154,7 @@ BROKEN: dict[str, Callable[[], Any]] = {
     "what is owed is in memory": lambda: patch.object(ModelErasures, "_note", _in_memory),
     "the topic's id is not asked for": lambda: patch.object(OfOneLog, "__call__", _the_first_step),
     "all that is new is inserted unasked": lambda: patch.object(
-        Sorted, "_is_new", lambda self, row: True
+        NamesFilter, "add", lambda self, event_id: False
     ),
     "the digests are not compared": lambda: patch(
         "processors.upkeep.audit._judge",

@@ -147,8 +147,7 @@ class World:
     async def audit(self, *, to_end: bool) -> Account:
         log: Any = KafkaLog(self.kafka)
         number = await number_of(await log.topic_id(), log, self.database)
-        audit = Audit(log, self.database.coverage(number), self.database.erasures())
-        return await audit(to_end=to_end, progress=_silent)
+        return await Audit(log, number, self.database)(to_end=to_end, progress=_silent)
 
     def anew(self, keep: list[int]) -> None:
         """The topic is deleted and made again."""

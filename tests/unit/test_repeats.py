@@ -11,7 +11,7 @@ from contracts.encoding.wire import decode_event
 from contracts.erasures import Erasure
 from contracts.ids import derived_id
 from processors.materialize.names import NamesFilter
-from processors.materialize.repeats import RETENTION_MIN_MS, Shown, Sorted
+from processors.materialize.repeats import Shown, Sorted
 from tests.builders import an_event, represented
 
 NOW_MS = 1_790_000_000_000
@@ -68,11 +68,12 @@ def sorted_first(
         asked = batch.names()
         erased = [Erasure(*name, 0, 0, NOW_MS, True) for name in asked if name in table.erased]
         shown = {
-            name: [Shown(0, 0, NOW_MS, table.expires_ms[name])]
+            name: [Shown(True, 0, 0, NOW_MS, table.expires_ms[name])]
             for name in asked
             if name in table.expires_ms
         }
-        table.insert(batch.decide(shown, erased))
+        batch.decide(shown, erased)
+        table.insert(batch.blocks)
 
 
 names_ = st.sampled_from(DERIVED)
@@ -104,7 +105,7 @@ def test_it_is_as_one_after_the_other(
     table = Table(
         {("acme", event_id): ends for event_id, ends in shown.items() if event_id not in erased},
         frozenset(("acme", event_id) for event_id in erased),
-        days * RETENTION_MIN_MS,
+        days * 24 * HOUR_MS,
         [],
     )
     wanted, found = table.copy(), table.copy()

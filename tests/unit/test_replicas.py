@@ -53,7 +53,6 @@ READS: dict[str, Callable[[ClickHouse], Awaitable[Any]]] = {
     "lingering": lambda it: Erasures(it, CONNECTION).lingering(10),
     "bounds": lambda it: Coverage(it, "events", 0).bounds(),
     "hashes": lambda it: Coverage(it, "events", 0).hashes(0, 1, 2),
-    "known": lambda it: Coverage(it, "events", 0).known(NAMES),
     "logs": lambda it: Logs(it, CONNECTION).known(),
     "migrations applied": lambda it: Migrate(it, "events", TableSettings()).pending(),
 }
