@@ -65,7 +65,7 @@ async def materialize(settings: MaterializeSettings) -> None:
     async def of_log(topic_id: uuid.UUID) -> Step:
         async with Log.connected(settings.kafka) as log:
             number = await number_of(topic_id, log, database)
-            return Materialize(database.rows(number), await copied(topic_id, log, database))
+            return Materialize(database.rows_in_use(number), await copied(topic_id, log, database))
 
     step = OfOneLog(topic.now, of_log)
     guard = Guard(MATERIALIZE_GROUP, settings.accept_loss)

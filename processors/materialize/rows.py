@@ -53,7 +53,7 @@ WHERE database || '.' || table = '{table}' AND active FORMAT JSONCompactEachRow
 SHOWN = """
 SELECT tenant, id, kafka_log = {log}, kafka_partition, toString(kafka_offset),
     toString(toUnixTimestamp64Milli(received_at)), toString(toUnixTimestamp64Milli(expires_at))
-FROM {table} WHERE (tenant, id) IN ({names}) FORMAT JSONCompactEachRow
+FROM {named} WHERE (tenant, id) IN ({names}) FORMAT JSONCompactEachRow
 """
 DOING = "reading back"
 
@@ -68,11 +68,18 @@ class ClickHouseRows:
         log: int,
         table: str = EVENTS_TABLE,
         tag: str = MATERIALIZER,
+        beside: str = "",
     ) -> None:
-        """`log`: the number of the log that the rows are of, see `processors.upkeep.logs`."""
+        """`log`: the number of the log that the rows are of, see `processors.upkeep.logs`.
+
+        Names are looked up in the table `beside` too, while there is one.
+        """
         self._clickhouse = clickhouse
         self._table = f"{connection.database}.{table}"
         self._names = {"database": connection.database, "table": table}
+        # the two change places at one moment, and one query sees them before it or after it
+        both = f"merge('{connection.database}', '^({table}|{beside})$')"
+        self._named = both if beside else self._table
         self._log = log
         self._tag = tag
         self._erasures = Erasures(clickhouse, connection, table)
@@ -139,7 +146,7 @@ class ClickHouseRows:
     async def filter(self) -> NamesFilter:
         """See `Rows`."""
         [[rows]] = await lines(self._clickhouse, ROWS.format(table=self._table), DOING)
-        words = select_words(self._table, self._erasures.table, words_for(int(rows)))
+        words = select_words(self._named, self._erasures.table, words_for(int(rows)))
         with failing_as_transient(DOING):
             return NamesFilter(await self._clickhouse.read_back(words))
 
@@ -147,7 +154,7 @@ class ClickHouseRows:
         """See `Rows`."""
         found: dict[Name, list[Shown]] = {}
         for some in slices(names, NAMES_MAX):
-            rows = await self._lines(SHOWN, log=self._log, names=names_sql(some))
+            rows = await self._lines(SHOWN, log=self._log, named=self._named, names=names_sql(some))
             for tenant, event_id, here, *place in rows:
                 numbers = (FOR_EVER_MS if number is None else int(number) for number in place)
                 found.setdefault((tenant, event_id), []).append(Shown(bool(here), *numbers))

@@ -8,7 +8,7 @@ from processors.materialize.erasures import Erasures
 from processors.materialize.rows import MATERIALIZER, ClickHouseRows
 from processors.upkeep.coverage import Coverage
 from processors.upkeep.logs import Logs
-from processors.upkeep.swap import Tables
+from processors.upkeep.swap import FRESH_TABLE, Tables
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection
 
@@ -21,8 +21,14 @@ class Database:
         self._connection = connection
 
     def rows(self, log: int, table: str = EVENTS_TABLE, tag: str = MATERIALIZER) -> ClickHouseRows:
-        """What the materializer needs of a table."""
+        """What the materializer's step needs of a table."""
         return ClickHouseRows(self._clickhouse, self._connection, log, table, tag)
+
+    def rows_in_use(self, log: int) -> ClickHouseRows:
+        """The same of the table in use, whichever it is: between a rebuild's swap and its last fill
+        what came just before the swap is in the old one alone.
+        """
+        return ClickHouseRows(self._clickhouse, self._connection, log, beside=FRESH_TABLE)
 
     def coverage(self, log: int, table: str = EVENTS_TABLE) -> Coverage:
         """What a table holds of a log."""

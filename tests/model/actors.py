@@ -55,7 +55,7 @@ class Materializer:
         log: Any = KafkaLog(self._kafka)
         database: Any = self._database
         number = await number_of(topic_id, log, database)
-        return Materialize(database.rows(number), await copied(topic_id, log, database))
+        return Materialize(database.rows_in_use(number), await copied(topic_id, log, database))
 
     def assigned(self, partitions: set[int]) -> None:
         """The group was divided anew."""

@@ -14,7 +14,6 @@ from processors.consume.step import Halt, Transient
 from processors.upkeep.account import Account
 from processors.upkeep.audit import Unprovable
 from processors.upkeep.swap import Refused
-from tests.model.actors import Job
 from tests.model.server import Stored, pause
 from tests.model.world import HOUR_MS, PROCESSES, TRANSIENT, World, posted
 
@@ -242,22 +241,11 @@ class Events(RuleBasedStateMachine):
         if world.server.storages[EVENTS_TABLE].marked:  # a rebuild that was killed after its swap
             world.rebuilding = world.start(world.rebuild())
             world.calm()
-        if world.server.storages[
-            EVENTS_TABLE
-        ].marked:  # a repeat came between its swap and its fill
-            world.begin_anew()
         if world.late:
             world.server.merge(world.server.storages[EVENTS_TABLE], ttl=False)
             world.late = False
         self._shown_as_the_log_says()
         self._proven(self._audit())
-
-    def _came_again_at_the_swap(self, rebuilding: Job | None) -> None:
-        """Between swap and fill the repeat of an event looked new: the first of it is named."""
-        assert rebuilding
-        for partition, offset, _ in rebuilding.result.account.wrong["missing"]:
-            records: Any = self.world.kafka.partitions[partition]
-            assert any(each.name == records[offset].name for each in records[offset + 1 :])
 
     @precondition(lambda self: self.since > STEPS_BETWEEN and self.world.log is not None)
     @rule()

@@ -66,8 +66,9 @@ class ModelErasures(Erasures):
 class ModelRows:
     """See `Rows`."""
 
-    def __init__(self, server: Server, log: int, table: str, tag: str) -> None:
+    def __init__(self, server: Server, log: int, table: str, tag: str, beside: str = "") -> None:
         self._server, self._log, self._table, self._tag = server, log, table, tag
+        self._both = (table, beside)
         self._erasures = ModelErasures(server, table)
 
     async def insert(self, block: Block) -> None:
@@ -101,14 +102,14 @@ class ModelRows:
     async def filter(self) -> NamesFilter:
         await pause()
         names = NamesFilter()
-        names.add_all(each.row.name[1] for each in self._visible() if each.row.derived)
+        names.add_all(each.row.name[1] for each in self._in_both() if each.row.derived)
         names.add_all(event_id for (_, event_id), _, _ in self._server.notes)
         return names
 
     async def shown(self, names: Sequence[Name]) -> dict[Name, list[Shown]]:
         await pause()
         found: dict[Name, list[Shown]] = {}
-        for each in self._visible():
+        for each in self._in_both():
             if (row := each.row).name in names:
                 here, ends_ms = each.log == self._log, self._server.expires_ms(row)
                 its = Shown(here, row.partition, row.offset, row.received_ms, ends_ms)
@@ -123,6 +124,10 @@ class ModelRows:
 
     def _visible(self) -> list[Stored]:
         return self._server.storages[self._table].visible()
+
+    def _in_both(self) -> list[Stored]:
+        both = [self._server.storages[each] for each in self._both if each in self._server.storages]
+        return [each for storage in both for each in storage.visible()]
 
     def _ours(self) -> list[Stored]:
         return [each for each in self._visible() if each.log == self._log]
@@ -296,6 +301,9 @@ class ModelDatabase:
 
     def rows(self, log: int, table: str = EVENTS_TABLE, tag: str = MATERIALIZER) -> ModelRows:
         return ModelRows(self._server, log, table, tag)
+
+    def rows_in_use(self, log: int) -> ModelRows:
+        return ModelRows(self._server, log, EVENTS_TABLE, MATERIALIZER, FRESH_TABLE)
 
     def coverage(self, log: int, table: str = EVENTS_TABLE) -> ModelOffsets:
         return ModelOffsets(self._server, log, table)

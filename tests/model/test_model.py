@@ -198,3 +198,22 @@ def test_a_rebuild_waits_for_inserts_into_the_old_table() -> None:
     assert not lost_at_the_swap()
     with patch.object(Rebuild, "_take_over", _nothing):
         assert lost_at_the_swap()
+
+
+def named_missing_after_the_swap() -> bool:
+    """Whether a repeat may look new between a rebuild's swap and its fill, wherever that stands."""
+    post, on = ("post", {"entity": "a", "key": "k", "body": 0, "skew_ms": 0}), "a_command_goes_on"
+    work: orders.Step = ("work", {"at": 0, "batch": 1, "steps": 40})
+    for before in range(1, 60):
+        for between in range(1, 9):
+            begun = [("rebuild", {}), (on, {"at": 0, "steps": before}), post, work]
+            swapped = [(on, {"at": 0, "steps": between}), post, work, (on, {"at": 0, "steps": 300})]
+            if orders.failure(iter([*begun, *swapped]), []):
+                return True
+    return False
+
+
+def test_a_repeat_between_a_rebuilds_swap_and_its_fill_is_none_that_is_new() -> None:
+    assert not named_missing_after_the_swap()
+    with patch.object(ModelRows, "_in_both", ModelRows._visible):
+        assert named_missing_after_the_swap()

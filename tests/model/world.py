@@ -17,7 +17,6 @@ from processors.upkeep.acceptance import accept, number_of
 from processors.upkeep.account import Account
 from processors.upkeep.audit import Audit
 from processors.upkeep.rebuild import Outcome, Rebuild
-from processors.upkeep.swap import FRESH_TABLE
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord
 from tests.model.actors import Job, Materializer
@@ -136,13 +135,6 @@ class World:
         log: Any = KafkaLog(self.kafka)
         number = await number_of(await log.topic_id(), log, self.database)
         return await Rebuild(log, number, self.database)(keep_old=False, progress=_silent)
-
-    def begin_anew(self) -> None:
-        """Drop what a rebuild left and rebuild again."""
-        self.server.storages.pop(FRESH_TABLE, None)
-        self.server.storages[EVENTS_TABLE].marked = False
-        self.rebuilding = self.start(self.rebuild())
-        self.calm()
 
     async def audit(self, *, to_end: bool) -> Account:
         log: Any = KafkaLog(self.kafka)

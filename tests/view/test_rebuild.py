@@ -24,6 +24,7 @@ from service.connections import ClickHouseConnection
 from tests.builders import an_event, many_events
 from tests.stack import Stack, eventually
 from tests.view.conftest import View, by_parts, silent
+from tests.view.shown import under, visible
 
 
 @contextmanager
@@ -124,6 +125,34 @@ def test_what_went_into_the_old_table_before_the_swap_is_brought_over(
     assert view.stack.counts(tenant) == (170, 170)
     assert view.stack.counts(f"{tenant}-2") == (len(after), len(after))
     assert FRESH_TABLE not in view.tables()
+    view.audit("--to-end")
+
+
+def test_what_is_posted_again_between_swap_and_fill_is_no_new_event(
+    view: View, tenant: str
+) -> None:
+    """The first of it came just before the swap, so it is in the old table alone."""
+
+    def post() -> str:
+        with view.stack.client(tenant) as client:
+            event_id = under(client, "one")
+            behind = client.post("/api/v1/events", json=an_event())  # of the same entity
+            visible(client, behind.json()["id"])
+        return event_id
+
+    async def swap(log: Log, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
+        tables = Tables(clickhouse, connection)
+        await tables.create()
+        fresh = Fill(log, Database(clickhouse, connection), 0, into=FRESH_TABLE, source=EVENTS)
+        await fresh.up_to(await log.committed(), silent)
+        event_id = await asyncio.to_thread(post)
+        await tables.exchange()
+        assert await asyncio.to_thread(post) == event_id
+
+    by_parts(view, swap)
+    assert view.stack.counts(tenant) == (1, 1)
+    view.rebuild()
+    assert view.stack.counts(tenant) == (3, 3)
     view.audit("--to-end")
 
 
