@@ -6,76 +6,55 @@ their order does not matter and ranges can be compared without being sorted.
 """
 
 import hashlib
+import itertools
+import operator
 from typing import cast
 
 from contracts.encoding.block import Row
 
 MODULUS = 2**64
 
+_FIELDS = {
+    "kafka_partition": "partition",
+    "kafka_offset": "offset",
+    "toUnixTimestamp64Milli(received_at)": "received_ms",
+    "tenant": "tenant",
+    "id": "event.id",
+    "event_type": "event.event_type",
+    "event_source": "event.event_source",
+    "operation": "event.event_payload.operation",
+    "entity_id": "event.entity_id",
+    "entity_name": "event.entity_name",
+    "payload_entity_id": "event.event_payload.entity_id",
+    "payload": "payload",
+    "fault": "fault",
+}
+"""What a row says: where ClickHouse has it, and where a `Row`. The key attributes come after it."""
+_values = operator.attrgetter(*_FIELDS.values())
+
 
 def row_hash(row: Row) -> int:
     """The number of a row as the materializer makes it from its record."""
-    event, payload = row.event, row.event.event_payload
-    attributes = cast("dict[str, str]", payload.key_attributes)
-    parts = [
-        _text(str(row.partition)),
-        _text(str(row.offset)),
-        _text(str(row.received_ms)),
-        _text(row.tenant),
-        _text(event.id),
-        _text(event.event_type),
-        _text(event.event_source),
-        _text(payload.operation),
-        _text(event.entity_id),
-        _nullable(cast("str | None", event.entity_name)),
-        _text(cast("str", payload.entity_id)),
-        _text(str(len(attributes))),
-        *(_text(name) + _text(value) for name, value in attributes.items()),
-        _bytes(row.payload),
-        _bytes(row.fault),
-    ]
-    digest = hashlib.sha256(b"".join(parts)).digest()
-    return int.from_bytes(digest[:8], "little")
+    attributes = cast("dict[str, str]", row.event.event_payload.key_attributes)
+    pairs = itertools.chain.from_iterable(attributes.items())
+    said = b"".join(map(_written, (*_values(row), len(attributes), *pairs)))
+    return int.from_bytes(hashlib.sha256(said).digest()[:8], "little")
 
 
-def _text(value: str) -> bytes:
-    return _bytes(value.encode())
+def _written(value: int | str | bytes | None) -> bytes:
+    if value is None:
+        return b"-"
+    text = value if isinstance(value, bytes) else str(value).encode()
+    return b"%d:%b" % (len(text), text)
 
 
-def _nullable(value: str | None) -> bytes:
-    return _bytes(None if value is None else value.encode())
+def _written_sql(value: str) -> str:
+    return f"ifNull(concat(toString(length(toString({value}))), ':', toString({value})), '-')"
 
 
-def _bytes(value: bytes | None) -> bytes:
-    return b"-" if value is None else b"%d:%b" % (len(value), value)
-
-
-def _sql(text: str) -> str:
-    return f"toString(length({text})), ':', {text}"
-
-
-def _sql_nullable(column: str) -> str:
-    value = f"assumeNotNull({column})"
-    return f"if(isNull({column}), '-', concat({_sql(value)}))"
-
-
-_MAP = f"""arrayStringConcat(arrayMap((name, value) -> concat({_sql("name")}, {_sql("value")}),
-        mapKeys(key_attributes), mapValues(key_attributes)))"""
 ROW_HASH = f"""reinterpretAsUInt64(substring(SHA256(concat(
-    {_sql("toString(kafka_partition)")},
-    {_sql("toString(kafka_offset)")},
-    {_sql("toString(toUnixTimestamp64Milli(received_at))")},
-    {_sql("toString(tenant)")},
-    {_sql("toString(id)")},
-    {_sql("toString(event_type)")},
-    {_sql("toString(event_source)")},
-    {_sql("toString(operation)")},
-    {_sql("entity_id")},
-    {_sql_nullable("entity_name")},
-    {_sql("payload_entity_id")},
-    {_sql("toString(length(key_attributes))")},
-    {_MAP},
-    {_sql_nullable("payload")},
-    {_sql_nullable("fault")}
+    {", ".join(map(_written_sql, (*_FIELDS, "length(key_attributes)")))},
+    arrayStringConcat(arrayMap((name, value) -> concat({_written_sql("name")}, {_written_sql("value")}),
+        mapKeys(key_attributes), mapValues(key_attributes)))
 )), 1, 8))"""
 """`row_hash` of a row of the table of events, as ClickHouse computes it."""

@@ -44,8 +44,9 @@ After a kill it is run again. The fresh table is its own state: complete spans a
 others only missing rows are inserted, after inserts of the killed run have ended. Which table is which
 is in their comments (`swap.py`). Two rebuilds at once would insert twice: run one.
 
-From the swap until the fill after it, rows of about the last second are not in the view. Whether an
-event was there before the materializer asks both tables. GET waits for recent ids anyway; a rebuild that is killed just then should be run again at once.
+From the swap until the fill after it, rows of about the last second are not in the view; whether an
+event was there before, the materializer asks both tables. GET waits for recent ids anyway; a rebuild
+that is killed just then should be run again at once.
 """
 
 import asyncio

@@ -202,13 +202,14 @@ def test_a_rebuild_waits_for_inserts_into_the_old_table() -> None:
 
 def named_missing_after_the_swap() -> bool:
     """Whether a repeat may look new between a rebuild's swap and its fill, wherever that stands."""
-    post, on = ("post", {"entity": "a", "key": "k", "body": 0, "skew_ms": 0}), "a_command_goes_on"
+    on = "a_command_goes_on"
+    post: orders.Step = "post", {"entity": "a", "key": "k", "body": 0, "skew_ms": 0}
     work: orders.Step = ("work", {"at": 0, "batch": 1, "steps": 40})
     for before in range(1, 60):
         for between in range(1, 9):
-            begun = [("rebuild", {}), (on, {"at": 0, "steps": before}), post, work]
-            swapped = [(on, {"at": 0, "steps": between}), post, work, (on, {"at": 0, "steps": 300})]
-            if orders.failure(iter([*begun, *swapped]), []):
+            goes_on = [(on, {"at": 0, "steps": steps}) for steps in (before, between, 300)]
+            order = [goes_on[0], post, work, goes_on[1], post, work, goes_on[2]]
+            if orders.failure(iter([("rebuild", {}), *order]), []):
                 return True
     return False
 
