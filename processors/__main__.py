@@ -9,7 +9,7 @@ import contextlib
 import logging
 import sys
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import uvloop
 
@@ -32,7 +32,6 @@ from processors.consume.run import run
 from processors.consume.step import Halt, Step
 from processors.deliver.destinations.sqs.queues import SqsQueues
 from processors.deliver.router import Limits, Router
-from processors.materialize.erasures import paying
 from processors.materialize.step import Materialize
 from processors.settings import MaterializeSettings, RouteSettings, SetupSettings
 from processors.upkeep import command_line
@@ -74,7 +73,7 @@ async def materialize(settings: MaterializeSettings) -> None:
     try:
         async with (
             probed(consume, MATERIALIZE_GROUP, settings),
-            paying(database.erasures()),
+            _beside(database.erasures().run, consume),
         ):
             await run(
                 consume,
@@ -108,7 +107,7 @@ async def route(settings: RouteSettings) -> None:
     try:
         async with (
             probed(consume, ROUTE_GROUP, settings, router.measures),
-            _beside(router, consume),
+            _beside(router.run, consume),
         ):
             await run(
                 consume,
@@ -150,21 +149,21 @@ def asked(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 @contextlib.asynccontextmanager
-async def _beside(router: Router, consume: Consume) -> AsyncIterator[None]:
-    """Serve those that are behind for as long as the context is open."""
+async def _beside(work: Callable[[], Awaitable[None]], consume: Consume) -> AsyncIterator[None]:
+    """Do what never ends for as long as the context is open: see to what is behind or owed."""
 
     async def run() -> None:
         try:
-            await router.run()
-        except Exception as error:  # a bug: unserved, what waits would wait for ever
+            await work()
+        except Exception as error:  # a bug: undone, what waits would wait for ever
             consume.fail(error)
 
-    serving = asyncio.create_task(run(), name="router")
+    working = asyncio.create_task(run(), name=work.__qualname__)
     try:
         yield
     finally:
-        serving.cancel()
-        await asyncio.wait({serving}, timeout=STOP_TIMEOUT_S)
+        working.cancel()
+        await asyncio.wait({working}, timeout=STOP_TIMEOUT_S)
 
 
 def main() -> None:

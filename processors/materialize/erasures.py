@@ -9,10 +9,9 @@ On a cluster one DELETE is for all replicas: a mutation is queued where they all
 """
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from contracts.clickhouse.table import EVENTS_TABLE, INSERT_SETTINGS
@@ -83,7 +82,7 @@ class Erasures:
         noted already stays as it is: a rebuild's fresh table does not pay what is owed to the other.
         """
         for some in slices(erasures, ERASURES_MAX):
-            noted = await self._noted([each.name for each in some])
+            noted = set(await self.of([each.name for each in some]))
             if new := [each for each in some if each not in noted]:
                 await self._note(new, owed=False)
             await self._delete(some)
@@ -119,6 +118,15 @@ class Erasures:
             return False
         return True
 
+    async def run(self) -> None:
+        """Take away now and then what is owed, whoever owes it, until it is cancelled."""
+        while True:
+            try:
+                await self.pay()
+            except Transient as error:
+                log.warning("what is owed is erased later: %s", error)
+            await asyncio.sleep(PAY_S)
+
     async def pay(self) -> None:
         """Queue what ClickHouse had no room for, as far as one statement goes."""
         owed = await self._owed()
@@ -145,36 +153,13 @@ class Erasures:
         lines = await self._lines(LINGERING, covered=COVERED, count=count)
         return [(_erasure(line), partition, int(offset)) for *line, partition, offset in lines]
 
-    async def of(self, keys: Sequence[tuple[str, str]], log: int) -> list[Erasure]:
-        """All erasures of these (tenant, id), whose tenants were checked, for records of that log."""
-        return [each.seen_from(log) for each in await self._noted(keys)] if keys else []
-
-    async def _noted(self, keys: Sequence[tuple[str, str]]) -> list[Erasure]:
+    async def of(self, keys: Sequence[tuple[str, str]]) -> list[Erasure]:
+        """All erasures of these (tenant, id), at least one, whose tenants were checked."""
         return [_erasure(line) for line in await self._lines(OF_KEYS, keys=names_sql(keys))]
 
     async def _lines(self, sql: str, **parts: Any) -> list[Any]:
         asked = sql.format(**self._names, **parts)
         return await read_back(self._clickhouse, asked, "reading erasures")
-
-
-@contextlib.asynccontextmanager
-async def paying(erasures: Erasures) -> AsyncIterator[None]:
-    """Take away now and then what is owed, whoever owes it, for as long as the context is open."""
-
-    async def pay() -> None:
-        while True:
-            try:
-                await erasures.pay()
-            except Transient as error:
-                log.warning("what is owed is erased later: %s", error)
-            await asyncio.sleep(PAY_S)
-
-    task = asyncio.create_task(pay(), name="erasures")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task}, timeout=HIDDEN_TIMEOUT_S)
 
 
 def _erasure(line: Sequence[Any]) -> Erasure:

@@ -1,8 +1,9 @@
 """Sorts a batch's rows: those that the table cannot hold, and those that it has to be asked about.
 
-In doubt are events whose derived id the table may know, or the batch before them, and all that is read
-again: an event may have been erased since. What is in doubt is decided from the table, in the log's
-order, each record when all that came before it under its name is stored.
+In doubt are events whose derived id the table may know, or the batch before them, what a tombstone of
+the batch names, and all that is read again: an event may have been erased since. What is in doubt is
+decided from the table, in the log's order, each record when all that came before it under its name is
+stored.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,19 +31,23 @@ class Shown(NamedTuple):
 class Sorted:
     """`blocks`, by month, of rows that are to be inserted now, and `doubtful` rows, in the log's order."""
 
-    def __init__(self, names: NamesFilter, may_hold: Mapping[int, int]) -> None:
-        """`may_hold`: the highest offset that the table may hold, by partition."""
+    def __init__(
+        self, names: NamesFilter, may_hold: Mapping[int, int], erasures: Iterable[Erasure]
+    ) -> None:
+        """`may_hold`: the highest offset that the table may hold, by partition; `erasures` of the batch."""
         self.blocks: dict[int, Block] = {}
         self.doubtful: list[Row] = []
         self._names = names
         self._may_hold = may_hold
+        self._erased = {each.event_id for each in erasures}
 
     def add(self, rows: Sequence[Row]) -> None:
         """Sort these too."""
         certain: list[Row] = []
         for row in rows:
             known = row.derived and self._names.add(row.event.id)
-            if known or row.offset <= self._may_hold[row.partition]:
+            erased = self._erased and row.event.id in self._erased
+            if known or erased or row.offset <= self._may_hold[row.partition]:
                 self.doubtful.append(row)
             else:
                 certain.append(row)

@@ -163,9 +163,9 @@ class ClickHouseRows:
     async def erased(self, names: Sequence[Name]) -> list[Erasure]:
         """See `Rows`."""
         return [
-            each
+            each.seen_from(self._log)
             for some in slices(names, NAMES_MAX)
-            for each in await self._erasures.of(some, self._log)
+            for each in await self._erasures.of(some)
         ]
 
     async def erase(self, erasures: Sequence[Erasure]) -> None:

@@ -19,12 +19,12 @@ name is asked for only where it may be read again, possibly behind its tombstone
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from contracts.encoding.block import Block, Name, Row
-from contracts.erasures import Erasure, by_name
+from contracts.encoding.block import Block, Name
+from contracts.erasures import Erasure
 from processors.consume.step import LogRecord, Reject
 from processors.materialize.names import NamesFilter
 from processors.materialize.reading import read_erasures, read_rows, slices, split
-from processors.materialize.repeats import Shown, Sorted, is_covered
+from processors.materialize.repeats import Shown, Sorted
 
 CHUNK_RECORDS = 500
 """Records that are decoded and encoded before the next are: few enough for the CPU's cache."""
@@ -85,11 +85,11 @@ class Materialize:
         if erasures:
             self._names.add_all(each.event_id for each in erasures)
             await self._table.erase(erasures)
-        batch = Sorted(self._names, dict(self._may_hold))
+        batch = Sorted(self._names, dict(self._may_hold), erasures)
         for chunk in slices(events, CHUNK_RECORDS):
             rows, unreadable = read_rows(without(chunk, stored))
             rejects += unreadable
-            batch.add(uncovered(rows, erasures))
+            batch.add(rows)
         for partition, (_, last) in spans(events).items():
             self._may_hold[partition] = max(self._may_hold[partition], last)
         try:
@@ -134,14 +134,6 @@ def without(
     if not stored:
         return records
     return [record for record in records if (record.partition, record.offset) not in stored]
-
-
-def uncovered(rows: list[Row], erasures: Sequence[Erasure]) -> list[Row]:
-    """`rows` without those that one of `erasures` would take away again."""
-    if not erasures:
-        return rows
-    named = by_name(erasures)
-    return [row_ for row_ in rows if not is_covered(row_, named.get(row_.name, ()))]
 
 
 def spans(records: Sequence[LogRecord]) -> dict[int, tuple[int, int]]:

@@ -3,11 +3,11 @@
 In the order in which it is found out, for each record:
 
 - `empty`: Kafka has no record there (a marker, a record that was compacted away);
+- `rejected`: it was parked on `events.rejected` from this position;
 - `erasure`: a tombstone; the erasure that it asks for is noted in the table of erasures;
 - `erased`: an event that was erased, whether before or after this record of it;
 - `repeat`: the event, (tenant, id), is in the table from another record. An id that is derived from
   an Idempotency-Key comes as often as the request was sent, and the table has the first;
-- `rejected`: it was parked on `events.rejected` from this position;
 - `expired`: the table's TTL has removed it, or would; or it repeats what the TTL has removed since;
 - `missing`: nothing of that: the event was lost.
 """
@@ -74,40 +74,35 @@ class Absent:
         yield [Explained(each, "empty") for each in sorted(wanted)]
 
     async def _explain(self, records: Sequence[LogRecord]) -> list[Explained]:
-        """Found out from the last reason to the first: what is found later counts."""
+        """What each is: missing, until a reason is found."""
         events, tombstoned = split(records)
         rows, unreadable = read_rows(events)
         tombstones, nameless = read_erasures(tombstoned)
         names = [row.name for row in rows]
         shown, parked = await self._rows.shown(names), await self._all_parked()
         erased = by_name(await self._rows.erased([*names, *(each.name for each in tombstones)]))
-        reasons: dict[int, Reason] = {
-            row.offset: "repeat"
-            for row in rows
-            if any(_is_first(each, row) for each in shown.get(row.name, ()))
+        found = {
+            each.offset: Explained(each.offset, "missing", f"event {each.name[1]} of {each.tenant}")
+            for each in rows
         }
-        for record in records:
-            if (record.partition, record.offset) in parked:
-                reasons[record.offset] = "rejected"
+        for each in tombstones:
+            detail = f"the erasure of event {each.event_id} of {each.tenant}"
+            reason: Reason = "erasure" if each.name in erased else "missing"
+            found[each.offset] = Explained(each.offset, reason, detail)
+        for record, why, _ in unreadable + nameless:
+            detail = f"cannot be read and is not on {REJECTED}: {why}"
+            found[record.offset] = Explained(record.offset, "missing", detail)
         for row in rows:
             if is_covered(row, erased.get(row.name, ())):
-                reasons[row.offset] = "erased"
-        for each in tombstones:
-            if each.name in erased:
-                reasons[each.offset] = "erasure"
-        for row in await self._expired([row for row in rows if row.offset not in reasons]):
-            reasons[row.offset] = "expired"
-        lost = {row.offset: f"event {row.name[1]} of {row.tenant}" for row in rows}
-        for each in tombstones:
-            lost[each.offset] = f"the erasure of event {each.event_id} of {each.tenant}"
-        for record, why, _ in unreadable + nameless:
-            lost[record.offset] = f"cannot be read and is not on {REJECTED}: {why}"
-        return [
-            Explained(offset, reasons[offset])
-            if offset in reasons
-            else Explained(offset, "missing", detail)
-            for offset, detail in lost.items()
-        ]
+                found[row.offset] = Explained(row.offset, "erased")
+            elif any(_is_first(each, row) for each in shown.get(row.name, ())):
+                found[row.offset] = Explained(row.offset, "repeat")
+        for record in records:
+            if (record.partition, record.offset) in parked:
+                found[record.offset] = Explained(record.offset, "rejected")
+        for row in await self._expired([r for r in rows if found[r.offset].reason == "missing"]):
+            found[row.offset] = Explained(row.offset, "expired")
+        return list(found.values())
 
     async def _expired(self, rows: Sequence[Row]) -> list[Row]:
         """Those that the TTL has removed, and repeats of what it has removed since they came."""

@@ -55,7 +55,7 @@ class ModelErasures(Erasures):
             for erasure in covering(noted, each)
         ][:count]
 
-    async def _noted(self, keys: Sequence[Name]) -> list[Erasure]:
+    async def of(self, keys: Sequence[Name]) -> list[Erasure]:
         await pause()
         return [each for each, _ in self._server.notes.values() if each.name in keys]
 
@@ -117,7 +117,7 @@ class ModelRows:
         return found
 
     async def erased(self, names: Sequence[Name]) -> list[Erasure]:
-        return await self._erasures.of(names, self._log)
+        return [each.seen_from(self._log) for each in await self._erasures.of(names)]
 
     async def erase(self, erasures: Sequence[Erasure]) -> None:
         await self._erasures.erase(erasures)

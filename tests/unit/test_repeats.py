@@ -60,7 +60,7 @@ def sorted_first(
     names = NamesFilter()
     names.add_all(maybes)
     names.add_all(event_id for _, event_id in [*table.expires_ms, *table.erased])
-    batch = Sorted(names, {0: may_hold})
+    batch = Sorted(names, {0: may_hold}, [])
     for start in range(0, len(rows), at_once):
         batch.add(rows[start : start + at_once])
     table.insert(batch.blocks)
