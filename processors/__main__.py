@@ -73,7 +73,7 @@ async def materialize(settings: MaterializeSettings) -> None:
     try:
         async with (
             probed(consume, MATERIALIZE_GROUP, settings),
-            _beside(database.erasures().run, consume),
+            beside(database.erasures().run, consume),
         ):
             await run(
                 consume,
@@ -107,7 +107,7 @@ async def route(settings: RouteSettings) -> None:
     try:
         async with (
             probed(consume, ROUTE_GROUP, settings, router.measures),
-            _beside(router.run, consume),
+            beside(router.run, consume),
         ):
             await run(
                 consume,
@@ -149,7 +149,7 @@ def asked(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 @contextlib.asynccontextmanager
-async def _beside(work: Callable[[], Awaitable[None]], consume: Consume) -> AsyncIterator[None]:
+async def beside(work: Callable[[], Awaitable[None]], consume: Consume) -> AsyncIterator[None]:
     """Do what never ends for as long as the context is open: see to what is behind or owed."""
 
     async def run() -> None:
