@@ -27,6 +27,7 @@ from contracts.encoding.block import Name
 from contracts.ids import IS_DERIVED, derived_id
 from processors.materialize.names import NamesFilter
 from processors.materialize.rows import ClickHouseRows
+from processors.upkeep.database import Database
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection
 
@@ -58,8 +59,9 @@ async def measure(
     where: Endpoints, server: psutil.Process, times: int
 ) -> list[tuple[str, list[str]]]:
     """Rows of the table that is printed: what was asked, wall and CPU in ms."""
-    clickhouse = ClickHouse(ClickHouseConnection(url=where.clickhouse))
-    rows = ClickHouseRows(clickhouse, ClickHouseConnection(url=where.clickhouse), log=0)
+    connection = ClickHouseConnection(url=where.clickhouse)
+    clickhouse = ClickHouse(connection)
+    rows = Database(clickhouse, connection).rows_in_use(0)
     found: list[tuple[str, list[str]]] = []
     try:
         names = NamesFilter()
