@@ -14,6 +14,7 @@ from processors.consume.step import Halt, Transient
 from processors.upkeep.account import Account
 from processors.upkeep.audit import Unprovable
 from processors.upkeep.swap import Refused
+from tests.model.actors import Job
 from tests.model.server import Stored, pause
 from tests.model.world import HOUR_MS, PROCESSES, TRANSIENT, World, posted
 
@@ -28,6 +29,8 @@ SHARES = st.integers(0, PROCESSES**3 - 1)
 """Which process has which partition."""
 STEPS_BETWEEN = 15
 """So many there are at least before all have to catch up."""
+UNDER_WAY = {"lingering", "twice"}
+"""What an audit may name of what others are about to do: rows that are to be taken away."""
 NOT_NOW = (Halt, Transient, Unprovable, Refused)
 """What a command may end with when it could not do its work yet."""
 
@@ -39,6 +42,7 @@ class Events(RuleBasedStateMachine):
         super().__init__()
         self.world = World()
         self.since = 0  # steps since everybody had caught up
+        self.audits: list[Job] = []  # begun while no rebuild went on, under the topic that there is
         slept_s = 0.0
 
         async def sleep(seconds: float) -> None:
@@ -170,6 +174,14 @@ class Events(RuleBasedStateMachine):
         world = self.world
         if world.rebuilding is None or world.rebuilding.over:
             world.rebuilding = world.start(world.rebuild())
+            self.audits.clear()
+
+    @precondition(lambda self: self.world.log is not None)
+    @rule()
+    def audit_begins(self) -> None:
+        job = self.world.start(self.world.audit(to_end=False))
+        if self.world.rebuilding is None or self.world.rebuilding.over:
+            self.audits.append(job)
 
     @precondition(lambda self: self.world.jobs)
     @rule(at=AT, steps=st.integers(1, 60))
@@ -192,6 +204,9 @@ class Events(RuleBasedStateMachine):
             self.world.jobs.remove(job)
             if job.error is not None and not isinstance(job.error, NOT_NOW):
                 raise job.error
+            if job in self.audits and job.result and not self.world.late:
+                wrong = {kind for kind, some in job.result.wrong.items() if some}
+                assert wrong <= UNDER_WAY, job.result.wrong
 
     # the topic
 
@@ -206,6 +221,7 @@ class Events(RuleBasedStateMachine):
     @rule(restored=st.booleans(), lost=st.integers(0, 2))
     def the_topic_is_made_anew(self, restored: bool, lost: int) -> None:
         lengths = [len(each) for each in self.world.kafka.partitions]
+        self.audits.clear()
         self.world.anew([max(0, length - lost) if restored else 0 for length in lengths])
 
     @precondition(lambda self: self.world.log is None)
