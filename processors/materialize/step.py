@@ -93,20 +93,18 @@ class Materialize:
         for partition, (_, last) in spans(events).items():
             self._may_hold[partition] = max(self._may_hold[partition], last)
         try:
-            await self._insert(batch.blocks)
-            while batch.doubtful:
+            while True:
+                for month in sorted(batch.blocks):  # each into one partition of the table
+                    await self._table.insert(batch.blocks[month])
+                if not batch.doubtful:
+                    break
                 erased = await self._table.erased(batch.names())
                 shown = await self._table.shown(batch.names(derived=True))
                 batch.decide(shown, erased)
-                await self._insert(batch.blocks)
         except BaseException:  # its outcome is unknown, also when we are being cancelled
             self.assigned({record.partition for record in events})
             raise
         return sorted(rejects, key=lambda reject: reject.record.offset)
-
-    async def _insert(self, blocks: dict[int, Block]) -> None:
-        for month in sorted(blocks):  # each into one partition of the table
-            await self._table.insert(blocks[month])
 
     async def _learn(self, partitions: Collection[int]) -> None:
         """Learn what the table may hold of the partitions of which that is unknown."""

@@ -151,8 +151,7 @@ class Absent:
                     origin = dict(record.headers)  # ours come last: a client's own do not count
                     of = origin.get("source_topic_id") or ours  # before logs had names: the first
                     if origin.get("source_topic") == EVENTS.encode() and of == ours:
-                        place = int(origin["source_partition"]), int(origin["source_offset"])
-                        parked.add(place)
+                        parked.add((int(origin["source_partition"]), int(origin["source_offset"])))
         self._parked = parked
         return parked
 
