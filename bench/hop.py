@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench import match
 from bench.servers import cpu_s, process
 from contracts.encoding.codec import decode_draft, fill_defaults, named, represent
+from contracts.encoding.recordbatch import Record
 from contracts.encoding.wire import encode
 from contracts.events import EventSource
 from contracts.filters import Index, View, parse
@@ -129,14 +130,15 @@ async def fill(kafka: str, bodies: list[bytes], count: int) -> None:
             while not log.ready:
                 await asyncio.sleep(0.05)
         for first in range(0, count, 1_000):
-            records = list(_records(bodies, first, min(first + 1_000, count)))
-            failures = await log.append_all(EVENTS, records)
+            made = list(records(bodies, first, min(first + 1_000, count)))
+            failures = await log.append_all(EVENTS, made)
             assert not any(failures), next(filter(None, failures))
     finally:
         await log.stop()
 
 
-def _records(bodies: list[bytes], first: int, end: int) -> Iterator[Any]:
+def records(bodies: list[bytes], first: int, end: int) -> Iterator[Record]:
+    """Events as the edge writes them, made now."""
     for number in range(first, end):
         draft = decode_draft(bodies[number % len(bodies)])
         event_id, received_ms = new_id(TENANT, draft.entity_id, None)

@@ -1,7 +1,7 @@
 """Subscriptions of two tenants, and each (event, subscription) that is owed: counted one by one.
 
 What is owed is told here from the events as they were posted, by rules of our own, not by the router's
-filters. What came is what the queues took, and what `deliveries.dead` holds.
+filters. What came is what the queues took, and what `deliveries.dead` holds; the ledger must say the same.
 """
 
 import asyncio
@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from contracts.attempts import decode_attempt
 from contracts.encoding.codec import DraftJson, named, represent
 from contracts.encoding.parse import parse_event
 from contracts.encoding.wire import encode
-from contracts.topics import DELIVERIES_DEAD, EVENTS, SUBSCRIPTIONS
+from contracts.topics import DELIVERIES, DELIVERIES_DEAD, EVENTS, SUBSCRIPTIONS
 from ingest.events import new_id
 from service.connections import KafkaConnection
 from service.kafka.eventlog import EventLog
@@ -65,11 +66,15 @@ class Owed(NamedTuple):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of all that was owed; `twice` counts what came again, `causes` what is dead."""
+    """What became of all that was owed; `twice` counts what came again, `causes` what is dead.
+
+    `untold` is what the ledger does not call delivered, or dead, and is.
+    """
 
     owed: int
     delivered: int
     missing: list[Owed]
+    untold: list[Owed]
     foreign: list[Owed]
     twice: int
     both: int
@@ -78,13 +83,18 @@ class Verdict:
 
     @property
     def complete(self) -> bool:
-        """Everything is delivered, or dead with a cause; nothing else came; entities are in order."""
-        return not (self.missing or self.foreign or self.disordered or "" in self.causes)
+        """Everything is delivered, or dead with a cause, and the ledger knows; entities are in order.
+
+        Nothing else came.
+        """
+        wrong = self.missing or self.untold or self.foreign or self.disordered
+        return not wrong and "" not in self.causes
 
     def __str__(self) -> str:
         return (
             f"owed {self.owed}, delivered {self.delivered}, dead {dict(self.causes)}, both {self.both},"
             f" again {self.twice}; missing {len(self.missing)} {self.missing[:3]},"
+            f" untold {len(self.untold)} {self.untold[:3]},"
             f" foreign {len(self.foreign)}, out of order {self.disordered[:3]}"
         )
 
@@ -111,7 +121,7 @@ class Deliveries:
     log: EventLog
     sqs: StrictSqs
     subscribers: list[Subscriber]
-    dead: AIOKafkaConsumer
+    told: AIOKafkaConsumer
     owed: dict[Owed, int] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     events: int = 0
@@ -124,6 +134,7 @@ class Deliveries:
         self._came: dict[Owed, int] = {}
         self._first: dict[str, list[Owed]] = defaultdict(list)  # by queue, as they came
         self._causes: dict[Owed, str] = {}
+        self._ledger: dict[Owed, set[str]] = defaultdict(set)
         self._by_tenant: dict[str, list[Subscriber]] = defaultdict(list)
         for each in self.subscribers:
             self._by_tenant[each.tenant].append(each)
@@ -183,21 +194,31 @@ class Deliveries:
                     self._first[queue.name].append(owed)
                 self._came[owed] = self._came.get(owed, 0) + 1
 
-    async def look_at_dead(self) -> None:
-        """Read what was given up since the last look."""
+    async def look_at_log(self) -> None:
+        """Read what was given up, and what the ledger says, since the last look."""
         async with asyncio.timeout(ASK_TIMEOUT_S):
-            partition = TopicPartition(DELIVERIES_DEAD, 0)
-            end = (await self.dead.end_offsets([partition]))[partition]
-            while await self.dead.position(partition) < end:
-                for record in (await self.dead.getmany(timeout_ms=500)).get(partition, ()):
-                    told = {name: (value or b"").decode() for name, value in record.headers}
-                    owed = Owed(told.get("subscription_id", ""), told.get("event_id", ""))
-                    self._causes[owed] = told["error_code"] or told["reason"]
+            ends = await self.told.end_offsets(self.told.assignment())
+            while any([await self.told.position(tp) < end for tp, end in ends.items()]):
+                for partition, records in (await self.told.getmany(timeout_ms=500)).items():
+                    read = (
+                        self._read_dead if partition.topic == DELIVERIES_DEAD else self._read_told
+                    )
+                    for record in records:
+                        read(record)
+
+    def _read_dead(self, record: Any) -> None:
+        told = {name: (value or b"").decode() for name, value in record.headers}
+        owed = Owed(told.get("subscription_id", ""), told.get("event_id", ""))
+        self._causes[owed] = told["error_code"] or told["reason"]
+
+    def _read_told(self, record: Any) -> None:
+        told = decode_attempt(record.value)
+        self._ledger[Owed(told.subscription_id, told.event_id)].add(told.state)
 
     async def came(self, wanted: set[Owed] | None = None) -> bool:
         """Whether all that is `wanted`, or owed, is delivered or dead by now."""
         await asyncio.to_thread(self.look)
-        await self.look_at_dead()
+        await self.look_at_log()
         return (wanted or self.owed.keys()) <= self._came.keys() | self._causes.keys()
 
     async def until_complete(self, within_s: float, wanted: set[Owed] | None = None) -> None:
@@ -217,12 +238,17 @@ class Deliveries:
             len(self.owed),
             len(self._came.keys() & self.owed.keys()),
             sorted(self.owed.keys() - settled),
+            [each for each in self.owed if not self._ledger[each] & self._states(each)],
             sorted(accepted - self.owed.keys()),
             sum(count - 1 for count in self._came.values()),
             len(self._came.keys() & self._causes.keys()),
             Counter(self._causes.values()),
             [each for each in self._first if each.endswith(".fifo") and not self._in_order(each)],
         )
+
+    def _states(self, owed: Owed) -> set[str]:
+        came = {"delivered"} if owed in self._came else set[str]()
+        return came | ({"dead"} if owed in self._causes else set())
 
     def _in_order(self, queue: str) -> bool:
         """Whether each subscription got each entity's events in the order of the log."""
@@ -264,19 +290,26 @@ async def deliveries(
     made = made or subscribers(uuid.uuid4().hex[:8])
     log = EventLog(kafka, (EVENTS,), QueueLimits(1 << 28, 30))
     await log.start()
-    dead = AIOKafkaConsumer(**kafka.consumer_args())
+    told = AIOKafkaConsumer(**kafka.consumer_args())
     async with asyncio.timeout(ASK_TIMEOUT_S):
-        await dead.start()
-        partition = TopicPartition(DELIVERIES_DEAD, 0)
-        dead.assign([partition])
-        dead.seek(partition, (await dead.end_offsets([partition]))[partition])
+        await told.start()
+        await told._client.set_topics([DELIVERIES, DELIVERIES_DEAD])
+        told.assign(
+            [
+                TopicPartition(topic, number)
+                for topic in (DELIVERIES, DELIVERIES_DEAD)
+                for number in told.partitions_for_topic(topic) or ()
+            ]
+        )
+        for partition, end in (await told.end_offsets(told.assignment())).items():
+            told.seek(partition, end)
         while not log.ready:
             await asyncio.sleep(POLL_S)
     await tell(kafka, made)
     try:
         with StrictSqs().served() as sqs:
-            yield Deliveries(log, sqs, made, dead)
+            yield Deliveries(log, sqs, made, told)
     finally:
         await tell(kafka, made, gone=True)
-        await dead.stop()
+        await told.stop()
         await log.stop()
