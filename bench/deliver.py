@@ -173,9 +173,8 @@ def hops(urls: dict[str, str], events: int, count: int) -> Table:
                 for scheme, url in urls.items():
                     uvloop.run(hop.begin_at_end(where.kafka))
                     uvloop.run(hop.fill(where.kafka, load.bodies, events))
-                    settings = {"EVENTS_SQS__ENDPOINT_URL": url}
-                    per_event = load.messages_per_event
-                    found[scheme].append(hop.measured(ports, settings, events, per_event))
+                    owed = load.messages_of(events)
+                    found[scheme].append(hop.measured(ports, url, owed))
             uvloop.run(hop.unsubscribe(where.kafka, ids))
             for scheme, each in found.items():
                 us = [one.us for one in each]

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, get_args
 import httpx
 import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from prometheus_client.parser import text_string_to_metric_families
 
 from bench import match
 from bench.servers import cpu_s, process
@@ -59,6 +58,11 @@ class Load(NamedTuple):
             fill_defaults(event)
             found += len(index.matching(TENANT, View(event)))
         return found / len(self.bodies)
+
+    def messages_of(self, events: int) -> int:
+        """Of so many events: whole rounds of the bodies."""
+        assert events % len(self.bodies) == 0, f"not a multiple of {len(self.bodies)}"
+        return round(self.messages_per_event * events)
 
 
 class Hop(NamedTuple):
@@ -164,40 +168,34 @@ async def begin_at_end(kafka: str) -> None:
             await consumer.stop()
 
 
-def handled(url: str) -> float:
-    """Records that the router has committed, by its metrics."""
-    text = httpx.get(f"{url}/metrics", timeout=30).raise_for_status().text
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == "events_handled_records_total"
-    )
+def taken(sqs: str) -> int:
+    """How many messages the server at `sqs` has taken since its start."""
+    answer = httpx.post(sqs, headers={"X-Amz-Target": "Taken"}, timeout=30, verify=False)  # noqa: S501
+    return int(answer.raise_for_status().json())
 
 
-def measured(ports: Ports, settings: dict[str, str], events: int, per_event: float) -> Hop:
-    """Start the router on a topic that holds `events` more than its group has, and watch it."""
-    port = ports.by_name["route"]
-    url = f"http://127.0.0.1:{port}"
-    more = {"EVENTS_PROBES__PORT": str(port), **settings}
+def measured(ports: Ports, sqs: str, messages: int) -> Hop:
+    """Start the router on a topic that owes `messages` more than its group has, and watch the server."""
+    port, before = ports.by_name["route"], taken(sqs)
+    more = {"EVENTS_PROBES__PORT": str(port), "EVENTS_SQS__ENDPOINT_URL": sqs}
     with process(["-m", "processors", "route"], ports, port, "/healthz", more) as router:
-        begun = _reached(router, url, WARM_SHARE * events)
-        ended = _reached(router, url, events)
-    messages = (ended.handled - begun.handled) * per_event
-    return Hop((ended.cpu_s - begun.cpu_s) / messages * 1e6, messages / (ended.at_s - begun.at_s))
+        begun = _reached(router, sqs, before + round(WARM_SHARE * messages))
+        ended = _reached(router, sqs, before + messages)
+    count = ended.messages - begun.messages
+    return Hop((ended.cpu_s - begun.cpu_s) / count * 1e6, count / (ended.at_s - begun.at_s))
 
 
 class _Seen(NamedTuple):
     at_s: float
     cpu_s: float
-    handled: float
+    messages: int
 
 
-def _reached(router: psutil.Process, url: str, wanted: float) -> _Seen:
-    """How it stood when it had handled `wanted` events, or a little more."""
+def _reached(router: psutil.Process, sqs: str, wanted: int) -> _Seen:
+    """How it stood when the server had taken `wanted` messages, or a little more."""
     give_up_s = time.monotonic() + DONE_S
-    while (done := handled(url)) < wanted:
+    while (done := taken(sqs)) < wanted:
         if time.monotonic() > give_up_s:
-            raise TimeoutError(f"{done:,.0f} of {wanted:,.0f} events in {DONE_S:g} s")
+            raise TimeoutError(f"{wanted - done:,} messages did not come in {DONE_S:g} s")
         time.sleep(POLL_S)
     return _Seen(time.monotonic(), cpu_s(router), done)

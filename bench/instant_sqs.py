@@ -2,7 +2,7 @@
 
 `python -m bench.instant_sqs PORT CERTIFICATE [--record]` listens on PORT, and with TLS on the one above. With
 `--record` it keeps when it had which event, of the clock of `time.perf_counter`, and tells whoever asks
-with the target `Received`.
+with the target `Received`. How many messages it has taken it tells with the target `Taken`.
 """
 
 import asyncio
@@ -44,6 +44,9 @@ EVENT_ID = re.compile(rb'"event_id":\{"DataType":"String","StringValue":"([^"]+)
 RECORDED: list[tuple[float, bytes]] | None = [] if "--record" in sys.argv else None
 
 
+COUNT = [0]
+
+
 def received() -> bytes:
     """When each event came, by id, in seconds; what was told is forgotten."""
     assert RECORDED is not None
@@ -76,7 +79,10 @@ class Instant(asyncio.Protocol):
         if target == b"AmazonSQS.SendMessageBatch":
             if RECORDED is not None:
                 RECORDED.append((time.perf_counter(), body))
-            return TAKEN[body.count(b'"MessageBody":')]
+            COUNT[0] += (count := body.count(b'"MessageBody":'))
+            return TAKEN[count]
+        if target == b"Taken":
+            return _answer(COUNT[0])
         return received() if target == b"Received" else ANSWERS[target]
 
 
