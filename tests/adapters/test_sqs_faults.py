@@ -3,8 +3,8 @@
 ElasticMQ is not asked here: it neither throttles nor denies, loses no answer and checks no signature.
 """
 
-from collections.abc import asyncio
-import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
