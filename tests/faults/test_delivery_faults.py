@@ -69,7 +69,7 @@ LOSES: dict[str, Fault] = {
     "losing answers": partial(faulty, lost=0.3),
     "silent": partial(faulty, slow_s=60.0),
 }
-LONG = ("failing all", "silent")
+LONG = ("failing all", "away", "silent")
 
 
 def some(faults: dict[str, Fault]) -> list[object]:

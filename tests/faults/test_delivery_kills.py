@@ -17,7 +17,7 @@ from tests.faults.deliveries import Owed
 from tests.faults.routing import ROUTER, PlayRouting, Routing
 from tests.faults.servers import kills, seed
 
-KILLS = 30
+KILLS = 20
 """Of the short form, in which 100 take too long."""
 ROWS_MAX = (1, 10, 50, 500)
 APPENDED = 60
@@ -94,7 +94,13 @@ def test_routers_are_killed_at_random_instants(play_routing: PlayRouting) -> Non
     play_routing(story)
 
 
-@pytest.mark.parametrize("entry", ["route_commits_first", "route_forgets_who_is_behind"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "route_commits_first",
+        pytest.param("route_forgets_who_is_behind", marks=pytest.mark.long),
+    ],
+)
 def test_without_its_protection_kills_are_found_out(play_routing: PlayRouting, entry: str) -> None:
     """The control: the same check, which must fail."""
 

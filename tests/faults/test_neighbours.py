@@ -46,7 +46,13 @@ def subscribers() -> list[Subscriber]:
     ]
 
 
-@pytest.mark.parametrize("bad", [BAD, (SILENT,) * 5], ids=["of five kinds", "silent"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(BAD, id="of five kinds"),
+        pytest.param((SILENT,) * 5, id="silent", marks=pytest.mark.long),
+    ],
+)
 async def test_forty_five_queues_get_everything_while_five_are_bad(
     servers: Servers, bad: tuple[dict[str, float | str], ...]
 ) -> None:
