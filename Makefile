@@ -30,7 +30,7 @@ coverage: setup ## Lines and branches that `make test` runs, services included; 
 	@rm -rf .coverage && mkdir .coverage
 	@$(BIN)/coverage run -m pytest --quiet $(SIDE_BY_SIDE) -m "not long" $(TESTS); code=$$?; $(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$code
 
-test-faults: setup ## kill -9 materializer and ClickHouse 500 times each, ClickHouse a minute away; brokers of a cluster
+test-faults: setup ## kill -9 materializer, ClickHouse and routers 500 times each, ClickHouse a minute away; brokers of a cluster
 	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} EVENTS_FAULTS_CLUSTER=long \
 		$(BIN)/pytest tests/faults tests/cluster tests/view -s
 

@@ -1,8 +1,9 @@
-"""CPU of sending to SQS, beside boto3's: microseconds per message in batches of ten.
+"""CPU of delivery to SQS: the whole hop of the real router, and its sender beside boto3's.
 
-`python -m bench.deliver [--batches N] [--rounds R]`. A process of its own answers at once, over plain
-HTTP and over TLS. Rounds alternate; figures are medians of the CPU of this process. Messages have a
-body of 1.2 KB and 7 attributes. Then the parts of a batch alone, without a network.
+`python -m bench.deliver [--events N] [--hops H] [--batches N] [--rounds R]`. A process of its own answers at
+once, over plain HTTP and over TLS. First the hop (see `bench.hop`): to a few queues, where batches
+fill, and spread over 1,000. Then sending alone: rounds alternate; figures are medians of the CPU of this
+process. Messages have a body of 1.2 KB and 7 attributes. Then the parts of a batch alone, without a network.
 """
 
 import argparse
@@ -24,9 +25,10 @@ from botocore.credentials import ReadOnlyCredentials
 from rich.console import Console
 from rich.table import Table
 
+from bench import hop
 from bench.certificate import a_certificate
 from bench.instant_sqs import QUEUE_URL
-from bench.servers import free_port_base
+from bench.servers import free_port_base, servers
 from contracts.deliveries import Delivery
 from contracts.destinations import SqsDestination
 from processors.deliver.destinations.sqs.queues import SqsQueues, request
@@ -57,10 +59,10 @@ def batch() -> list[Delivery]:
 
 
 @contextlib.contextmanager
-def instant(folder: Path) -> Iterator[dict[str, str]]:
+def instant(folder: Path, *options: str) -> Iterator[dict[str, str]]:
     """The server's URL by scheme."""
     base, path = free_port_base(), a_certificate(folder)
-    argv = [sys.executable, "-m", "bench.instant_sqs", str(base), str(path)]
+    argv = [sys.executable, "-m", "bench.instant_sqs", str(base), str(path), *options]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
@@ -159,11 +161,36 @@ async def rounds(urls: dict[str, str], batches: int, count: int) -> dict[str, li
     return found
 
 
+def hops(urls: dict[str, str], events: int, count: int) -> Table:
+    """The whole hop over HTTP and over TLS, in turns."""
+    table = Table("hop", "us of CPU per message", "least", "most", "messages/s, most")
+    with servers() as (where, ports, _):
+        for spread, name in ((False, "few queues"), (True, "1,000 queues")):
+            load = hop.load(spread=spread)
+            ids = uvloop.run(hop.subscribe(where.kafka, load.patterns))
+            found: dict[str, list[hop.Hop]] = {scheme: [] for scheme in urls}
+            for _ in range(count):
+                for scheme, url in urls.items():
+                    uvloop.run(hop.begin_at_end(where.kafka))
+                    uvloop.run(hop.fill(where.kafka, load.bodies, events))
+                    owed = load.messages_of(events)
+                    found[scheme].append(hop.measured(ports, url, owed))
+            uvloop.run(hop.unsubscribe(where.kafka, ids))
+            for scheme, each in found.items():
+                us = [one.us for one in each]
+                figures = (f"{one:.1f}" for one in (statistics.median(us), min(us), max(us)))
+                most = max(one.per_s for one in each)
+                table.add_row(f"{name}, {scheme}", *figures, f"{most:,.0f}")
+    return table
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.deliver", description=__doc__)
     parser.add_argument("--batches", type=int, default=1000, help="of ten messages, in each round")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--events", type=int, default=60_000, help="of each hop; 0 for no hops")
+    parser.add_argument("--hops", type=int, default=3, help="of each kind")
     arguments = parser.parse_args()
     os.environ.update(AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local")
     tune()
@@ -171,6 +198,8 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="events-bench-") as folder,
         instant(Path(folder)) as urls,
     ):
+        if arguments.events:
+            Console().print(hops(urls, arguments.events, arguments.hops))
         found = uvloop.run(rounds(urls, arguments.batches, arguments.rounds))
     table = Table("sending", "us of CPU per message", "least", "most")
     for name, each in sorted(found.items()):

@@ -1,12 +1,16 @@
 """An SQS that answers at once, whatever it is sent: the limit of a client on this machine.
 
-`python -m bench.instant_sqs PORT CERTIFICATE` listens on PORT, and with TLS on the one above.
+`python -m bench.instant_sqs PORT CERTIFICATE [--record]` listens on PORT, and with TLS on the one above. With
+`--record` it keeps when it had which event, of the clock of `time.perf_counter`, and tells whoever asks
+with the target `Received`. How many messages it has taken it tells with the target `Taken`.
 """
 
 import asyncio
 import json
+import re
 import ssl
 import sys
+import time
 from typing import cast
 
 import uvloop
@@ -24,14 +28,31 @@ def _answer(content: object) -> bytes:
 ANSWERS = {
     b"AmazonSQS.GetQueueUrl": _answer({"QueueUrl": QUEUE_URL}),
     b"AmazonSQS.GetQueueAttributes": _answer({"Attributes": {"MaximumMessageSize": "1048576"}}),
-    b"AmazonSQS.SendMessageBatch": _answer(
+}
+TAKEN = [
+    _answer(
         {
             "Successful": [
-                {"Id": str(n), "MessageId": ID, "MD5OfMessageBody": "0" * 32} for n in range(10)
+                {"Id": str(n), "MessageId": ID, "MD5OfMessageBody": "0" * 32} for n in range(count)
             ]
         }
-    ),
-}
+    )
+    for count in range(11)
+]
+"""Of SendMessageBatch, by how many messages it has."""
+EVENT_ID = re.compile(rb'"event_id":\{"DataType":"String","StringValue":"([^"]+)"')
+RECORDED: list[tuple[float, bytes]] | None = [] if "--record" in sys.argv else None
+
+
+COUNT = [0]
+
+
+def received() -> bytes:
+    """When each event came, by id, in seconds; what was told is forgotten."""
+    assert RECORDED is not None
+    told = {id_.decode(): at_s for at_s, body in RECORDED for id_ in EVENT_ID.findall(body)}
+    RECORDED.clear()
+    return _answer(told)
 
 
 class Instant(asyncio.Protocol):
@@ -52,7 +73,17 @@ class Instant(asyncio.Protocol):
             if len(body) < length:
                 return
             self._data = body[length:]
-            self._transport.write(ANSWERS[headers[b"x-amz-target"]])
+            self._transport.write(self._answer(headers[b"x-amz-target"], body[:length]))
+
+    def _answer(self, target: bytes, body: bytes) -> bytes:
+        if target == b"AmazonSQS.SendMessageBatch":
+            if RECORDED is not None:
+                RECORDED.append((time.perf_counter(), body))
+            COUNT[0] += (count := body.count(b'"MessageBody":'))
+            return TAKEN[count]
+        if target == b"Taken":
+            return _answer(COUNT[0])
+        return received() if target == b"Received" else ANSWERS[target]
 
 
 async def serve(port: int, path: str) -> None:

@@ -128,6 +128,9 @@ def fit_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
 
     Characters that it refuses are percent-encoded (RFC 3986 2.1).
     """
+    texts = attributes.values()
+    if all(texts) and len(texts) <= SQS_ATTRIBUTES_MAX and "".join(texts).isprintable():
+        return dict(attributes)
     fit = {
         name: text if text.isprintable() else _encoded(text) for name, text in attributes.items()
     }

@@ -33,10 +33,14 @@ class UnreadableSubscription(Exception):
 
 
 class Subscriptions:
-    """The table, as the records applied so far leave it; the changes too where `changes` is given."""
+    """The table, as the records applied so far leave it; the changes too where `changes` is given.
+
+    `version` grows with each record that may change who an event is for.
+    """
 
     def __init__(self, changes: Changes | None = None) -> None:
         self.changes = changes
+        self.version = 0
         self._by_tenant: dict[str, dict[str, Kept]] = {}
         self._index = Index()
 
@@ -49,7 +53,9 @@ class Subscriptions:
         if more:
             if self.changes is not None:
                 self.changes.apply(tenant, subscription_id, more, value)
-        elif value is None:
+            return
+        self.version += 1
+        if value is None:
             self._index.remove(tenant, subscription_id)
             by_id = self._by_tenant.get(tenant, {})
             by_id.pop(subscription_id, None)

@@ -19,6 +19,7 @@ from processors.deliver.outcomes import Outcome
 from processors.deliver.places import STRAGGLERS_MAX, Behind, Place, Places, behind
 from processors.deliver.plan import Planned, plans
 from processors.deliver.reader import Reader
+from processors.deliver.windows import Windows
 from service.kafka.follow import SubscriptionsFollower
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class CatchUp:
         dead: DeadLetters,
         ledger: Ledger,
         reader: Reader,
+        windows: Windows,
         retry_for_s: float,
     ) -> None:
         self._places = places
@@ -43,6 +45,7 @@ class CatchUp:
         self._dead = dead
         self._ledger = ledger
         self._reader = reader
+        self._windows = windows
         self._retry_for_s = retry_for_s
 
     async def __call__(self, lane: Lane, place: Place) -> bool:
@@ -90,7 +93,7 @@ class CatchUp:
         unread = [each for each in now.stragglers if each >= reached]
         if unread or len(now.stragglers) >= STRAGGLERS_MAX:
             return records, now.next_offset, unread
-        more, end = await self._reader.window(place.partition, now.next_offset, routed)
+        more, end = await self._windows.of(place, now.next_offset, routed)
         return records + more, end, unread
 
     def _plan(

@@ -78,6 +78,19 @@ def again(records: Iterable[LogRecord], subscription: Subscription, replay_id: s
     return planned
 
 
+def receivers(table: Subscriptions, record: LogRecord) -> list[Key]:
+    """The subscriptions that a record may be for."""
+    try:
+        tenant = decode_tenant(record.headers)
+        if not table.has(tenant):
+            return []
+        event = decode_event(record.value)
+    except Undecodable:
+        return []
+    matching = table.matching(tenant, View(event))
+    return [(tenant, each if isinstance(each, str) else each.subscription_id) for each in matching]
+
+
 def _add(
     plan: Plan,
     table: Subscriptions,

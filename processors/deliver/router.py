@@ -15,6 +15,7 @@ from processors.deliver.places import Places
 from processors.deliver.reader import Reader, Source
 from processors.deliver.route import Route
 from processors.deliver.sender import Queues, Sender
+from processors.deliver.windows import Windows
 from service.kafka.eventlog import EventLog
 from service.kafka.follow import JobsFollower, SubscriptionsFollower
 
@@ -45,9 +46,11 @@ class Router:
         dead = DeadLetters(send, ledger, topics)
         calls_apart = max(1, limits.calls_max // 2)
         deliver = Deliver(send, ledger, dead, limits.pause_max_s, calls_apart)
+        windows = Windows(self.reader, subscriptions)
         catch_up = CatchUp(
-            self.places, subscriptions, deliver, dead, ledger, self.reader, limits.retry_for_s
-        )
+            self.places, subscriptions, deliver, dead, ledger, self.reader, windows,
+            limits.retry_for_s,
+        )  # fmt: skip
         self.lanes = Lanes(self.places, subscriptions, deliver, dead, catch_up, self.reader)
         self.step = Route(subscriptions, self.places, self.lanes)
         self.measures = DeliveryMeasures(self.places, self.lanes, ledger)

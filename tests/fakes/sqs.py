@@ -44,8 +44,9 @@ OLD_NAMES = {"QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue"}
 class StrictSqs:
     """Queues by name. `now_s` is the queues' clock, which a test moves; `skew_s` that of signatures.
 
-    `keys` are the secrets by access key, `ended` the access keys that have expired; `calls` what was asked.
-    Operations in `denied` and `unanswered` are refused for every queue, with 403 and 503.
+    `keys` are the secrets by access key, `ended` the access keys that have expired; `calls` what was asked,
+    `under_way` how many of them have no answer yet. Operations in `denied` and `unanswered` are refused for
+    every queue, with 403 and 503.
     """
 
     def __init__(self) -> None:
@@ -57,7 +58,9 @@ class StrictSqs:
         self.denied: set[str] = set()
         self.unanswered: set[str] = set()
         self.calls: list[tuple[str, str]] = []
+        self.under_way = 0
         self.url = ""
+        self._tls: ssl.SSLContext | None = None
 
     def create(self, name: str, faults: Faults | None = None, **attributes: str) -> Queue:
         """A queue that is empty, instead of any of this name."""
@@ -68,21 +71,20 @@ class StrictSqs:
     @contextlib.contextmanager
     def served(self, certificate: Path | None = None) -> Iterator["StrictSqs"]:
         """Listening on loopback, in a thread of its own, at `url`; over TLS with a `certificate`."""
-        tls = None
         if certificate is not None:
-            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            tls.load_cert_chain(certificate)
-        loop, started = asyncio.new_event_loop(), threading.Event()
+            self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            self._tls.load_cert_chain(certificate)
+        self._loop = loop = asyncio.new_event_loop()
+        started = threading.Event()
         app = web.Application(client_max_size=4 * sqs_rules.BYTES_MAX)
         app.router.add_post("/{path:.*}", self._answer)
-        runner = web.AppRunner(app, shutdown_timeout=1)
+        self._runner = runner = web.AppRunner(app, shutdown_timeout=1)
 
         async def start() -> None:
             await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
-            await site.start()
-            port = runner.addresses[0][1]
-            self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+            await self._listen(0)
+            scheme = "https" if self._tls else "http"
+            self.url = f"{scheme}://127.0.0.1:{runner.addresses[0][1]}"
             started.set()
 
         def run() -> None:
@@ -104,7 +106,34 @@ class StrictSqs:
             loop.call_soon_threadsafe(loop.stop)
             thread.join(START_TIMEOUT_S)
 
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Connections are broken, and refused, while the context is open."""
+
+        async def leave() -> None:
+            await self._site.stop()
+            for each in self._runner.server.connections if self._runner.server else ():
+                each.force_close()
+
+        port = int(self.url.rpartition(":")[2])
+        asyncio.run_coroutine_threadsafe(leave(), self._loop).result(START_TIMEOUT_S)
+        try:
+            yield
+        finally:
+            asyncio.run_coroutine_threadsafe(self._listen(port), self._loop).result(START_TIMEOUT_S)
+
+    async def _listen(self, port: int) -> None:
+        self._site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=self._tls)
+        await self._site.start()
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.under_way += 1
+        try:
+            return await self._answered(request)
+        finally:
+            self.under_way -= 1
+
+    async def _answered(self, request: web.Request) -> web.StreamResponse:
         operation = request.headers.get("X-Amz-Target", "").removeprefix("AmazonSQS.")
         content = await request.read()
         body = json.loads(content)

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import random
+import time
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,6 +61,8 @@ class Queue:
     messages: list[Message] = field(default_factory=list)
     taken: list[dict[str, Any]] = field(default_factory=list)
     """All entries that were ever taken, in order."""
+    taken_s: list[float] = field(default_factory=list)
+    """When each of them came, in seconds since 1970."""
     batches: list[int] = field(default_factory=list)
     """How many entries each call of SendMessageBatch held, whatever became of it."""
 
@@ -92,6 +95,7 @@ class Queue:
         message = Message(entry, str(uuid.uuid4()), next(self._sequence))
         self._seen[key] = now_s + DEDUPLICATED_S, message
         self.messages.append(message)
+        self.taken_s.append(time.time())
         self.taken.append(entry)
         return message
 

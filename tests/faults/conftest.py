@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.routing import PlayRouting, routing
+from tests.faults.routing import Story as RoutingStory
 from tests.faults.scenario import Play, Story, scenario
 from tests.faults.servers import Servers, running
 
@@ -22,6 +24,17 @@ def play(servers: Servers) -> Play:
 
     async def run(story: Story) -> None:
         async with scenario(servers) as made:
+            await story(made)
+
+    return lambda story: asyncio.run(run(story))
+
+
+@pytest.fixture
+def play_routing(servers: Servers) -> PlayRouting:
+    """Runs a story on routers, queues and subscriptions of its own."""
+
+    async def run(story: RoutingStory) -> None:
+        async with routing(servers) as made:
             await story(made)
 
     return lambda story: asyncio.run(run(story))

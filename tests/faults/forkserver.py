@@ -1,7 +1,7 @@
-"""`python -m tests.faults.forkserver`: starts materializers in milliseconds, by fork.
+"""`python -m tests.faults.forkserver`: starts processors in milliseconds, by fork.
 
-Reads lines of JSON `{"entry": "module:coroutine", "environment": {...}, "log": path}` and answers each
-with a process id. A child is the materializer as `python -m processors materialize` runs it, without
+Reads lines of JSON `{"name": "route", "entry": "module:coroutine", "environment": {...}, "log": path}` and
+answers each with a process id. A child is the processor as `python -m processors NAME` runs it, without
 the second that Python takes to import it. When the input ends, every child is killed.
 """
 
@@ -15,19 +15,21 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
+import boto3
 import psutil
 import uvloop
 from faststream.kafka import KafkaBroker
 
 import processors.consume.run
 import tests.faults.unprotected  # noqa: F401  # all is imported once, before the fork
-from processors.settings import MaterializeSettings
+from local.stack import REGION
+from processors.__main__ import HELP
 from service.logs import configure
 
 
 def client_id(pid: int) -> str:
-    """The Kafka client id of the materializer in the process `pid`."""
-    return f"materialize-{pid}"
+    """The Kafka client id of the processor in the process `pid`."""
+    return f"forked-{pid}"
 
 
 def become(request: dict[str, Any]) -> int:
@@ -38,13 +40,13 @@ def become(request: dict[str, Any]) -> int:
     for opened, standard in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(opened, standard)
     os.environ.update(request["environment"])
-    configure("materialize")
+    configure(request["name"])
     module, name = request["entry"].split(":")
     entry = getattr(importlib.import_module(module), name)
     named = partial(KafkaBroker, client_id=client_id(os.getpid()))  # so that it can be evicted
     try:
         with mock.patch.object(processors.consume.run, "KafkaBroker", named):
-            uvloop.run(entry(MaterializeSettings()))
+            uvloop.run(entry(HELP[request["name"]][1]()))
     except BaseException:
         traceback.print_exc()
         return 1
@@ -54,6 +56,7 @@ def become(request: dict[str, Any]) -> int:
 def main() -> None:
     """Serve requests until the input ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave no zombies
+    boto3.client("sqs", region_name=REGION)  # reads megabytes about all of AWS, once
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

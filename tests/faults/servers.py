@@ -75,10 +75,15 @@ class Servers:
 
     def materializer(self, settings: dict[str, str], entry: str = PROTECTED) -> psutil.Process:
         """A materializer with the stack's settings and these."""
+        return self.forked("materialize", settings, entry)
+
+    def forked(self, name: str, settings: dict[str, str], entry: str) -> psutil.Process:
+        """The processor `name` with the stack's settings and these."""
         request = {
+            "name": name,
             "entry": entry,
             "environment": environment(self.ports) | settings,
-            "log": str(self.logs / "materialize.log"),
+            "log": str(self.logs / f"{name}.log"),
         }
         assert self.forkserver.stdin is not None
         assert self.forkserver.stdout is not None

@@ -1,14 +1,17 @@
-"""Materializers with one protection taken off: what the checks must find wanting."""
+"""Processors with one protection taken off: what the checks must find wanting."""
 
 from collections.abc import Sequence
 from typing import Any
 from unittest import mock
 
+from contracts.encoding.recordbatch import Record
+from contracts.topics import DELIVERIES_RETRY
 from processors import __main__ as processor
 from processors.consume.consume import Consume, next_offsets
 from processors.consume.step import LogRecord
 from processors.materialize.step import Materialize
-from processors.settings import MaterializeSettings
+from processors.settings import MaterializeSettings, RouteSettings
+from service.kafka.eventlog import EventLog
 
 
 class NoReadBack(Materialize):
@@ -36,3 +39,25 @@ async def commits_first(settings: MaterializeSettings) -> None:
     """The materializer that commits too early."""
     with mock.patch.object(processor, "Consume", CommitsFirst):
         await processor.materialize(settings)
+
+
+async def route_commits_first(settings: RouteSettings) -> None:
+    """The router that commits before it has sent, or noted what waits."""
+    with mock.patch.object(processor, "Consume", CommitsFirst):
+        await processor.route(settings)
+
+
+class Forgetful(EventLog):
+    """Says that it has kept who is behind, and has not."""
+
+    async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
+        """See `EventLog`."""
+        if topic == DELIVERIES_RETRY:
+            return [None] * len(records)
+        return await super().append_all(topic, records)
+
+
+async def route_forgets_who_is_behind(settings: RouteSettings) -> None:
+    """The router that notes no place."""
+    with mock.patch.object(processor, "EventLog", Forgetful):
+        await processor.route(settings)

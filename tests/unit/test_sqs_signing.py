@@ -50,14 +50,21 @@ def key_of(signer: Signer) -> str:
 
 
 @pytest.mark.parametrize("token", [None, "a token"])
+@pytest.mark.parametrize(
+    "url", [URL, "http://127.0.0.1:9324/", "https://sqs.example:443/a path/~%20/", "http://h:80/"]
+)
+@pytest.mark.parametrize("body", [b'{"a":1}', b"", "ü".encode() * 100_000])
 def test_a_signature_is_what_botocore_makes(
-    monkeypatch: pytest.MonkeyPatch, token: str | None
+    monkeypatch: pytest.MonkeyPatch, token: str | None, url: str, body: bytes
 ) -> None:
-    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: NOW.replace(tzinfo=None))
-    keys, body = ReadOnlyCredentials("key", "secret", token), b'{"a":1}'
-    theirs = AWSRequest("POST", URL, HEADERS, body)
-    SigV4Auth(keys, "sqs", "eu-west-1").add_auth(theirs)
-    assert signed(keys, "eu-west-1", URL, HEADERS, body, NOW) == dict(theirs.headers.items())
+    for number in range(3):  # the first of a URL is made apart
+        now = NOW + datetime.timedelta(hours=20 * number)
+        told = now.replace(tzinfo=None)
+        monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda told=told: told)
+        keys = ReadOnlyCredentials("key", f"secret {number // 2}", token)
+        theirs = AWSRequest("POST", url, HEADERS, body)
+        SigV4Auth(keys, "sqs", "eu-west-1").add_auth(theirs)
+        assert signed(keys, "eu-west-1", url, HEADERS, body, now) == dict(theirs.headers.items())
 
 
 async def test_who_wait_for_credentials_wait_for_one_look() -> None:

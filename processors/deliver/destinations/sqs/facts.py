@@ -4,7 +4,9 @@ Asked with boto3 in a thread, kept for some minutes, and asked anew when the que
 """
 
 import asyncio
+import functools
 import logging
+import random
 import threading
 import time
 from concurrent.futures import Executor
@@ -78,19 +80,16 @@ class QueueFacts:
         self._asking: dict[str, asyncio.Future[Facts]] = {}
 
     async def of(self, destination: SqsDestination) -> Facts:
-        """What is known, or learnt now. Raises `Unavailable`."""
+        """What is known, or learnt now. Raises `Unavailable`.
+
+        What is known for long is learnt anew meanwhile: nobody waits for what is seldom another.
+        """
         until_s, facts = self._known.get(destination.arn, (0.0, None))
-        if facts is not None and time.monotonic() < until_s:
-            return facts
-        try:
-            learnt = await self._ask(destination)
-        except Unavailable as error:
-            if facts is None or error.refusal.verdict != "again":
-                raise
-            self._known[destination.arn] = time.monotonic() + AGAIN_S, facts
-            return facts  # old, and better than nothing
-        self._known[destination.arn] = time.monotonic() + KEPT_S, learnt
-        return learnt
+        if facts is None:
+            return await self._ask(destination)
+        if time.monotonic() >= until_s:
+            self._asked(destination)
+        return facts
 
     def forget(self, destination: SqsDestination) -> None:
         """The queue is said to be gone: it may have been made anew."""
@@ -102,19 +101,37 @@ class QueueFacts:
             client.close()
 
     async def _ask(self, destination: SqsDestination) -> Facts:
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                return await asyncio.shield(self._asked(destination))
+        except TimeoutError as error:
+            refusal = Refusal("again", "NoAnswer", f"nothing is known within {ASK_TIMEOUT_S:g} s")
+            raise Unavailable(refusal) from error
+
+    def _asked(self, destination: SqsDestination) -> "asyncio.Future[Facts]":
         """One look for all who ask at once."""
         asking = self._asking.get(destination.arn)
         if asking is None:
             running = asyncio.get_running_loop()
             asking = running.run_in_executor(self._threads, self._learn, destination)
             self._asking[destination.arn] = asking
-            asking.add_done_callback(lambda _: self._asking.pop(destination.arn))
-        try:
-            async with asyncio.timeout(ASK_TIMEOUT_S):
-                return await asyncio.shield(asking)
-        except TimeoutError as error:
-            refusal = Refusal("again", "NoAnswer", f"nothing is known within {ASK_TIMEOUT_S:g} s")
-            raise Unavailable(refusal) from error
+            asking.add_done_callback(functools.partial(self._answered, destination.arn))
+        return asking
+
+    def _answered(self, arn: str, asking: "asyncio.Future[Facts]") -> None:
+        del self._asking[arn]
+        if asking.cancelled():
+            return
+        error = asking.exception()
+        known = self._known.get(arn)
+        if error is None:
+            # those that were learnt together do not end together
+            kept_s = KEPT_S * random.uniform(0.5, 1)  # noqa: S311
+            self._known[arn] = time.monotonic() + kept_s, asking.result()
+        elif isinstance(error, Unavailable) and error.refusal.verdict != "again":
+            self._known.pop(arn, None)
+        elif known is not None:  # old, and better than nothing
+            self._known[arn] = time.monotonic() + AGAIN_S, known[1]
 
     def _learn(self, destination: SqsDestination) -> Facts:
         try:

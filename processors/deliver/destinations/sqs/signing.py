@@ -7,12 +7,16 @@ role before they end. The clock is that of the server once that says that ours i
 import asyncio
 import datetime
 import email.utils
+import hashlib
+import hmac
 import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import lru_cache
+from typing import NamedTuple
 
-from botocore.auth import SIGV4_TIMESTAMP, SigV4Auth
+from botocore.auth import EMPTY_SHA256_HASH, SIGV4_TIMESTAMP, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
@@ -24,6 +28,7 @@ LOOK_EVERY_S = 60.0
 LOOK_TIMEOUT_S = 20.0
 SKEW_MIN_S = 60.0
 """Less is no reason of a refusal: AWS forgives five minutes."""
+ALGORITHM, SOME_TIME = "AWS4-HMAC-SHA256", "19700101T000000Z"
 NO_CREDENTIALS = (BotoCoreError, ClientError, OSError, TimeoutError)
 """What `Signer.ready` raises."""
 
@@ -110,17 +115,56 @@ def signed(
     body: bytes,
     now: datetime.datetime,
 ) -> dict[str, str]:
-    """`headers` of a POST to SQS at `now`, UTC, and those that sign it."""
+    """`headers` of a POST to SQS at `now`, UTC, and those that sign it.
+
+    botocore says what is signed, once for a URL; its hashing of a request takes three times as long.
+    """
     timestamp = now.strftime(SIGV4_TIMESTAMP)
-    request = AWSRequest("POST", url, {**headers, "X-Amz-Date": timestamp}, body)
+    form = _form(credentials, region, url, tuple(headers.items()))
+    request = f"{form.before}{timestamp}{form.behind}{hashlib.sha256(body).hexdigest()}"
+    scope = f"{timestamp[:8]}/{region}/sqs/aws4_request"
+    text = f"{ALGORITHM}\n{timestamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+    key = _signing_key(credentials.secret_key, timestamp[:8], region)
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    made = {
+        **headers,
+        "X-Amz-Date": timestamp,
+        "Authorization": (
+            f"{ALGORITHM} Credential={credentials.access_key}/{scope}, "
+            f"SignedHeaders={form.signed_headers}, Signature={signature}"
+        ),
+    }
+    if credentials.token:
+        made["X-Amz-Security-Token"] = credentials.token
+    return made
+
+
+class _Form(NamedTuple):
+    """A canonical request without its time and its body: what stands `before` and `behind` the time."""
+
+    before: str
+    behind: str
+    signed_headers: str
+
+
+@lru_cache(maxsize=64)
+def _form(
+    credentials: ReadOnlyCredentials, region: str, url: str, headers: tuple[tuple[str, str], ...]
+) -> _Form:
+    """As botocore writes it."""
+    request = AWSRequest("POST", url, {**dict(headers), "X-Amz-Date": SOME_TIME}, b"")
     if credentials.token:
         request.headers["X-Amz-Security-Token"] = credentials.token
-    request.context["timestamp"] = timestamp
     auth = SigV4Auth(credentials, "sqs", region)
-    text = auth.string_to_sign(request, auth.canonical_request(request))
-    request.headers["Authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={auth.scope(request)}, "
-        f"SignedHeaders={auth.signed_headers(auth.headers_to_sign(request))}, "
-        f"Signature={auth.signature(text, request)}"
-    )
-    return dict(request.headers.items())
+    before, behind = auth.canonical_request(request).split(SOME_TIME)
+    names = auth.signed_headers(auth.headers_to_sign(request))
+    return _Form(before, behind.removesuffix(EMPTY_SHA256_HASH), names)
+
+
+@lru_cache(maxsize=64)
+def _signing_key(secret: str, day: str, region: str) -> bytes:
+    """Signature Version 4, "Create a signed AWS API request", step 3: of a day."""
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, "sqs", "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
