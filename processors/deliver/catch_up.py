@@ -13,6 +13,7 @@ from contracts.subscriptions import Subscription
 from processors.consume.step import LogRecord
 from processors.deliver.dead_letters import DeadLetters
 from processors.deliver.deliver import NOTHING, Deliver
+from processors.deliver.firsts import Firsts
 from processors.deliver.lane import Lane, Position
 from processors.deliver.ledger import Ledger
 from processors.deliver.outcomes import Outcome
@@ -37,6 +38,7 @@ class CatchUp:
         ledger: Ledger,
         reader: Reader,
         windows: Windows,
+        firsts: Firsts,
         retry_for_s: float,
     ) -> None:
         self._places = places
@@ -46,6 +48,7 @@ class CatchUp:
         self._ledger = ledger
         self._reader = reader
         self._windows = windows
+        self._firsts = firsts
         self._retry_for_s = retry_for_s
 
     async def __call__(self, lane: Lane, place: Place) -> bool:
@@ -100,7 +103,7 @@ class CatchUp:
         self, place: Place, subscription: Subscription, records: Sequence[LogRecord]
     ) -> Planned:
         planned = Planned(subscription, [], [])
-        for plan in plans(self._follower.table, records, only=place.lane):
+        for plan in plans(self._follower.table, records, self._firsts, only=place.lane):
             if (some := plan.of.get(place.lane)) is not None:
                 planned.deliveries.extend(some.deliveries)
                 planned.unmade.extend(some.unmade)

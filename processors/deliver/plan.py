@@ -10,6 +10,7 @@ from contracts.filters import Failure, View
 from contracts.subscription_table import Subscriptions
 from contracts.subscriptions import Subscription
 from processors.consume.step import LogRecord
+from processors.deliver.firsts import Firsts
 from processors.deliver.lane import Key
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import Place
@@ -47,16 +48,17 @@ class Plan:
 def plans(
     table: Subscriptions,
     records: Iterable[LogRecord],
+    firsts: Firsts,
     behind: Collection[Place] = (),
     only: Key | None = None,
 ) -> Iterator[Plan]:
     """The deliveries of `records` in order, without the places that are in `behind` at that time.
 
-    With `only`, those of that subscription alone.
+    And without repeats of what `firsts` has seen before. With `only`, those of that subscription alone.
     """
     plan = Plan()
     for record in records:
-        _add(plan, table, record, behind, only)
+        _add(plan, table, record, firsts, behind, only)
         plan.ends[record.partition] = record.offset + 1
         if plan.full:
             yield plan
@@ -95,6 +97,7 @@ def _add(
     plan: Plan,
     table: Subscriptions,
     record: LogRecord,
+    firsts: Firsts,
     behind: Collection[Place],
     only: Key | None,
 ) -> None:
@@ -106,7 +109,9 @@ def _add(
     except Undecodable:  # or a tombstone: what was delivered stays where it is
         return
     view = View(event)
-    if not (matching := table.matching(tenant, view)):
+    if firsts.has_before(tenant, event.id, record) or not (
+        matching := table.matching(tenant, view)
+    ):
         return
     body, unfit = _body(record.value or b"")  # one text for all who get it
     plan.size_bytes += len(body)

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 
 from processors.consume.step import LogRecord, Reject, Transient
+from processors.deliver.firsts import Firsts
 from processors.deliver.lanes import CATCH_UP_TIMEOUT_S, Lanes
 from processors.deliver.places import Places
 from processors.deliver.plan import Plan, plans
@@ -24,8 +25,15 @@ SPILL_S = 0.5
 class Route:
     """The step."""
 
-    def __init__(self, follower: SubscriptionsFollower, places: Places, lanes: Lanes) -> None:
+    def __init__(
+        self,
+        follower: SubscriptionsFollower,
+        places: Places,
+        lanes: Lanes,
+        firsts: Firsts,
+    ) -> None:
         self._follower = follower
+        self._firsts = firsts
         self._places = places
         self._lanes = lanes
 
@@ -43,7 +51,7 @@ class Route:
             raise Transient("the subscriptions cannot be read from Kafka")
         if not await self._places.is_known(CATCH_UP_TIMEOUT_S):
             raise Transient("who is behind cannot be read from Kafka")
-        for plan in plans(self._follower.table, records, self._places.behind):
+        for plan in plans(self._follower.table, records, self._firsts, self._places.behind):
             # with no await since the plan was made: who is behind gets them apart
             self._places.take(plan.ends)
             await self._deliver(plan)

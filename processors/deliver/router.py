@@ -7,6 +7,7 @@ from typing import NamedTuple
 from processors.deliver.catch_up import CatchUp
 from processors.deliver.dead_letters import DeadLetters
 from processors.deliver.deliver import Deliver
+from processors.deliver.firsts import Firsts
 from processors.deliver.jobs import JobRunner
 from processors.deliver.lanes import Lanes
 from processors.deliver.ledger import Ledger
@@ -46,13 +47,13 @@ class Router:
         dead = DeadLetters(send, ledger, topics)
         calls_apart = max(1, limits.calls_max // 2)
         deliver = Deliver(send, ledger, dead, limits.pause_max_s, calls_apart)
-        windows = Windows(self.reader, subscriptions)
+        windows, firsts = Windows(self.reader, subscriptions), Firsts()
         catch_up = CatchUp(
             self.places, subscriptions, deliver, dead, ledger, self.reader, windows,
-            limits.retry_for_s,
+            firsts, limits.retry_for_s,
         )  # fmt: skip
         self.lanes = Lanes(self.places, subscriptions, deliver, dead, catch_up, self.reader)
-        self.step = Route(subscriptions, self.places, self.lanes)
+        self.step = Route(subscriptions, self.places, self.lanes, firsts)
         self.measures = DeliveryMeasures(self.places, self.lanes, ledger)
         self._jobs = JobRunner(
             jobs, subscriptions, self.places, self.lanes, deliver, dead, self.reader, topics,

@@ -15,6 +15,7 @@ from processors.deliver import plan
 from processors.deliver.dead_letters import DeadLetters
 from processors.deliver.deliver import CALLS_AT_ONCE, Deliver
 from processors.deliver.destinations.sqs.queues import SqsQueues
+from processors.deliver.firsts import Firsts
 from processors.deliver.lane import Lane
 from processors.deliver.ledger import Ledger
 from processors.deliver.outcomes import Outcome
@@ -37,7 +38,7 @@ def planned(
     table: Subscriptions, *records: FakeRecord, behind: Collection[Place] = ()
 ) -> dict[tuple[str, str], Planned]:
     """The plan of all `records`."""
-    [made] = plans(table, records, behind)
+    [made] = plans(table, records, Firsts(), behind)
     return made.of
 
 
