@@ -8,7 +8,7 @@ from pathlib import Path
 
 PORT_BASE = 8800
 REGION = "eu-west-1"
-PROCESSORS = ("materialize", "route")
+PROCESSORS = ("materialize", "route", "ledger")
 
 
 @dataclass(frozen=True)

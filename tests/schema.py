@@ -21,5 +21,5 @@ async def create_table_that_keeps_all(clickhouse: ClickHouse, database: str) -> 
     for statement in tables["events"]:
         assert REPLACING in statement
         await clickhouse.execute(statement.replace(REPLACING, "ENGINE = MergeTree"))
-    for statement in tables["erasures"] + tables["logs"]:
+    for statement in tables["erasures"] + tables["logs"] + tables["deliveries"]:
         await clickhouse.execute(statement)

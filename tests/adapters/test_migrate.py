@@ -40,7 +40,7 @@ class Database:
         pending = await steps.pending()
         for migration in pending:
             await steps.apply(migration)
-        return [each.number for each in pending], await steps.retain()
+        return [each.number for each in pending], "; ".join(await steps.retain()) or None
 
     async def select(self, sql: str) -> str:
         return (await self.clickhouse.select(sql.replace("{database}", self.name))).decode()
