@@ -21,7 +21,7 @@ from faststream.kafka import KafkaBroker
 
 import processors.consume.run
 import tests.faults.unprotected  # noqa: F401  # all is imported once, before the fork
-from processors.settings import MaterializeSettings
+from processors.settings import LedgerSettings
 from service.logs import configure
 
 
@@ -44,7 +44,7 @@ def become(request: dict[str, Any]) -> int:
     named = partial(KafkaBroker, client_id=client_id(os.getpid()))  # so that it can be evicted
     try:
         with mock.patch.object(processors.consume.run, "KafkaBroker", named):
-            uvloop.run(entry(MaterializeSettings()))
+            uvloop.run(entry(LedgerSettings()))
     except BaseException:
         traceback.print_exc()
         return 1
