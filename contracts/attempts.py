@@ -29,7 +29,7 @@ EventId = Annotated[str, msgspec.Meta(pattern=rf"^(?:{UUID_PATTERN})?\Z")]
 Instant = Annotated[int, msgspec.Meta(ge=0, lt=7_258_118_400_000)]
 """ms since 1970, before 2200: what a column of the ledger takes; so are the bounds below."""
 Partition = Annotated[int, msgspec.Meta(ge=-1, lt=2**31)]
-Offset = Annotated[int, msgspec.Meta(ge=-1)]
+Offset = Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
 
 

@@ -1,12 +1,14 @@
 """Records of `deliveries` for tests: one attempt to vary, and how it is appended."""
 
+import time
 import uuid
 from typing import Any
 
 from contracts.attempts import Attempt, encode_attempt
 from contracts.encoding.recordbatch import Record, encode_headers, new_record
 
-NOW_MS = 1_790_000_000_000
+NOW_MS = time.time_ns() // 1_000_000
+"""What is older than the retention is gone as soon as it is stored."""
 ARN = "arn:aws:sqs:eu-west-1:000000000000:orders"
 
 

@@ -89,7 +89,8 @@ async def test_every_member_of_a_record_is_a_column(stack: Stack, attempt: Attem
         await table.insert(AttemptBlock([AttemptRow(4, 2**40, attempt)]))
         answer = await clickhouse.select(
             f"SELECT * REPLACE toUnixTimestamp64Milli(at) AS at FROM {connection.database}.deliveries"
-            " FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_integers = 0"
+            " FORMAT JSONEachRow",
+            settings={"output_format_json_quote_64bit_integers": 0},
         )
     row = json.loads(answer)
     renamed = {"partition": "event_partition", "offset": "event_offset", "until": "until_offset"}
