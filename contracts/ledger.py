@@ -90,6 +90,7 @@ class CancelledRange(BaseModel):
 class DeliveryShown(BaseModel):
     """One delivery of a subscription, as its latest attempt left it."""
 
+    subscription_id: str
     event_id: str | None = Field(description="Null for a range that was cancelled as a whole.")
     state: DeliveryState = Field(description=STATE)
     attempt: Attempted

@@ -110,6 +110,7 @@ def _delivery(attempt: StoredAttempt) -> dict[str, Any]:
         "until": attempt.until_offset,
     }
     return {
+        "subscription_id": attempt.subscription,
         "event_id": None if attempt.is_range else attempt.event,
         "state": attempt.shown,
         "attempt": attempt.document(),
