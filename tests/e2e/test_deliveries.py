@@ -1,6 +1,7 @@
 """What became of deliveries, from records on Kafka to HTTP; nobody sees another tenant's."""
 
 import asyncio
+import json
 import uuid
 from typing import Any
 
@@ -14,7 +15,8 @@ from service.kafka.eventlog import EventLog
 from service.kafka.partition import QueueLimits
 from tests.attempts import NOW_MS, an_attempt, record_of
 from tests.builders import an_event
-from tests.stack import Stack, eventually
+from tests.cli.terminal import Terminal
+from tests.stack import Stack, events, eventually
 from tests.subscribed import subscribe
 
 EVENTS, SUBSCRIPTIONS = "/api/v1/events", "/api/v1/subscriptions"
@@ -235,6 +237,50 @@ def test_health_says_what_to_do(ledger: Ledger) -> None:
     assert "sqs:SendMessage" in sick["last_error"]["advice"]
     assert sick["last_hour"] == {"delivered": 0, "failed": 1, "dead": 1}
     assert (sick["waiting"], sick["dead"]) == (1, 1)
+
+
+def commanded(ledger: Ledger, *arguments: str) -> list[dict[str, Any]]:
+    """The JSON lines of `events deliveries`."""
+    answer = events("deliveries", *arguments, "--tenant", ledger.tenant, home=ledger.stack.home)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    return [json.loads(line) for line in answer.stdout.splitlines()]
+
+
+def shown(ledger: Ledger, *arguments: str) -> str:
+    """What a terminal shows of it."""
+    where = ("--tenant", ledger.tenant, "--home", str(ledger.stack.home))
+    with Terminal("deliveries", *arguments, *where) as terminal:
+        assert terminal.end() == 0, terminal.seen
+    return terminal.seen
+
+
+def test_the_command_line_prints_lines_for_programs_and_tables_for_people(ledger: Ledger) -> None:
+    event_id = ledger.post()
+    others = [str(uuid.uuid4()) for _ in range(3)]
+    append(
+        ledger.stack,
+        ledger.attempt(event_id, "failed", 1, code="Throttling", message="slow\x1b[31m"),
+        *(ledger.attempt(each, "dead", 2, code="AccessDenied") for each in others[:2]),
+        ledger.attempt(others[2], "dead", 3, code="Again", exhausted="retry_for_s"),
+    )
+    assert len(commanded(ledger, "list")) == 4
+    waiting = commanded(ledger, "list", "--state", "waiting", "--subscription", ledger.subscription)
+    assert [each["event_id"] for each in waiting] == [event_id]
+    assert len(commanded(ledger, "list", "--limit", "2")) == 2
+    [one] = commanded(ledger, "list", "--event", event_id)
+    assert [each["code"] for each in one["attempts"]] == ["Throttling"]
+    assert commanded(ledger, "list", "--event", event_id, "--state", "dead") == []
+    assert [each["event_id"] for each in commanded(ledger, "dead", "--code", "Again")] == others[2:]
+    table = shown(ledger, "list", "--event", event_id)
+    assert "slow\N{REPLACEMENT CHARACTER}[31m" in table
+    assert "1 subscription: 1 waiting." in table
+    counted = shown(ledger, "dead").splitlines()
+    assert [line.split() for line in counted[2:4]] == [["2", "AccessDenied"], ["1", "Again"]]
+    assert counted[-1] == "3 dead"
+    assert all(any(each in line for line in counted) for each in others)
+    refused = events("deliveries", "list", "--state", "lost", home=ledger.stack.home)
+    assert refused.returncode == 2
+    assert "delivered, waiting, dead, cancelled" in refused.stderr
 
 
 def test_a_deleted_subscription_is_known_as_long_as_its_ledger(ledger: Ledger) -> None:
