@@ -119,6 +119,13 @@ def test_an_events_deliveries_show_every_attempt_and_what_waits(ledger: Ledger) 
     )
 
 
+def test_a_subscription_that_was_made_after_the_event_does_not_wait_for_it(ledger: Ledger) -> None:
+    event_id = ledger.post()
+    subscribe(ledger.client, f"later-{ledger.tenant}", event_source=["ORDER"])
+    [one] = ledger.of_event(event_id)["deliveries"]
+    assert one["subscription_id"] == ledger.subscription
+
+
 def test_an_event_that_nothing_accepts_says_so(ledger: Ledger) -> None:
     nowhere = ledger.of_event(ledger.post(event_source="CUSTOMER"))
     assert nowhere["deliveries"] == []
