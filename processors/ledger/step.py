@@ -44,6 +44,9 @@ class Ledger:
         for partition in partitions:
             self._may_hold.pop(partition, None)
 
+    async def revoked(self) -> None:
+        """Nothing is done beside the batches."""
+
     async def __call__(self, records: Sequence[LogRecord]) -> list[Reject]:
         """Store what is missing of `records`; returns those that are no attempts."""
         read = spans(records)
