@@ -4,11 +4,9 @@ It is there before the router counts the delivery as settled, so a crash repeats
 hiding it. Its key is that of the event's record; ClickHouse keeps the same as rows of `deliveries`.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-
-from contracts.tenants import TENANT_PATTERN
 
 State = Literal["delivered", "failed", "dead", "cancelled", "opened", "closed"]
 """What the ledger says of a delivery, or of a subscription's lane.
@@ -22,16 +20,6 @@ State = Literal["delivered", "failed", "dead", "cancelled", "opened", "closed"]
 
 Origin = Literal["automatic", "manual", "replay"]
 
-UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-Tenant = Annotated[str, msgspec.Meta(pattern=TENANT_PATTERN)]
-SubscriptionId = Annotated[str, msgspec.Meta(pattern=rf"^{UUID_PATTERN}\Z")]
-EventId = Annotated[str, msgspec.Meta(pattern=rf"^(?:{UUID_PATTERN})?\Z")]
-Instant = Annotated[int, msgspec.Meta(ge=0, lt=7_258_118_400_000)]
-"""ms since 1970, before 2200: what a column of the ledger takes; so are the bounds below."""
-Partition = Annotated[int, msgspec.Meta(ge=-1, lt=2**31)]
-Offset = Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)]
-Count = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
-
 
 class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What became of one delivery at one time.
@@ -42,18 +30,18 @@ class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
     `job_id`: of the redrive or replay that sent it. `code` and `message`: the destination's own words.
     """
 
-    at: Instant
-    tenant: Tenant
-    subscription_id: SubscriptionId
+    at: int
+    tenant: str
+    subscription_id: str
     destination: str
     state: State
-    event_id: EventId = ""
-    partition: Partition = -1
-    offset: Offset = -1
-    until: Offset = -1
-    attempt: Count = 0
+    event_id: str = ""
+    partition: int = -1
+    offset: int = -1
+    until: int = -1
+    attempt: int = 0
     origin: Origin = "automatic"
-    latency_ms: Count = 0
+    latency_ms: int = 0
     code: str = ""
     message: str = ""
     message_id: str = ""

@@ -79,7 +79,7 @@ class EventDeliveries(BaseModel):
     )
 
 
-class CancelledRange(BaseModel):
+class UndeliveredRange(BaseModel):
     """Everything from `offset` up to `until` of a partition of `events` that was not delivered."""
 
     partition: int
@@ -91,11 +91,13 @@ class DeliveryShown(BaseModel):
     """One delivery of a subscription, as its latest attempt left it."""
 
     subscription_id: str
-    event_id: str | None = Field(description="Null for a range that was cancelled as a whole.")
+    event_id: str | None = Field(
+        description="Null for a range that ended as a whole: cancelled, or dead as it left Kafka."
+    )
     state: DeliveryState = Field(description=STATE)
     attempt: Attempted
     destination: str
-    range: CancelledRange | None
+    range: UndeliveredRange | None
 
 
 class DeliveryPage(BaseModel):

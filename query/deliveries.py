@@ -45,7 +45,7 @@ class Deliveries:
         self._slots = slots
 
     async def of_event(self, tenant: str, event_id: str) -> list[StoredAttempt]:
-        """Its attempts and the ranges that it was cancelled with, in the order of the log."""
+        """Its attempts and the ranges that ended it, cancelled or lost, in the order of the log."""
         query = select_attempts(self._database, tenant, event_id)
         return read_attempts(await self._ask(query))
 

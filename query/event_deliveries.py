@@ -75,7 +75,7 @@ def _before(event_id: uuid.UUID, subscription_id: str) -> bool:
 def _by_subscription(
     attempts: list[StoredAttempt], accepting: set[str]
 ) -> dict[str, list[StoredAttempt]]:
-    """The attempts of each, with the ranges that may have cancelled it; the accepting ones too.
+    """The attempts of each, with the ranges that may have ended it; the accepting ones too.
 
     A range alone says nothing: the subscription need not have accepted the event.
     """
@@ -88,15 +88,13 @@ def _by_subscription(
 
 
 def _state(its: list[StoredAttempt]) -> str:
-    """By the newest attempt; a range cancels what had failed before it, or was not tried."""
+    """By the newest attempt; a range ends what had failed before it, or was not tried."""
     own = [each for each in its if not each.is_range]
-    cancelled_ms = max((each.at_ms for each in its if each.is_range), default=-1)
-    if not own:
-        return "waiting" if cancelled_ms < 0 else "cancelled"
-    last = own[-1]
-    if last.state != "failed":
-        return last.state
-    return "cancelled" if last.at_ms <= cancelled_ms else "waiting"
+    if own and own[-1].state != "failed":
+        return own[-1].state
+    since_ms = own[-1].at_ms if own else 0
+    ended = [each.state for each in its if each.is_range and each.at_ms >= since_ms]
+    return ended[-1] if ended else "waiting"
 
 
 def _detail(shown: list[dict[str, Any]]) -> str:

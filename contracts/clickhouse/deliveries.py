@@ -4,16 +4,44 @@ Its DDL is `migrations/0009_deliveries.sql`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-from contracts.attempts import Attempt
+import msgspec
+
+from contracts.attempts import Attempt, State
 from contracts.encoding.leb128 import leb128
 from contracts.encoding.native import numbers, text, texts, uuids, words
+from contracts.tenants import TENANT_PATTERN
 
 DELIVERIES_TABLE: Final = "deliveries"
 DELIVERY_LOGS_TABLE: Final = "delivery_logs"
 NO_EVENT: Final = "00000000-0000-0000-0000-000000000000"
 DAY_MS = 24 * 60 * 60 * 1000
+
+
+UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+Offset = Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+
+
+class Storable(Attempt, kw_only=True, omit_defaults=True):
+    """An attempt as the columns take it; `at` before 2200."""
+
+    at: Annotated[int, msgspec.Meta(ge=0, lt=7_258_118_400_000)]
+    tenant: Annotated[str, msgspec.Meta(pattern=TENANT_PATTERN)]
+    subscription_id: Annotated[str, msgspec.Meta(pattern=rf"^{UUID_PATTERN}\Z")]
+    destination: str
+    state: State
+    event_id: Annotated[str, msgspec.Meta(pattern=rf"^(?:{UUID_PATTERN})?\Z")] = ""
+    partition: Annotated[int, msgspec.Meta(ge=-1, lt=2**31)] = -1
+    offset: Offset = -1
+    until: Offset = -1
+    attempt: Count = 0
+    latency_ms: Count = 0
+
+
+decode_storable = msgspec.json.Decoder(Storable).decode
+"""Raises `msgspec.DecodeError`."""
 
 
 class AttemptRow(NamedTuple):

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contracts.attempts import Origin
-from contracts.clickhouse.deliveries import NO_EVENT
 from contracts.clickhouse.search import Position, rfc_3339
 from contracts.ledger import Attempted, DeliveryCriteria
 
@@ -36,7 +35,7 @@ SELECT {columns} FROM (
     WHERE tenant = {{tenant:String}} AND event_id = {{event:UUID}}
     UNION ALL
     SELECT * FROM {database}.deliveries
-    WHERE tenant = {{tenant:String}} AND state = 'cancelled' AND until_offset >= 0
+    WHERE tenant = {{tenant:String}} AND state IN ('cancelled', 'dead') AND until_offset >= 0
         AND event_partition = place.1 AND event_offset <= place.2 AND place.2 < until_offset
 )
 ORDER BY kafka_log, kafka_partition, kafka_offset
@@ -46,12 +45,13 @@ FORMAT JSONEachRow
 """
 SELECT_DELIVERIES = """
 WITH (
-    SELECT groupUniqArray((event_partition, event_offset, until_offset, at)) FROM {database}.deliveries
-    WHERE {of_subscription} AND state = 'cancelled' AND until_offset >= 0) AS ranges
+    SELECT groupUniqArray((event_partition, event_offset, until_offset, at, toString(state)))
+    FROM {database}.deliveries
+    WHERE {of_subscription} AND state IN ('cancelled', 'dead') AND until_offset >= 0) AS ranges
 SELECT {columns},
-    multiIf(ledger.state = 'failed', if(arrayExists(
+    if(ledger.state != 'failed', toString(ledger.state), if(empty(arrayFilter(
         range -> range.1 = event_partition AND range.2 <= event_offset AND event_offset < range.3
-            AND at <= range.4, ranges), 'cancelled', 'waiting'), toString(ledger.state)) AS shown
+            AND at <= range.4, ranges) AS ended), 'waiting', ended[1].5)) AS shown
 FROM {database}.deliveries AS ledger
 WHERE {of_subscription} AND ledger.state IN {{states:Array(String)}}
     AND at >= fromUnixTimestamp64Milli({{from_ms:Int64}}, 'UTC')
@@ -85,7 +85,7 @@ RAW_STATES = {
     None: ["delivered", "failed", "dead", "cancelled"],
     "delivered": ["delivered"],
     "waiting": ["failed"],
-    "dead": ["dead"],
+    "dead": ["dead", "failed"],
     "cancelled": ["cancelled", "failed"],
 }
 UNQUOTED: dict[str, Any] = {"output_format_json_quote_64bit_integers": 0}
@@ -130,7 +130,7 @@ class StoredAttempt(msgspec.Struct):
     @property
     def is_range(self) -> bool:
         """Whether it says what became of all that was not delivered of a range."""
-        return self.event == NO_EVENT
+        return self.until_offset >= 0
 
     @property
     def place(self) -> Place:

@@ -10,8 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from contracts.attempts import decode_attempt
-from contracts.clickhouse.deliveries import AttemptBlock, AttemptRow
+from contracts.clickhouse.deliveries import AttemptBlock, AttemptRow, decode_storable
 from processors.consume.step import LogRecord, Reject
 from processors.materialize.step import spans, without
 
@@ -82,7 +81,7 @@ def read_attempts(records: Sequence[LogRecord]) -> tuple[list[AttemptRow], list[
     rejects: list[Reject] = []
     for record in records:
         try:
-            attempt = decode_attempt(record.value or b"")
+            attempt = decode_storable(record.value or b"")
         except msgspec.DecodeError as error:
             rejects.append(Reject(record, f"no attempt: {error}"))
         else:

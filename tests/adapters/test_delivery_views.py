@@ -115,6 +115,23 @@ async def test_a_cancelled_range_takes_what_failed_in_it_before_and_nothing_else
     assert len(await undelivered(stack, [attempt("failed", 0), of_another])) == 1
 
 
+async def test_a_range_that_left_kafka_is_dead_and_so_is_what_had_failed_in_it(
+    stack: Stack,
+) -> None:
+    lost = {"partition": 3, "until": 20, "exhausted": "the event left Kafka", "destination": ""}
+    found = await undelivered(
+        stack,
+        [
+            attempt("failed", 0, partition=3, offset=10),
+            attempt("dead", 1, "", offset=10, **lost),
+            attempt("dead", 2, "", offset=20, **lost | {"until": 30}),
+        ],
+    )
+    assert [row["state"] for row in found] == ["dead"] * 3
+    nothing = str(uuid.UUID(int=0))
+    assert sorted(row["event_id"] for row in found) == sorted([nothing, nothing, EVENT])
+
+
 async def test_latency_is_of_the_call_and_from_receipt_where_the_id_tells_it(stack: Stack) -> None:
     made_ms = NOW_MS - HOUR_MS // 2
     known = str(uuid.UUID(int=made_ms << 80 | 7 << 76 | 2 << 62))

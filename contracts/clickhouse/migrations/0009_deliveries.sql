@@ -10,8 +10,8 @@ CREATE TABLE IF NOT EXISTS {database}.deliveries{on_cluster}
         COMMENT 'delivered; failed: will be tried again; dead: given up; cancelled: its subscription was disabled or deleted; opened, closed: the circuit breaker of the subscription, of no event',
     event_id UUID CODEC(ZSTD(1)) COMMENT 'Event that was to be delivered; all zeros where the row is of no single one',
     event_partition Int32 CODEC(ZSTD(1)) COMMENT 'Partition of the event''s record on `events`; -1 for none',
-    event_offset Int64 CODEC(Delta, ZSTD(1)) COMMENT 'Offset of it, or of a cancelled range''s first; -1 for none',
-    until_offset Int64 CODEC(ZSTD(1)) COMMENT 'Of a cancelled range the offset after its last; else -1',
+    event_offset Int64 CODEC(Delta, ZSTD(1)) COMMENT 'Offset of it, or of the first of a range; -1 for none',
+    until_offset Int64 CODEC(ZSTD(1)) COMMENT 'Of a range that was cancelled, or left Kafka undelivered, the offset after its last; else -1',
     attempt UInt32 CODEC(ZSTD(1)) COMMENT 'How often it has been sent by now, from 1; 0 when it never was',
     origin Enum8('automatic' = 1, 'manual' = 2, 'replay' = 3) COMMENT 'What sent it: the event itself, a redrive or a replay',
     destination LowCardinality(String) COMMENT 'ARN of the queue',
@@ -53,7 +53,7 @@ CREATE VIEW IF NOT EXISTS {database}.undelivered{on_cluster}
 (
     tenant LowCardinality(String) COMMENT 'Tenant of the event',
     subscription_id UUID COMMENT 'Subscription that has not got it',
-    event_id UUID COMMENT 'The event',
+    event_id UUID COMMENT 'The event; all zeros for a range of them that left Kafka before',
     state Enum8('failed' = 2, 'dead' = 3) COMMENT 'failed: it will be tried again; dead: it was given up',
     since DateTime64(3, 'UTC') COMMENT 'When the first attempt ended',
     last_at DateTime64(3, 'UTC') COMMENT 'When the latest did',
@@ -64,8 +64,10 @@ CREATE VIEW IF NOT EXISTS {database}.undelivered{on_cluster}
     destination LowCardinality(String) COMMENT 'ARN of the queue'
 )
 AS SELECT
-    tenant, subscription_id, event_id, last.1 AS state, since, last_at, attempts,
-    last.2 AS code, last.3 AS message, last.4 AS exhausted, last.5 AS destination
+    tenant, subscription_id, event_id, if(last.1 = 'dead' OR has(ended, 'dead'), 'dead', 'failed') AS state,
+    since, last_at, attempts, last.2 AS code, last.3 AS message, last.4 AS exhausted, last.5 AS destination,
+    arrayMap(range -> range.4, arrayFilter(
+        range -> range.1 <= event_offset AND event_offset < range.2 AND last_at <= range.3, ranges)) AS ended
 FROM (
     SELECT
         tenant, subscription_id, event_id, min(at) AS since, max(at) AS last_at, max(attempt) AS attempts,
@@ -74,20 +76,18 @@ FROM (
     FROM {database}.deliveries
     WHERE (tenant, subscription_id, event_id) IN (
         SELECT tenant, subscription_id, event_id FROM {database}.deliveries WHERE state IN ('failed', 'dead'))
-    GROUP BY tenant, subscription_id, event_id
+    GROUP BY tenant, subscription_id, event_id, if(until_offset >= 0, (kafka_partition, kafka_offset), (0, 0))
     HAVING last.1 IN ('failed', 'dead')
 ) AS open
 LEFT JOIN (
     SELECT
         tenant, subscription_id, event_partition,
-        groupUniqArray((deliveries.event_offset, until_offset, at)) AS ranges
+        groupUniqArray((deliveries.event_offset, until_offset, at, toString(state))) AS ranges
     FROM {database}.deliveries
-    WHERE state = 'cancelled' AND until_offset >= 0
+    WHERE state IN ('cancelled', 'dead') AND until_offset >= 0
     GROUP BY tenant, subscription_id, event_partition
-) AS cancelled USING (tenant, subscription_id, event_partition)
-WHERE NOT arrayExists(
-    range -> range.1 <= event_offset AND event_offset < range.2 AND last_at <= range.3, ranges)
-    OR last.1 = 'dead'
+) AS ranges USING (tenant, subscription_id, event_partition)
+WHERE last.1 = 'dead' OR NOT has(ended, 'cancelled')
 COMMENT 'What a subscription matched and its queue has not got: failed or dead, one row per event and subscription';
 
 CREATE VIEW IF NOT EXISTS {database}.delivery_latency{on_cluster}
@@ -146,7 +146,7 @@ AS SELECT
 FROM (
     SELECT
         tenant, subscription_id,
-        argMax(deliveries.destination, at) AS destination,
+        argMaxIf(deliveries.destination, at, notEmpty(deliveries.destination)) AS destination,
         if(countIf(state IN ('opened', 'closed')) = 0, 'closed',
             toString(argMaxIf(state, (at, kafka_offset), state IN ('opened', 'closed')))) AS breaker,
         maxOrNullIf(at, state IN ('opened', 'closed')) AS breaker_since,
