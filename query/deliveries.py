@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from contracts.clickhouse.ledger import (
     UNQUOTED,
+    Place,
     Query,
     StoredAttempt,
     StoredHealth,
@@ -45,7 +46,7 @@ class Deliveries:
         self._slots = slots
 
     async def of_event(self, tenant: str, event_id: str) -> list[StoredAttempt]:
-        """Its attempts and the ranges that ended it, cancelled or lost, in the order of the log."""
+        """Its attempts and the ranges that ended it, cancelled or lost, in the order of time."""
         query = select_attempts(self._database, tenant, event_id)
         return read_attempts(await self._ask(query))
 
@@ -63,14 +64,10 @@ class Deliveries:
         query = select_deliveries(*place, criteria, rest.from_ms, before, read)
         seen = read_attempts(await self._ask(query, before))
         named = [each for each in seen if not each.is_range]
-        newest: dict[str, tuple[int, int]] = {}
+        newest: dict[str, Place] = {}
         if named:
             newest = read_newest(await self._ask(select_newest(*place, named), before))
-        found = [
-            each
-            for each in seen
-            if each.is_range or newest.get(each.event) == (each.kafka_log, each.kafka_offset)
-        ]
+        found = [each for each in seen if each.is_range or newest.get(each.event) == each.place]
         if len(found) > count:
             last = found[count - 1]
         elif len(seen) == read:

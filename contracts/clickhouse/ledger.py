@@ -14,9 +14,6 @@ from contracts.ledger import Attempted, DeliveryCriteria
 
 ATTEMPTS_MAX = 10_000
 """Rows that are read of one event."""
-SKEW_MS = 3_600_000
-"""By how much a later attempt may seem to be an earlier one: two processes, two clocks."""
-
 COLUMNS = """toString(subscription_id) AS subscription, toString(event_id) AS event,
     toString(state) AS state, toUnixTimestamp64Milli(at) AS at_ms, attempt, toString(origin) AS origin,
     destination, latency_ms, code, message, message_id, job_id, exhausted,
@@ -38,7 +35,7 @@ SELECT {columns} FROM (
     WHERE tenant = {{tenant:String}} AND state IN ('cancelled', 'dead') AND until_offset >= 0
         AND event_partition = place.1 AND event_offset <= place.2 AND place.2 < until_offset
 )
-ORDER BY kafka_log, kafka_partition, kafka_offset
+ORDER BY at, kafka_log, kafka_partition, kafka_offset
 LIMIT 1 BY kafka_log, kafka_partition, kafka_offset
 LIMIT {{count:UInt32}}
 FORMAT JSONEachRow
@@ -65,7 +62,8 @@ LIMIT {{count:UInt32}}
 FORMAT JSONEachRow
 """
 SELECT_NEWEST = """
-SELECT toString(event_id), max((kafka_log, kafka_offset)) FROM {database}.deliveries
+SELECT toString(event_id), argMax((kafka_log, kafka_partition, kafka_offset), (at, kafka_log, kafka_offset))
+FROM {database}.deliveries
 WHERE {of_subscription} AND event_id IN {{events:Array(UUID)}}
     AND at >= fromUnixTimestamp64Milli({{from_ms:Int64}}, 'UTC')
 GROUP BY event_id
@@ -92,7 +90,7 @@ UNQUOTED: dict[str, Any] = {"output_format_json_quote_64bit_integers": 0}
 
 
 class Place(NamedTuple):
-    """A record's place on `deliveries`; comparable within a partition."""
+    """A record's place on `deliveries`."""
 
     log: int
     partition: int
@@ -164,7 +162,7 @@ class StoredHealth(msgspec.Struct):
 
 _attempt = msgspec.json.Decoder(StoredAttempt)
 _health = msgspec.json.Decoder(StoredHealth)
-_newest = msgspec.json.Decoder(tuple[str, tuple[int, int]])
+_newest = msgspec.json.Decoder(tuple[str, Place])
 
 Query = tuple[str, dict[str, Any]]
 
@@ -206,7 +204,7 @@ def select_newest(
         "tenant": tenant,
         "subscription": subscription_id,
         "events": sorted({each.event for each in of}),
-        "from_ms": min(each.at_ms for each in of) - SKEW_MS,
+        "from_ms": min(each.at_ms for each in of),
     }
 
 
@@ -221,8 +219,8 @@ def read_attempts(lines: bytes) -> list[StoredAttempt]:
     return [_attempt.decode(line) for line in lines.splitlines()]
 
 
-def read_newest(lines: bytes) -> dict[str, tuple[int, int]]:
-    """The answer to `select_newest`: log and offset by event."""
+def read_newest(lines: bytes) -> dict[str, Place]:
+    """The answer to `select_newest`: where the newest record of each event is."""
     return dict(map(_newest.decode, lines.splitlines()))
 
 

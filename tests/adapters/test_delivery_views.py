@@ -77,12 +77,6 @@ async def test_what_failed_is_undelivered_since_its_first_attempt_as_the_latest_
     assert (row["event_id"], row["subscription_id"]) == (EVENT, SUBSCRIPTION)
 
 
-async def test_the_order_of_the_log_counts_and_not_the_clocks_of_two_processes(
-    stack: Stack,
-) -> None:
-    assert await undelivered(stack, [attempt("failed", 5000), attempt("delivered", 0)]) == []
-
-
 async def test_dead_is_undelivered_until_a_redrive_delivers_it(stack: Stack) -> None:
     dead = attempt("dead", 0, code="AccessDenied", exhausted="retry_for_s")
     [row] = await undelivered(stack, [dead])

@@ -47,7 +47,8 @@ ENGINE = {replicated}ReplacingMergeTree
 ORDER BY (number, topic_id)
 COMMENT 'Logs whose records are in the table deliveries; written by ledger';
 
--- Of one delivery all records are in one partition of the log: its order is theirs, whatever clocks say.
+-- The newest is the one of the latest time: offsets do not compare where partitions were added since. Two
+-- attempts are a second apart or more, so the clocks of two processes need not be the same.
 -- Only deliveries that ever failed are grouped, so that the many that did not are not held in memory.
 CREATE VIEW IF NOT EXISTS {database}.undelivered{on_cluster}
 (
@@ -71,7 +72,7 @@ AS SELECT
 FROM (
     SELECT
         tenant, subscription_id, event_id, min(at) AS since, max(at) AS last_at, max(attempt) AS attempts,
-        argMax((state, code, message, exhausted, destination), (kafka_log, kafka_offset)) AS last,
+        argMax((state, code, message, exhausted, destination), (at, kafka_log, kafka_offset)) AS last,
         any(deliveries.event_partition) AS event_partition, any(deliveries.event_offset) AS event_offset
     FROM {database}.deliveries
     WHERE (tenant, subscription_id, event_id) IN (
