@@ -44,14 +44,21 @@ CONSUME_TIMEOUT_S = 300
 COLUMNS = ", ".join((*INSERT_COLUMNS, "precedence"))
 
 
-def materialize(where: Endpoints, ports: Ports, server: psutil.Process, count: int) -> list[float]:
+def materialize(
+    where: Endpoints,
+    ports: Ports,
+    server: psutil.Process,
+    count: int,
+    processor: str = "materialize",
+    table: str = "events",
+) -> list[float]:
     """Events/s; per event CPU microseconds of materializer and server, and bytes that came to it."""
-    argv = [sys.executable, "-m", "processors", "materialize"]
+    argv = [sys.executable, "-m", "processors", processor]
     with subprocess.Popen(argv, env=environment(ports), stderr=subprocess.DEVNULL) as child:
         client, rows, began_s, used = psutil.Process(child.pid), 0, 0.0, (0.0, 0.0, 0)
         while rows < count:
             before = (cpu_s(client), cpu_s(server), received_bytes(client))
-            rows = int(sql(where, "SELECT count() FROM events.events"))
+            rows = int(sql(where, f"SELECT count() FROM events.{table}"))  # noqa: S608
             if not began_s and rows:
                 began_s, first_rows, used = time.perf_counter(), rows, before
             time.sleep(0.25)  # each look costs the server some milliseconds

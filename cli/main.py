@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from cli import (
     accept_log,
     audit,
+    deliveries,
     erase,
     find,
     logs,
@@ -85,3 +86,4 @@ for command in (*STACK, *EVENTS, *VIEW):
     app.command()(command)
 
 app.add_typer(subscriptions.app)
+app.add_typer(deliveries.app)

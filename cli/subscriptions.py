@@ -53,11 +53,12 @@ def list_(
     events subscriptions list --json | jq -r '.items[] | select(.enabled | not).id'
     """
     where = endpoints(home, port_base)
-    items = list(_pages(where, tenant))
+    items = list(pages(where, tenant))
     show({"items": items}, as_json, lambda: table_of(items))
 
 
-def _pages(where: Endpoints, tenant: str) -> Iterator[dict[str, Any]]:
+def pages(where: Endpoints, tenant: str) -> Iterator[dict[str, Any]]:
+    """The tenant's subscriptions."""
     parameters: dict[str, Any] | None = {"limit": 1000}
     while parameters:
         page = ask(where, tenant, "GET", paths.SUBSCRIPTIONS, params=parameters).json()

@@ -121,9 +121,9 @@ class EventPage(BaseModel):
     next: str | None = Field(description="`cursor` of the next page; null when there is none.")
 
 
-def query_parameters() -> list[dict[str, Any]]:
-    """The OpenAPI parameter objects of `Search`."""
-    properties: dict[str, dict[str, Any]] = Search.model_json_schema()["properties"]
+def query_parameters(model: type[BaseModel] = Search) -> list[dict[str, Any]]:
+    """The OpenAPI parameter objects of what a query string asks for."""
+    properties: dict[str, dict[str, Any]] = model.model_json_schema()["properties"]
     parameters = []
     for name, schema in properties.items():
         given = next((each for each in schema.get("anyOf", ()) if "type" in each), schema)

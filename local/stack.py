@@ -8,7 +8,7 @@ from pathlib import Path
 
 PORT_BASE = 8800
 REGION = "eu-west-1"
-PROCESSORS = ("materialize", "route")
+PROCESSORS = ("materialize", "route", "ledger")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Ports:
     def by_name(self) -> dict[str, int]:
         """Port by process name."""
         servers = ("api", "clickhouse", "sqs", "issuer", "kafka", "kafka controller")
-        names = (*servers, *PROCESSORS, "metrics")  # the last is the api's
+        ours = ("materialize", "route", "metrics", "ledger")  # the metrics are the api's
+        names = (*servers, *ours)
         return {name: self.base + offset for offset, name in enumerate(names)}
 
     def url(self, name: str) -> str:

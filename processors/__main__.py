@@ -1,4 +1,4 @@
-"""`python -m processors materialize|route|setup`: the only place that knows the concrete parts.
+"""`python -m processors materialize|route|ledger|setup`: the only place that knows the concrete parts.
 
 Beside them `audit|rebuild|accept-log|migrate`, which end by themselves.
 """
@@ -10,32 +10,41 @@ import logging
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 
 import uvloop
 
+from contracts.clickhouse.deliveries import DELIVERIES_TABLE, DELIVERY_LOGS_TABLE
 from contracts.topics import (
     DELIVERIES,
     DELIVERIES_DEAD,
     DELIVERIES_JOBS,
     DELIVERIES_RETRY,
     EVENTS,
+    LEDGER_GROUP,
     MATERIALIZE_GROUP,
     REJECTED,
     ROUTE_GROUP,
 )
 from processors.consume.consume import Consume
 from processors.consume.loss import Guard
-from processors.consume.one_log import OfOneLog
+from processors.consume.one_log import Changed, MadeAnew, NotAccepted, OfOneLog
 from processors.consume.probes import probed
 from processors.consume.replay import Log
 from processors.consume.run import run
 from processors.consume.step import Halt, Step
 from processors.deliver.destinations.sqs.queues import SqsQueues
 from processors.deliver.router import Limits, Router
+from processors.ledger.step import Ledger
 from processors.materialize.step import Materialize
-from processors.settings import MaterializeSettings, RouteSettings, SetupSettings
+from processors.settings import (
+    LedgerSettings,
+    MaterializeSettings,
+    RouteSettings,
+    SetupSettings,
+)
 from processors.upkeep import command_line
-from processors.upkeep.acceptance import copied, number_of
+from processors.upkeep.acceptance import copied, number_of, numbered
 from processors.upkeep.database import Database
 from processors.upkeep.setup import setup
 from service.clickhouse import ClickHouse
@@ -49,43 +58,72 @@ from service.settings import Settings, load_or_exit, settings_text
 
 log = logging.getLogger(__name__)
 
+WRITES_DELIVERIES = "events.ledger "
+"""How the tag of the ledger's inserts begins."""
 WAITING_BYTES_MAX = 64 * 1024 * 1024
 STOP_TIMEOUT_S = 15.0
 
 
+StepOf = Callable[[uuid.UUID, Database], Awaitable[Step]]
+
+
 async def materialize(settings: MaterializeSettings) -> None:
     """Kafka to ClickHouse, until stopped."""
-    limits = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
-    rejected = EventLog(settings.kafka, (REJECTED,), limits)
-    clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
-    database = Database(clickhouse, settings.clickhouse)
-    topic = TopicId(settings.kafka, EVENTS)
 
-    async def of_log(topic_id: uuid.UUID) -> Step:
+    async def of_log(topic_id: uuid.UUID, database: Database) -> Step:
         async with Log.connected(settings.kafka) as log:
             number = await number_of(topic_id, log, database)
             return Materialize(database.rows_in_use(number), await copied(topic_id, log, database))
 
-    step = OfOneLog(topic.now, of_log)
-    guard = Guard(MATERIALIZE_GROUP, settings.accept_loss)
-    consume = Consume(step, rejected, settings.backoff_max_s, guard)
+    async def pay(database: Database) -> None:
+        await database.erasures().run()
+
+    await _into_clickhouse(settings, MATERIALIZE_GROUP, EVENTS, of_log, NotAccepted, pay)
+
+
+async def ledger(settings: LedgerSettings) -> None:
+    """What became of deliveries, Kafka to ClickHouse, until stopped."""
+
+    async def of_log(topic_id: uuid.UUID, database: Database) -> Step:
+        number = await numbered(topic_id, database.logs(DELIVERY_LOGS_TABLE))
+        return Ledger(database.rows(number, DELIVERIES_TABLE, WRITES_DELIVERIES))
+
+    await _into_clickhouse(settings, LEDGER_GROUP, DELIVERIES, of_log, MadeAnew)
+
+
+async def _into_clickhouse(
+    settings: MaterializeSettings,
+    group: str,
+    topic: str,
+    step_of: StepOf,
+    changed: Changed,
+    work: Callable[[Database], Awaitable[None]] | None = None,
+) -> None:
+    limits = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
+    rejected = EventLog(settings.kafka, (REJECTED,), limits)
+    clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
+    database = Database(clickhouse, settings.clickhouse)
+    topic_id = TopicId(settings.kafka, topic)
+    step = OfOneLog(topic_id.now, lambda log: step_of(log, database), changed)
+    consume = Consume(step, rejected, settings.backoff_max_s, Guard(group, settings.accept_loss))
     await rejected.start()
     try:
-        async with (
-            probed(consume, MATERIALIZE_GROUP, settings),
-            beside(database.erasures().run, consume),
-        ):
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(probed(consume, group, settings, topic=topic))
+            if work is not None:
+                await stack.enter_async_context(beside(partial(work, database), consume))
             await run(
                 consume,
                 settings.kafka,
-                MATERIALIZE_GROUP,
+                group,
+                topic=topic,
                 rows_max=settings.batch_rows_max,
                 bytes_min=settings.batch_bytes_min,
                 wait_ms=settings.batch_wait_ms,
                 stuck_after_s=settings.stuck_after_s,
             )
     finally:
-        await topic.close()
+        await topic_id.close()
         await rejected.stop()
         await clickhouse.close()
 
@@ -128,6 +166,7 @@ async def route(settings: RouteSettings) -> None:
 HELP: dict[str, tuple[str, type[Settings]]] = {
     "materialize": ("Kafka to ClickHouse", MaterializeSettings),
     "route": ("Kafka to SQS", RouteSettings),
+    "ledger": ("what became of deliveries, Kafka to ClickHouse", LedgerSettings),
     "setup": ("topics and tables, once", SetupSettings),
 }
 
@@ -179,6 +218,8 @@ def main() -> None:
             uvloop.run(materialize(load_or_exit(MaterializeSettings)))
         elif processor == "route":
             uvloop.run(route(load_or_exit(RouteSettings)))
+        elif processor == "ledger":
+            uvloop.run(ledger(load_or_exit(LedgerSettings)))
         else:
             uvloop.run(setup(load_or_exit(SetupSettings)))
     except Halt as error:  # no bug: what to do is all that there is to say

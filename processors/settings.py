@@ -32,7 +32,7 @@ class _Settings(Settings):
 
 
 class ConsumerSettings(_Settings):
-    """What both consumers of the log are told."""
+    """What consumers are told."""
 
     probes: Probes = Probes()
     loss_threshold_s: float = Field(
@@ -61,6 +61,10 @@ class MaterializeSettings(ConsumerSettings):
     batch_wait_ms: int = Field(
         200, ge=1, le=10_000, description="Longest wait for a batch to fill: the view's usual age."
     )
+
+
+class LedgerSettings(MaterializeSettings):
+    """What became of deliveries, Kafka to ClickHouse."""
 
 
 class RouteSettings(ConsumerSettings):

@@ -10,15 +10,18 @@ from contracts import paths
 from contracts.clickhouse.replicas import LIVING
 from contracts.topics import EVENTS
 from query.backtest import BackTest
+from query.deliveries import Deliveries
 from query.erase import DeleteEvent
+from query.event_deliveries import GetEventDeliveries
 from query.events import GetEvent
 from query.explain import ExplainEvent
 from query.lookup import Lookup
-from query.pages import Pages
+from query.pages import Pages, Slots
 from query.scan import Limits
 from query.search import SearchByFilter, SearchEvents
 from query.settings import QuerySettings
 from query.store import EventStore
+from query.subscription_deliveries import GetDeliveries, GetHealth
 from service.access.keys import SigningKeys
 from service.access.verifier import Verifier
 from service.clickhouse import ClickHouse
@@ -40,8 +43,9 @@ class Reader:
     def __init__(self, settings: QuerySettings) -> None:
         self.verifier = Verifier(settings.access, SigningKeys(settings.access))
         self.clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
-        limits = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
-        self.log = EventLog(settings.kafka, (EVENTS,), limits)
+        self.log = EventLog(
+            settings.kafka, (EVENTS,), QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
+        )
         self.follower = SubscriptionsFollower(settings.kafka)
         store = functools.partial(
             EventStore,
@@ -54,13 +58,11 @@ class Reader:
         if settings.tables.cluster:
             select = functools.partial(self.clickhouse.select, settings=LIVING)
             self.everywhere = store(select, replicas=self.clickhouse.replicas)
-        self.pages = Pages(
-            self.clickhouse.select,
-            settings.clickhouse.database,
-            Limits(settings.search_rows_max, settings.search_timeout_s, settings.search_threads),
-            queries_max=settings.search_queries_max,
-            waiting_max=settings.search_waiting_max,
-        )
+        waited_s = settings.search_timeout_s
+        limits = Limits(settings.search_rows_max, waited_s, settings.search_threads)
+        slots = Slots(settings.search_queries_max, settings.search_waiting_max, waited_s)
+        bounded = (self.clickhouse.select, settings.clickhouse.database, limits, slots)
+        self.pages, self.deliveries = Pages(*bounded), Deliveries(*bounded)
         self._settings = settings
 
     def resources(self) -> Resources:
@@ -76,6 +78,13 @@ class Reader:
             paths.SEARCH: {"POST": SearchByFilter(self.verifier, self.pages, days)},
             paths.BACK_TEST: {"POST": BackTest(self.verifier, self.pages, days)},
             paths.EXPLANATION: {"GET": ExplainEvent(self.verifier, lookup, self.follower)},
+            paths.EVENT_DELIVERIES: {
+                "GET": GetEventDeliveries(self.verifier, lookup, self.follower, self.deliveries)
+            },
+            paths.DELIVERIES: {
+                "GET": GetDeliveries(self.verifier, self.follower, self.deliveries, days)
+            },
+            paths.HEALTH: {"GET": GetHealth(self.verifier, self.follower, self.deliveries)},
         }
 
     async def waiting_for(self) -> list[str]:

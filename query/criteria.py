@@ -1,7 +1,7 @@
 """A query string to the search that it asks for, or the Problem that names every wrong parameter."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode
 
 from pydantic import ValidationError
@@ -45,8 +45,28 @@ def read_pairs(query: bytes) -> Pairs:
         ) from None
 
 
+class Bounded(Protocol):
+    """What has a time range, in ms since 1970."""
+
+    @property
+    def from_(self) -> int | None:
+        """Then or later."""
+
+    @property
+    def to(self) -> int | None:
+        """Before."""
+
+
+Asked = TypeVar("Asked", bound=Bounded)
+
+
 def parse_search(pairs: Pairs) -> Search:
     """The search that the parameters ask for. Raises `Problem` 400 naming each that is wrong."""
+    return parse_as(Search, pairs)
+
+
+def parse_as(model: type[Asked], pairs: Pairs) -> Asked:
+    """What the parameters of `model`, one of pydantic's, ask for. Raises as `parse_search` does."""
     repeated = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
     if repeated:
         raise _refused([{"pointer": pointer((name,)), "detail": "came twice"} for name in repeated])
@@ -55,7 +75,7 @@ def parse_search(pairs: Pairs) -> Search:
     if attributes and "key_attributes" not in given:
         given["key_attributes"] = dict(sorted(attributes.items()))
     try:
-        search = Search.model_validate(given)
+        search: Asked = cast("Any", model).model_validate(given)
     except ValidationError as error:
         raise _refused([_named(each) for each in error.errors(include_url=False)]) from None
     if search.from_ is not None and search.to is not None and search.from_ >= search.to:

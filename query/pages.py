@@ -21,6 +21,34 @@ class TooManySearches(Exception):
     """More searches wait than may, or one waited until its deadline."""
 
 
+class Slots:
+    """Lets `queries_max` searches run at once while at most `waiting_max` wait, each so many seconds."""
+
+    def __init__(self, queries_max: int, waiting_max: int, timeout_s: float) -> None:
+        self._free = asyncio.Semaphore(queries_max)
+        self._waiting = 0
+        self._waiting_max = waiting_max
+        self._timeout_s = timeout_s
+
+    @contextlib.asynccontextmanager
+    async def taken(self) -> AsyncIterator[None]:
+        """One of them, for as long as the context is open. Raises `TooManySearches`."""
+        if self._waiting >= self._waiting_max:
+            raise TooManySearches(f"{self._waiting:,} searches wait already")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._free.acquire()
+        except TimeoutError:
+            raise TooManySearches("no search ended in time") from None
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
 class Page(NamedTuple):
     """Representations, newest first, and what remains of the search; None when nothing does."""
 
@@ -29,17 +57,13 @@ class Page(NamedTuple):
 
 
 class Pages:
-    """Finds pages, `queries_max` at once while at most `waiting_max` wait."""
+    """Finds pages, as many at once as there are `slots`."""
 
-    def __init__(
-        self, select: Select, database: str, limits: Limits, *, queries_max: int, waiting_max: int
-    ) -> None:
+    def __init__(self, select: Select, database: str, limits: Limits, slots: Slots) -> None:
         self._select = select
         self._database = database
         self._limits = limits
-        self._slots = asyncio.Semaphore(queries_max)
-        self._waiting = 0
-        self._waiting_max = waiting_max
+        self._slots = slots
 
     async def find(
         self,
@@ -53,7 +77,7 @@ class Pages:
 
         Raises `TooManySearches`, `TooBroad`, `TooSlow` and `ClickHouseFailed`.
         """
-        async with self._slot():
+        async with self._slots.taken():
             scan = Scan(self._select, self._database, self._limits, tenant, criteria, filter_)
             try:
                 async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
@@ -65,7 +89,7 @@ class Pages:
         self, tenant: str, filter_: Filter, rest: Rest, samples: int
     ) -> tuple[Counts, Page]:
         """How many events of `rest` the filter accepts, and the newest of them. Raises as `find` does."""
-        async with self._slot():
+        async with self._slots.taken():
             scan = Scan(self._select, self._database, self._limits, tenant, Criteria(), filter_)
             try:
                 async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
@@ -76,23 +100,6 @@ class Pages:
                     return counts, await _fill(scan.newest_first(rest, samples), rest, samples)
             except TimeoutError:
                 raise TooSlow(rest.position) from None
-
-    @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        if self._waiting >= self._waiting_max:
-            raise TooManySearches(f"{self._waiting:,} searches wait already")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(self._limits.timeout_s):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise TooManySearches("no search ended in time") from None
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._slots.release()
 
 
 async def _fill(

@@ -11,11 +11,10 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from contracts import paths
-from contracts.clickhouse.search import Position
+from contracts.clickhouse.search import Position, rfc_3339
 from contracts.criteria import Criteria
 from contracts.drafts import broken, read_filtered
 from contracts.filtering import FilterSearch, Ranged
@@ -158,6 +157,5 @@ def _too_broad(stopped: TooBroad) -> Problem:
 
 
 def _shown(position: Position) -> str:
-    """The position's time as RFC 3339."""
-    time_ = datetime.fromtimestamp(position.received_ms / 1000, UTC)
-    return time_.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """The position's time."""
+    return rfc_3339(position.received_ms)

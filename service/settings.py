@@ -32,6 +32,7 @@ MODELS = {
     "query": "query.settings:QuerySettings",
     "materialize": "processors.settings:MaterializeSettings",
     "route": "processors.settings:RouteSettings",
+    "ledger": "processors.settings:LedgerSettings",
     "setup": "processors.settings:SetupSettings",
 }
 """Who reads settings. By name: one environment serves all, so each knows the names of the others."""

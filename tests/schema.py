@@ -1,9 +1,12 @@
 """The schema of a test's own database."""
 
+import re
+
 from contracts.clickhouse.schema import migrations, statements
 from service.clickhouse import ClickHouse
 
-REPLACING = "ENGINE = ReplacingMergeTree(precedence)"
+REPLACING = re.compile(r"ENGINE = ReplacingMergeTree(\(precedence\))?\n")
+KEEPING = "ENGINE = MergeTree\n"
 
 
 async def create_schema(clickhouse: ClickHouse, database: str) -> None:
@@ -15,11 +18,12 @@ async def create_schema(clickhouse: ClickHouse, database: str) -> None:
 
 
 async def create_table_that_keeps_all(clickhouse: ClickHouse, database: str) -> None:
-    """Create `database` with a table of events that never merges two rows into one, and no view."""
+    """Create `database` with tables that never merge two rows into one, and no view."""
     await clickhouse.execute(f"CREATE DATABASE {database}")
     tables = {each.name: statements(each.text, database) for each in migrations()}
-    for statement in tables["events"]:
-        assert REPLACING in statement
-        await clickhouse.execute(statement.replace(REPLACING, "ENGINE = MergeTree"))
-    for statement in tables["erasures"] + tables["logs"]:
+    deliveries, *others = tables["deliveries"]
+    for statement in (*tables["events"], deliveries):
+        assert REPLACING.search(statement)
+        await clickhouse.execute(REPLACING.sub(KEEPING, statement))
+    for statement in (*tables["erasures"], *tables["logs"], others[0]):
         await clickhouse.execute(statement)

@@ -43,6 +43,9 @@ class TableSettings(ClusterSettings, frozen=True):
     retention_days_by_tenant: dict[TenantName, Days] = Field(
         {}, description='Other times for some tenants, in days: `{"acme": 30}`.'
     )
+    deliveries_retention_days: Days = Field(
+        30, description="How long the ledger of deliveries is kept in ClickHouse, in days."
+    )
 
 
 class Migration(NamedTuple):

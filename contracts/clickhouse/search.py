@@ -8,6 +8,7 @@ Every value is bound as a parameter of ClickHouse's HTTP interface, never writte
 
 import json
 import uuid
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from contracts.clickhouse.table import read_stored
@@ -135,6 +136,12 @@ def read_found(lines: bytes) -> dict[Position, bytes]:
         Position(int(each.received_ms), uuid.UUID(each.id)): represent(each.event())
         for each in read_stored(lines)
     }
+
+
+def rfc_3339(ms: int) -> str:
+    """The time, in ms since 1970, as the API writes it."""
+    time = datetime.fromtimestamp(ms / 1000, UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def read_limits(rows_max: int, seconds: float, threads: int) -> dict[str, Any]:

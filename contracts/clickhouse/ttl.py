@@ -1,14 +1,20 @@
-"""How long ClickHouse keeps an event: one TTL expression for all tenants, from the settings."""
+"""How long ClickHouse keeps events and the ledger: a TTL expression for each, from the settings."""
 
 from contracts.clickhouse.replicas import Replicas
 from contracts.clickhouse.schema import TableSettings
+from contracts.clickhouse.table import EVENTS_TABLE
 
 FOR_EVER_DAYS = 36_500
 """A hundred years: TTL has no word for never, and DateTime64 ends in 2299."""
 
 
+def deliveries_ttl(tables: TableSettings) -> str:
+    """The TTL expression of the table of deliveries."""
+    return f"at + toIntervalDay({tables.deliveries_retention_days})"
+
+
 def retention_ttl(tables: TableSettings) -> str | None:
-    """The table's TTL expression; None when everything is kept for ever.
+    """The TTL expression of the table of events; None when everything is kept for ever.
 
     One expression without a WHERE, so that ClickHouse knows of each part when it expires.
     """
@@ -34,10 +40,10 @@ WHERE database = '{database}' AND table = 'events' AND name = 'expires_at' FORMA
 """
 
 
-def modify_ttl(ttl: str | None, database: str, cluster: str) -> str:
-    """The statement that gives the events table this TTL, or takes its TTL away."""
+def modify_ttl(ttl: str | None, database: str, cluster: str, table: str = EVENTS_TABLE) -> str:
+    """The statement that gives a table this TTL, or takes its TTL away."""
     change = "REMOVE TTL" if ttl is None else f"MODIFY TTL {ttl}"
-    return f"ALTER TABLE {database}.events{Replicas(cluster).on_cluster} {change}"
+    return f"ALTER TABLE {database}.{table}{Replicas(cluster).on_cluster} {change}"
 
 
 def modify_expires_at(ttl: str | None, database: str, cluster: str) -> str:

@@ -15,6 +15,7 @@ from contracts.documents.openapi_subscriptions import subscription_paths
 from contracts.events import Event, EventDraft
 from contracts.filtering import Explanation, FilterSearch, FilterTest, FilterTestAnswer
 from contracts.ids import IDEMPOTENCY_KEY_BYTES_MAX
+from contracts.ledger import DeliveryPage, DestinationHealth, EventDeliveries
 from contracts.problems import CONTENT_TYPE, TITLES, key_used
 from contracts.subscriptions import Subscription, SubscriptionDraft, SubscriptionPatch
 from contracts.tenants import TENANT_PATTERN
@@ -79,6 +80,7 @@ def openapi() -> dict[str, Any]:
         *(EventDraft, Event, EventPage, BatchAnswer, ProblemDocument),
         *(SubscriptionDraft, Subscription, SubscriptionList, SubscriptionPatch),
         *(SubscriptionChanges, FilterSearch, FilterTest, FilterTestAnswer, Explanation),
+        *(EventDeliveries, DeliveryPage, DestinationHealth),
     )
     _, schemas = models_json_schema(
         [(model, "validation") for model in models],
@@ -138,6 +140,13 @@ def _event_paths() -> dict[str, Any]:
             "parameters": [id_parameter("eventId")],
             "get": operation(
                 "explainEvent", "Why subscriptions accept an event, or do not", 200, "Explanation",
+                also=(404,),
+            ),
+        },
+        paths.EVENT_DELIVERIES: {
+            "parameters": [id_parameter("eventId")],
+            "get": operation(
+                "getEventDeliveries", "What became of an event's deliveries", 200, "EventDeliveries",
                 also=(404,),
             ),
         },

@@ -3,7 +3,9 @@
 from typing import Any
 
 from contracts import paths
+from contracts.criteria import query_parameters
 from contracts.documents.openapi_parts import id_parameter, operation
+from contracts.ledger import DeliverySearch
 
 DRAFT, ONE = "SubscriptionDraft", "Subscription"
 IF_MATCH = {"$ref": "#/components/parameters/IfMatch"}
@@ -34,6 +36,17 @@ def subscription_paths() -> dict[str, Any]:
                 "Who changed a subscription, and when",
                 200,
                 "SubscriptionChanges",
+                also=(404,),
+            ),
+        },
+        paths.DELIVERIES: {"parameters": [id_parameter("id")], "get": _deliveries()},
+        paths.HEALTH: {
+            "parameters": [id_parameter("id")],
+            "get": operation(
+                "getSubscriptionHealth",
+                "How a subscription's queue does",
+                200,
+                "DestinationHealth",
                 also=(404,),
             ),
         },
@@ -78,6 +91,19 @@ def _list() -> dict[str, Any]:
         {"name": "limit", "in": "query", "schema": limit},
         {"name": "cursor", "in": "query", "schema": {"type": "string", "maxLength": 22}},
     ]
+    return get
+
+
+def _deliveries() -> dict[str, Any]:
+    get = operation(
+        "listDeliveries",
+        "What became of a subscription's deliveries",
+        200,
+        "DeliveryPage",
+        also=(404,),
+        headers=("Link",),
+    )
+    get["parameters"] += query_parameters(DeliverySearch)
     return get
 
 

@@ -152,6 +152,8 @@ class Block:
     The lists name its rows: position in the log, time of receipt in ms, tenant and id.
     """
 
+    columns: Sequence[str] = INSERT_COLUMNS
+
     def __init__(self) -> None:
         self.partitions: list[int] = []
         self.offsets: list[int] = []

@@ -14,7 +14,7 @@ from service.http.measures import Log, Requests
 TEXT = """# Metrics
 
 {generated}In Prometheus' text format. ingest and query show `GET /metrics` on a port of their own, `EVENTS_HTTP__METRICS_PORT` and of
-several workers the next ones; materialize and route beside `/healthz` and `/readyz` on `EVENTS_PROBES__PORT`. Each also has
+several workers the next ones; materialize, route and ledger beside `/healthz` and `/readyz` on `EVENTS_PROBES__PORT`. Each also has
 `process_...` (CPU, memory, descriptors). What to alert on: [alerts](../operate/alerts.md).
 
 {metrics}"""
@@ -37,7 +37,7 @@ def _collectors() -> list[tuple[str, Collector]]:
         ("ingest, query", Requests()),
         ("ingest", InHand(nothing, 0)),
         ("ingest, query", Log(nothing)),
-        ("materialize, route", Measures(nothing, nothing)),
+        ("materialize, route, ledger", Measures(nothing, nothing)),
         ("route", DeliveryMeasures(nothing, nothing, nothing)),
     ]
 

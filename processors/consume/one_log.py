@@ -28,6 +28,17 @@ class NotAccepted(Halt):
         super().__init__(NOT_ACCEPTED.format(topic=EVENTS, topic_id=topic_id, known=ids))
 
 
+class MadeAnew(Halt):
+    """The topic was deleted and made anew while it was read; at the next start it is another log."""
+
+    def __init__(self, topic_id: uuid.UUID, known: Collection[uuid.UUID]) -> None:
+        ids = " and ".join(map(str, known))
+        super().__init__(f"The topic was made anew while it was read: {topic_id} after {ids}.")
+
+
+Changed = Callable[[uuid.UUID, Collection[uuid.UUID]], Halt]
+
+
 class OfOneLog:
     """The step that `step_of` makes for the topic's id when the first batch comes."""
 
@@ -35,10 +46,15 @@ class OfOneLog:
         self,
         ask: Callable[[], Awaitable[uuid.UUID]],
         step_of: Callable[[uuid.UUID], Awaitable[Step]],
+        changed: Changed = NotAccepted,
     ) -> None:
-        """`ask` gives the topic's id now; `step_of` raises `NotAccepted` and `Transient`."""
+        """`ask` gives the topic's id now; `step_of` raises `NotAccepted` and `Transient`.
+
+        `changed` is what is raised when the topic has another id than the one before.
+        """
         self._ask = ask
         self._step_of = step_of
+        self._changed = changed
         self._log: uuid.UUID | None = None
         self._step: Step | None = None
 
@@ -62,5 +78,5 @@ class OfOneLog:
             self._log, self._step = log, await self._step_of(log)
         elif self._log is not None and log != self._log:
             # what was fetched may be of either; at its next start the process asks anew
-            raise NotAccepted(log, [self._log])
+            raise self._changed(log, [self._log])
         return [reject._replace(log=log) for reject in await self._step(records)]

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from contracts.topics import EVENTS
 from processors.consume.consume import Consume
 from processors.consume.time_left import TimeLeft
 from processors.settings import ConsumerSettings
@@ -57,10 +58,14 @@ class Measures(Collector):
 
 @contextlib.asynccontextmanager
 async def probed(
-    consume: Consume, group: str, settings: ConsumerSettings, *more: Collector
+    consume: Consume,
+    group: str,
+    settings: ConsumerSettings,
+    *more: Collector,
+    topic: str = EVENTS,
 ) -> AsyncIterator[None]:
     """Watch the log and answer probes for as long as the context is open; with `more` metrics."""
-    retention = TimeLeft(settings.kafka, group, lambda: _assigned(consume))
+    retention = TimeLeft(settings.kafka, group, lambda: _assigned(consume), topic)
 
     async def waiting_for() -> list[str]:
         return missing(consume, retention, settings.loss_threshold_s)

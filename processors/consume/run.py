@@ -39,12 +39,13 @@ async def run(
     kafka: KafkaConnection,
     group: str,
     *,
+    topic: str = EVENTS,
     rows_max: int,
     bytes_min: int,
     wait_ms: int,
     stuck_after_s: float,
 ) -> None:
-    """Consume `events` as a member of `group` until SIGTERM, SIGINT or the step's failure, raised."""
+    """Consume `topic` as a member of `group` until SIGTERM, SIGINT or the step's failure, raised."""
     broker = KafkaBroker(
         kafka.bootstrap_servers.split(","),
         security=_security(kafka),
@@ -59,7 +60,7 @@ async def run(
         log_level=logging.DEBUG,
     )
     subscriber = broker.subscriber(
-        EVENTS,
+        topic,
         group_id=group,
         batch=True,
         ack_policy=AckPolicy.MANUAL,  # never the default: it commits before the work is done

@@ -51,7 +51,7 @@ def seconds_until_loss(backlog: Backlog, retention_ms: int, now_ms: int) -> floa
 
 
 class TimeLeft:
-    """Backlogs by partition of `events`, and its retention, as last seen; all of it ages by itself.
+    """Backlogs by partition of a topic, and its retention, as last seen; all of it ages by itself.
 
     `partitions` gives those that are ours at the moment.
     """
@@ -61,12 +61,14 @@ class TimeLeft:
         connection: KafkaConnection,
         group: str,
         partitions: Callable[[], Collection[TopicPartition]],
+        topic: str = EVENTS,
     ) -> None:
         self.group = group
         self.backlogs: dict[int, Backlog] = {}
         self.retention_ms: int | None = None
         self._connection = connection
         self._partitions = partitions
+        self._topic = topic
         self._seen_s = -math.inf
 
     @property
@@ -115,9 +117,9 @@ class TimeLeft:
 
     async def _ask_retention(self) -> None:
         try:
-            self.retention_ms = await retention_of(EVENTS, self._connection)
+            self.retention_ms = await retention_of(self._topic, self._connection)
         except KafkaError as error:  # not the right to ask, for one: the backlogs are still known
-            log.warning("the retention of %s is not known: %r", EVENTS, error)
+            log.warning("the retention of %s is not known: %r", self._topic, error)
 
     async def _look(self, observer: AIOKafkaConsumer) -> None:
         ours = set(self._partitions())

@@ -6,12 +6,12 @@ predecessor's last insert.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from contracts.clickhouse.table import EVENTS_TABLE, FOR_EVER_MS, INSERT_SETTINGS
-from contracts.encoding.block import INSERT_COLUMNS, INSERT_FORMAT, Block, Name
+from contracts.encoding.block import INSERT_FORMAT, Name
 from contracts.erasures import Erasure
 from contracts.ids import NAMES_MAX, names_sql
 from processors.consume.step import Transient
@@ -58,6 +58,17 @@ FROM {named} WHERE (tenant, id) IN ({names}) FORMAT JSONCompactEachRow
 DOING = "reading back"
 
 
+class Insertable(Protocol):
+    """A block of the table's rows: their positions in the log, and its bytes in `INSERT_FORMAT`."""
+
+    columns: Sequence[str]
+    partitions: list[int]
+    offsets: list[int]
+
+    def pieces(self, log: int) -> Iterator[bytes]:
+        """The bytes, in pieces; `log` is the number of the log that has the records."""
+
+
 class ClickHouseRows:
     """`Rows` on a ClickHouse server: `table` in the connection's database, written under `tag`."""
 
@@ -84,13 +95,13 @@ class ClickHouseRows:
         self._tag = tag
         self._erasures = Erasures(clickhouse, connection, table)
 
-    async def insert(self, block: Block) -> None:
+    async def insert(self, block: Insertable) -> None:
         """See `Rows`."""
         partitions = ",".join(str(number) for number in sorted(set(block.partitions)))
         with failing_as_transient(f"insert of {len(block.offsets)} rows"):
             await self._clickhouse.insert(
                 self._table,
-                INSERT_COLUMNS,
+                block.columns,
                 INSERT_FORMAT,
                 partial(block.pieces, self._log),
                 INSERT_SETTINGS | {"log_comment": self._tag + partitions},

@@ -12,6 +12,7 @@ from processors.upkeep.account import WRONG
 from processors.upkeep.audit import Audit
 from processors.upkeep.coverage import Coverage
 from processors.upkeep.database import Database
+from processors.upkeep.logs import Logs
 
 
 async def number_of(topic_id: uuid.UUID, log: Log, database: Database) -> int:
@@ -28,6 +29,18 @@ async def number_of(topic_id: uuid.UUID, log: Log, database: Database) -> int:
         raise NotAccepted(topic_id, known)
     await logs.accept(topic_id, 0)
     return 0
+
+
+async def numbered(topic_id: uuid.UUID, logs: Logs) -> int:
+    """The number of that log: one that is not known gets the next, for nobody has to decide.
+
+    Raises `Transient`.
+    """
+    known = await logs.known()
+    if topic_id not in known:
+        known[topic_id] = max(known.values(), default=-1) + 1
+        await logs.accept(topic_id, known[topic_id])
+    return known[topic_id]
 
 
 async def copied(topic_id: uuid.UUID, log: Log, database: Database) -> dict[int, int]:

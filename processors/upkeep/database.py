@@ -7,7 +7,7 @@ from contracts.clickhouse.table import EVENTS_TABLE
 from processors.materialize.erasures import Erasures
 from processors.materialize.rows import MATERIALIZER, ClickHouseRows
 from processors.upkeep.coverage import Coverage
-from processors.upkeep.logs import Logs
+from processors.upkeep.logs import LOGS_TABLE, Logs
 from processors.upkeep.swap import FRESH_TABLE, Tables
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection
@@ -38,9 +38,9 @@ class Database:
         """What was erased, and what takes it away from a table."""
         return Erasures(self._clickhouse, self._connection, table)
 
-    def logs(self) -> Logs:
+    def logs(self, table: str = LOGS_TABLE) -> Logs:
         """The logs that were accepted."""
-        return Logs(self._clickhouse, self._connection)
+        return Logs(self._clickhouse, self._connection, table)
 
     def tables(self) -> Tables:
         """The two tables of a rebuild."""

@@ -22,9 +22,11 @@ ACCEPT = "INSERT INTO {table} (number, topic_id) VALUES ({number}, '{topic_id}')
 class Logs:
     """The logs of a database. Every method raises `Transient` when ClickHouse fails."""
 
-    def __init__(self, clickhouse: ClickHouse, connection: ClickHouseConnection) -> None:
+    def __init__(
+        self, clickhouse: ClickHouse, connection: ClickHouseConnection, table: str = LOGS_TABLE
+    ) -> None:
         self._clickhouse = clickhouse
-        self._table = f"{connection.database}.{LOGS_TABLE}"
+        self._table = f"{connection.database}.{table}"
 
     async def known(self) -> dict[uuid.UUID, int]:
         """The number of each log that was accepted, by topic id; a copy has its original's."""

@@ -7,6 +7,7 @@ nor when a migration's text is no longer what was applied.
 
 import json
 
+from contracts.clickhouse.deliveries import DELIVERIES_TABLE
 from contracts.clickhouse.schema import (
     PREPARE,
     SELECT_APPLIED,
@@ -20,6 +21,7 @@ from contracts.clickhouse.table import EVENTS_TABLE
 from contracts.clickhouse.ttl import (
     EXPIRES_NOW,
     TTL_NOW,
+    deliveries_ttl,
     modify_expires_at,
     modify_ttl,
     retention_ttl,
@@ -54,19 +56,23 @@ class Migrate:
         await self._run(migration.text)
         await self._clickhouse.execute(record(migration, self._database))
 
-    async def retain(self) -> str | None:
-        """Give the events table the TTL of the settings; the statement if one was needed."""
+    async def retain(self) -> list[str]:
+        """Give the tables the TTLs of the settings; the statements that were needed."""
         ttl, place = retention_ttl(self._tables), (self._database, self._tables.cluster)
-        if await self._now(EXPIRES_NOW) != (ttl or "NULL"):
+        if await self._now(EXPIRES_NOW, EVENTS_TABLE) != (ttl or "NULL"):
             await self._clickhouse.execute(modify_expires_at(ttl, *place))
-        if await self._now(TTL_NOW) == (ttl or ""):
-            return None
-        statement = modify_ttl(ttl, *place)
-        await self._clickhouse.execute(statement)
-        return statement
+        wanted = {EVENTS_TABLE: ttl, DELIVERIES_TABLE: deliveries_ttl(self._tables)}
+        changed = [
+            modify_ttl(its, *place, table)
+            for table, its in wanted.items()
+            if await self._now(TTL_NOW, table) != (its or "")
+        ]
+        for statement in changed:
+            await self._clickhouse.execute(statement)
+        return changed
 
-    async def _now(self, query: str) -> str:
-        asked = query.format(database=self._database, table=EVENTS_TABLE)
+    async def _now(self, query: str, table: str) -> str:
+        asked = query.format(database=self._database, table=table)
         return (await self._clickhouse.select(asked)).decode().strip()
 
     async def _run(self, text: str) -> None:

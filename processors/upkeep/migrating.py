@@ -38,7 +38,7 @@ async def _migrate(by: Operator, settings: SetupSettings) -> int:
             await steps.apply(migration)
             by.say(f"{number}/{len(pending)}  {name}  applied")
         doing = "Retention"
-        statement = await steps.retain()
+        changed = await steps.retain()
     except SchemaRefused as refused:
         by.complain(f"Nothing was changed. {refused}")
         return WRONG
@@ -50,9 +50,9 @@ async def _migrate(by: Operator, settings: SetupSettings) -> int:
         return WRONG
     finally:
         await clickhouse.close()
-    if statement:
+    for statement in changed:
         by.say(f"retention changed: {statement}")
-    if not pending and not statement:
+    if not pending and not changed:
         by.say(f"Nothing to do: database {database} has this release's schema and retention.")
     return DONE
 

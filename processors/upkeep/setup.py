@@ -69,7 +69,7 @@ async def create_tables(settings: SetupSettings) -> None:
         for migration in await migrate.pending():
             await migrate.apply(migration)
             log.info("migration %04d_%s applied", migration.number, migration.name)
-        if statement := await migrate.retain():
+        for statement in await migrate.retain():
             log.info("retention changed: %s", statement)
     finally:
         await clickhouse.close()

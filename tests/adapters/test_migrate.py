@@ -40,7 +40,7 @@ class Database:
         pending = await steps.pending()
         for migration in pending:
             await steps.apply(migration)
-        return [each.number for each in pending], await steps.retain()
+        return [each.number for each in pending], "; ".join(await steps.retain()) or None
 
     async def select(self, sql: str) -> str:
         return (await self.clickhouse.select(sql.replace("{database}", self.name))).decode()
@@ -208,5 +208,25 @@ def test_retention_is_altered_when_it_differs_and_only_then(run: Callable[[Check
             assert await database.upgrade(**tables) == ([], None)
         assert "REMOVE TTL" in str((await database.upgrade())[1])
         assert await database.upgrade() == ([], None)
+
+    run(check)
+
+
+def test_the_ledger_is_kept_30_days_or_as_the_settings_say(run: Callable[[Check], None]) -> None:
+    async def check(database: Database) -> None:
+        assert (await database.upgrade())[1] is None
+        engine = "SELECT engine_full FROM system.tables WHERE database = '{database}' AND name = 'deliveries'"
+        assert "TTL at + toIntervalDay(30)" in await database.select(engine)
+        statement = str((await database.upgrade(deliveries_retention_days=7))[1])
+        assert statement.endswith(".deliveries MODIFY TTL at + toIntervalDay(7)")
+        assert await database.upgrade(deliveries_retention_days=7) == ([], None)
+        for days in (1, 6, 9, 40):  # a day's rows go when the last of them has expired
+            await database.execute(
+                "INSERT INTO {database}.deliveries (tenant, at, state, origin, kafka_offset) VALUES"
+                f" ('acme', now() - INTERVAL {days} DAY, 'delivered', 'automatic', {days})"
+            )
+        await database.execute("OPTIMIZE TABLE {database}.deliveries FINAL")
+        left = await database.select("SELECT kafka_offset FROM {database}.deliveries ORDER BY 1")
+        assert left.split() == ["1", "6"]
 
     run(check)

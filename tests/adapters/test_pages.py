@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
 from query.cursor import Rest
-from query.pages import Pages, TooManySearches
+from query.pages import Pages, Slots, TooManySearches
 from query.scan import Limits, TooBroad, TooSlow
 from service.clickhouse import ClickHouse, ClickHouseFailed
 from service.connections import ClickHouseConnection
@@ -92,7 +92,7 @@ class Database:
 
         async def pages(clickhouse: ClickHouse) -> list[Any]:
             bounds = Limits(10_000_000, 30.0, 2)._replace(**limits)
-            finder = Pages(clickhouse.select, self.name, bounds, queries_max=1, waiting_max=1)
+            finder = Pages(clickhouse.select, self.name, bounds, Slots(1, 1, 5))
             found, now = [], rest
             while True:
                 page = await finder.find("acme", criteria, now, limit)
@@ -271,7 +271,7 @@ async def test_searches_wait_for_each_other_and_no_more_than_may() -> None:
             running -= 1
             return b""
 
-        pages = Pages(select, "events", Limits(1000, 5, 1), queries_max=2, waiting_max=3)
+        pages = Pages(select, "events", Limits(1000, 5, 1), Slots(2, 3, 5))
         rest = Rest(NOW_MS - 1000, Position(NOW_MS))
         tasks = [asyncio.create_task(pages.find("acme", Criteria(), rest, 1)) for _ in range(5)]
         while running < 2:
@@ -291,7 +291,7 @@ async def test_a_search_that_waits_too_long_or_that_nobody_answers_is_given_up()
             await asyncio.get_running_loop().create_future()
             return b""
 
-        pages = Pages(select, "events", Limits(1000, 0.05, 1), queries_max=1, waiting_max=1)
+        pages = Pages(select, "events", Limits(1000, 0.05, 1), Slots(1, 1, 0.05))
         rest = Rest(NOW_MS - 1000, Position(NOW_MS))
         first = asyncio.create_task(pages.find("acme", Criteria(), rest, 1))
         await asyncio.sleep(0)

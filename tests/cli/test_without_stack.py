@@ -30,14 +30,16 @@ ARGUMENTS = {
 NEEDS_NONE = {"settings": 0, "install": 0, "down": 0, "reset": 0, "status": 3}
 
 
-SUBSCRIPTIONS = {
-    "list": [],
-    "show": [ID],
-    "create": ["-"],
-    "edit": [ID, "--disable"],
-    "delete": [ID, "--yes"],
-    "test": ["-"],
-    "explain": [ID],
+GROUPED = {
+    ("deliveries", "list"): [],
+    ("deliveries", "dead"): [],
+    ("subscriptions", "list"): [],
+    ("subscriptions", "show"): [ID],
+    ("subscriptions", "create"): ["-"],
+    ("subscriptions", "edit"): [ID, "--disable"],
+    ("subscriptions", "delete"): [ID, "--yes"],
+    ("subscriptions", "test"): ["-"],
+    ("subscriptions", "explain"): [ID],
 }
 
 
@@ -69,12 +71,12 @@ def test_without_a_stack_a_command_says_so(name: str, tmp_path: Path) -> None:
     assert len(answer.stderr.splitlines()) <= 2, answer.stderr
 
 
-@pytest.mark.parametrize("name", SUBSCRIPTIONS)
-def test_a_command_of_subscriptions_does_as_much(name: str, tmp_path: Path) -> None:
-    shown = run("subscriptions", name, "--help", folder=tmp_path)
+@pytest.mark.parametrize("name", GROUPED)
+def test_a_command_of_a_group_does_as_much(name: tuple[str, str], tmp_path: Path) -> None:
+    shown = run(*name, "--help", folder=tmp_path)
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert f"events subscriptions {name}" in shown.stdout  # an example
-    answer = run("subscriptions", name, *SUBSCRIPTIONS[name], folder=tmp_path)
+    assert f"events {' '.join(name)}" in shown.stdout  # an example
+    answer = run(*name, *GROUPED[name], folder=tmp_path)
     assert answer.returncode == 1
     assert len(answer.stderr.splitlines()) <= 2, answer.stderr
 

@@ -90,7 +90,7 @@ def test_two_posts_under_one_idempotency_key_are_one_event(any_stack: Stack, ten
         assert third.json()["id"] != first.json()["id"]
 
 
-VICTIMS = ["api", "materialize", "route", "clickhouse", "kafka", "sqs", "issuer"]
+VICTIMS = ["api", "materialize", "route", "ledger", "clickhouse", "kafka", "sqs", "issuer"]
 
 
 def post_all(stack: Stack, tenant: str, bodies: list[str]) -> dict[str, bytes]:

@@ -43,7 +43,7 @@ def test_the_status_says_where_the_requests_are_counted(stack: Stack, tenant: st
     assert after["process_cpu_seconds_total"] > 0
 
 
-@pytest.mark.parametrize("processor", ["materialize", "route"])
+@pytest.mark.parametrize("processor", ["materialize", "route", "ledger"])
 def test_the_status_says_where_the_processors_are_measured(stack: Stack, processor: str) -> None:
     assert metrics(stack.refresh()["processes"][processor]["metrics"])
 

@@ -127,6 +127,9 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         ("POST", "/api/v1/events", "ingest"),
         ("POST", "/api/v1/events:batch", "ingest"),
         ("GET", "/api/v1/subscriptions", "ingest"),
+        ("GET", "/api/v1/subscriptions/1/deliveries?state=dead", "query"),
+        ("GET", "/api/v1/subscriptions/1/health", "query"),
+        ("GET", "/api/v1/subscriptions/1/changes", "ingest"),
     ],
 )
 def test_a_request_goes_to_its_service(proxy: Proxy, method: str, path: str, service: str) -> None:

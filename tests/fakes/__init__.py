@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from contracts.clickhouse.deliveries import AttemptBlock
 from contracts.clickhouse.table import FOR_EVER_MS
 from contracts.encoding.block import Block, Name
 from contracts.erasures import Erasure
@@ -34,8 +35,67 @@ class FakeRow(NamedTuple):
     position: tuple[int, int]
 
 
+class FakePositions:
+    """What a table in memory says of the positions that it has."""
+
+    settled: list[set[int]]
+
+    @property
+    def stored(self) -> list[tuple[int, int]]:
+        """The positions of the rows, in the order of their inserts."""
+        raise NotImplementedError
+
+    async def wait_for_inserts(self, partitions: Collection[int]) -> None:
+        """See `Rows`."""
+        self.settled.append(set(partitions))
+
+    async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
+        """See `Rows`."""
+        return {
+            number: max((offset for part, offset in self.stored if part == number), default=-1)
+            for number in partitions
+        }
+
+    async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
+        """See `Rows`."""
+        return {
+            (number, offset)
+            for number, offset in self.stored
+            if number in spans and spans[number][0] <= offset <= spans[number][1]
+        }
+
+
 @dataclass
-class FakeRows:
+class FakeDeliveries(FakePositions):
+    """The ledger's table in memory; `fail_before` and `fail_after` as in `FakeRows`."""
+
+    settled: list[set[int]] = field(default_factory=list)
+    blocks: list[AttemptBlock] = field(default_factory=list)
+    fail_before: int = 0
+    fail_after: int = 0
+
+    @property
+    def stored(self) -> list[tuple[int, int]]:
+        """The positions of the rows, in the order of their inserts."""
+        return [
+            position
+            for block in self.blocks
+            for position in zip(block.partitions, block.offsets, strict=True)
+        ]
+
+    async def insert(self, block: AttemptBlock) -> None:
+        """See `Table`."""
+        if self.fail_before:
+            self.fail_before -= 1
+            raise Transient("refused")
+        self.blocks.append(block)
+        if self.fail_after:
+            self.fail_after -= 1
+            raise Transient("the answer was lost")
+
+
+@dataclass
+class FakeRows(FakePositions):
     """The table in memory. `fail_before` and `fail_after` inserts: refused, or stored and then lost.
 
     `fail_erasing` erasures are noted, and nothing is taken away. `retention_ms` is its TTL; `looked_up`
@@ -69,25 +129,6 @@ class FakeRows:
         if self.fail_after:
             self.fail_after -= 1
             raise Transient("the answer was lost")
-
-    async def wait_for_inserts(self, partitions: Collection[int]) -> None:
-        """See `Rows`."""
-        self.settled.append(set(partitions))
-
-    async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
-        """See `Rows`."""
-        return {
-            number: max((offset for part, offset in self.stored if part == number), default=-1)
-            for number in partitions
-        }
-
-    async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
-        """See `Rows`."""
-        return {
-            (number, offset)
-            for number, offset in self.stored
-            if number in spans and spans[number][0] <= offset <= spans[number][1]
-        }
 
     async def filter(self) -> NamesFilter:
         """See `Rows`."""

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.ledger import LedgerScenario
 from tests.faults.routing import PlayRouting, routing
 from tests.faults.routing import Story as RoutingStory
-from tests.faults.scenario import Play, Story, scenario
+from tests.faults.scenario import Play, Scenario, Story, scenario
 from tests.faults.servers import Servers, running
 
 
@@ -21,9 +22,18 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 @pytest.fixture
 def play(servers: Servers) -> Play:
     """Runs a story on a scenario of its own."""
+    return _player(servers, Scenario)
 
+
+@pytest.fixture
+def play_ledger(servers: Servers) -> Play:
+    """The same on a log of attempts and the ledger."""
+    return _player(servers, LedgerScenario)
+
+
+def _player(servers: Servers, kind: type[Scenario]) -> Play:
     async def run(story: Story) -> None:
-        async with scenario(servers) as made:
+        async with scenario(servers, kind) as made:
             await story(made)
 
     return lambda story: asyncio.run(run(story))

@@ -20,13 +20,16 @@ ASK_TIMEOUT_S = 30.0
 class Group:
     """Asks Kafka, and does what a session's end would do, without the wait."""
 
-    def __init__(self, name: str, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> None:
+    def __init__(
+        self, name: str, topic: str, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer
+    ) -> None:
         self._name = name
+        self._topic = topic
         self._admin = admin
         self._consumer = consumer
         self.partitions = [
-            TopicPartition(EVENTS, number)
-            for number in sorted(consumer.partitions_for_topic(EVENTS) or ())
+            TopicPartition(topic, number)
+            for number in sorted(consumer.partitions_for_topic(topic) or ())
         ]
         consumer.assign(self.partitions)
 
@@ -99,7 +102,7 @@ class Group:
         wanted = {"retention.ms": str(retention_ms)}
         async with asyncio.timeout(ASK_TIMEOUT_S):
             await self._admin.alter_configs(
-                [ConfigResource(ConfigResourceType.TOPIC, EVENTS, wanted)]
+                [ConfigResource(ConfigResourceType.TOPIC, self._topic, wanted)]
             )
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
@@ -109,16 +112,18 @@ class Group:
 
 
 @contextlib.asynccontextmanager
-async def group(kafka: str, name: str = MATERIALIZE_GROUP) -> AsyncIterator[Group]:
+async def group(
+    kafka: str, name: str = MATERIALIZE_GROUP, topic: str = EVENTS
+) -> AsyncIterator[Group]:
     """The group on the broker at `kafka`."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=name, enable_auto_commit=False)
     async with asyncio.timeout(ASK_TIMEOUT_S):
         await admin.start()
         await consumer.start()
-        await consumer._client.set_topics([EVENTS])  # and waits for what the broker knows of it
+        await consumer._client.set_topics([topic])  # and waits for what the broker knows of it
     try:
-        yield Group(name, admin, consumer)
+        yield Group(name, topic, admin, consumer)
     finally:
         await consumer.stop()
         await admin.close()

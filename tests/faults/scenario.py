@@ -11,6 +11,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import httpx
 import psutil
@@ -19,7 +20,7 @@ from uuid_utils import uuid7
 from contracts.encoding.codec import named, represent
 from contracts.encoding.parse import parse_event
 from contracts.encoding.wire import encode, encode_erasure
-from contracts.topics import EVENTS, ROUTE_GROUP
+from contracts.topics import EVENTS, MATERIALIZE_GROUP, ROUTE_GROUP
 from ingest.events import new_id
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection, KafkaConnection
@@ -75,6 +76,11 @@ class Scenario:
     group: Group
     proxy: Proxy
     database: str
+    topic: ClassVar = EVENTS
+    group_name: ClassVar = MATERIALIZE_GROUP
+    table: ClassVar = "events"
+    id: ClassVar = "id"
+    entry: ClassVar = PROTECTED
     accepted: dict[Position, str] = field(default_factory=dict)
     running: list[psutil.Process] = field(default_factory=list)
 
@@ -113,7 +119,7 @@ class Scenario:
         if await self.group.lag() < lag_min:
             await self.append(count)
 
-    def start(self, entry: str = PROTECTED, rows_max: int = 50) -> psutil.Process:
+    def start(self, entry: str = "", rows_max: int = 50) -> psutil.Process:
         """Another materializer, with small batches."""
         settings = {
             "EVENTS_CLICKHOUSE__URL": f"http://127.0.0.1:{self.proxy.port}",
@@ -124,7 +130,7 @@ class Scenario:
             "EVENTS_BATCH_WAIT_MS": "5",
             "EVENTS_BACKOFF_MAX_S": "0.1",
         }
-        process = self.servers.materializer(settings, entry)
+        process = self.servers.materializer(settings, entry or self.entry)
         self.running.append(process)
         return process
 
@@ -169,17 +175,17 @@ class Scenario:
 
     async def stored(self) -> int:
         """Rows in the table."""
-        return int(await self.sql("SELECT count() FROM events"))
+        return int(await self.sql(f"SELECT count() FROM {self.table}"))
 
     async def verdict(self) -> Verdict:
         """Compare the table with what was accepted, record by record."""
         lines = await self.sql(
-            "SELECT kafka_partition, toUInt32(kafka_offset), toString(id), toUInt32(count())"
-            " FROM events GROUP BY ALL FORMAT JSONCompactEachRow"
+            f"SELECT kafka_partition, toUInt32(kafka_offset), toString({self.id}), toUInt32(count())"
+            f" FROM {self.table} GROUP BY ALL FORMAT JSONCompactEachRow"
         )
         rows = [json.loads(line) for line in lines.splitlines()]
         stored = {(partition, offset): id_ for partition, offset, id_, _ in rows}
-        totals = await self.sql("SELECT count(), uniqExact(tenant, id) FROM events")
+        totals = await self.sql(f"SELECT count(), uniqExact(tenant, {self.id}) FROM {self.table}")
         count, unique = map(int, totals.split())
         return Verdict(
             len(self.accepted),
@@ -202,24 +208,30 @@ Play = Callable[[Story], None]
 
 
 @contextlib.asynccontextmanager
-async def scenario(servers: Servers) -> AsyncIterator[Scenario]:
+async def scenario(servers: Servers, kind: type[Scenario] = Scenario) -> AsyncIterator[Scenario]:
     """A fresh table, the groups at the log's end; whatever runs afterwards is killed.
 
     The router's too: Kafka may have deleted what it had not handled while a story before kept less.
     """
     kafka, database = servers.ports.url("kafka"), f"t_{uuid.uuid4().hex}"
-    log = EventLog(KafkaConnection(bootstrap_servers=kafka), (EVENTS,), QueueLimits(1 << 28, 30))
+    log = EventLog(
+        KafkaConnection(bootstrap_servers=kafka), (kind.topic, EVENTS), QueueLimits(1 << 28, 30)
+    )
     await _create_table(servers, database)
     await log.start()
     proxy = Proxy(servers.ports.by_name["clickhouse"])
-    async with group(kafka) as members, group(kafka, ROUTE_GROUP) as routers, proxy.listening():
+    async with (
+        group(kafka, kind.group_name, kind.topic) as members,
+        group(kafka, ROUTE_GROUP) as routers,
+        proxy.listening(),
+    ):
         async with asyncio.timeout(30):
             while not log.ready:
                 await asyncio.sleep(POLL_S)
         for each in (members, routers):
             await each.evict()
             await each.commit(await each.ends())
-        made = Scenario(servers, log, members, proxy, database)
+        made = kind(servers, log, members, proxy, database)
         try:
             yield made
         finally:

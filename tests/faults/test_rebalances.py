@@ -32,19 +32,24 @@ async def _one_leaves_and_one_joins(story: Scenario, chance: random.Random) -> N
     await asyncio.sleep(chance.uniform(0.1, 3.0))
 
 
+async def members_come_and_go(story: Scenario, rounds: int, chance: random.Random) -> None:
+    """So many times one leaves and one joins, while events arrive; ends when all are stored."""
+    enough = asyncio.Event()
+    for _ in range(MEMBERS):
+        story.start()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_events_arrive(story, enough))
+        for _ in range(rounds):
+            await _one_leaves_and_one_joins(story, chance)
+        enough.set()
+    await story.done()
+
+
 def test_materializers_join_and_leave_while_events_arrive(play: Play) -> None:
     async def story(story: Scenario) -> None:
         rounds, seed_ = max(4, kills() // 5), seed()
         print(f"\nrebalances: {rounds} rounds, EVENTS_FAULTS_SEED={seed_}", flush=True)
-        chance, enough = random.Random(seed_), asyncio.Event()
-        for _ in range(MEMBERS):
-            story.start()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_events_arrive(story, enough))
-            for _ in range(rounds):
-                await _one_leaves_and_one_joins(story, chance)
-            enough.set()
-        await story.done()
+        await members_come_and_go(story, rounds, random.Random(seed_))
         await story.check()
         print(f"rebalances: {rounds} rounds, {await story.verdict()}", flush=True)
 

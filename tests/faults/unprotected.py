@@ -9,8 +9,9 @@ from contracts.topics import DELIVERIES_RETRY
 from processors import __main__ as processor
 from processors.consume.consume import Consume, next_offsets
 from processors.consume.step import LogRecord
+from processors.ledger.step import Ledger
 from processors.materialize.step import Materialize
-from processors.settings import MaterializeSettings, RouteSettings
+from processors.settings import LedgerSettings, MaterializeSettings, RouteSettings
 from service.kafka.eventlog import EventLog
 
 
@@ -27,6 +28,19 @@ class CommitsFirst(Consume):
     async def _once(self, records: Sequence[Any]) -> None:
         await self.consumer.commit(next_offsets(records))
         await super()._once(records)
+
+
+class NoReadBackOfAttempts(Ledger):
+    """The same of the ledger."""
+
+    async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
+        return set()
+
+
+async def ledger_without_read_back(settings: LedgerSettings) -> None:
+    """The ledger without reading back."""
+    with mock.patch.object(processor, "Ledger", NoReadBackOfAttempts):
+        await processor.ledger(settings)
 
 
 async def no_read_back(settings: MaterializeSettings) -> None:

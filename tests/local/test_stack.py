@@ -84,7 +84,7 @@ def test_every_command_explains_itself_and_takes_home_and_ports(command: str) ->
     assert "--port-base" in shown
 
 
-@pytest.mark.parametrize("processor", ["materialize", "route"])
+@pytest.mark.parametrize("processor", ["materialize", "route", "ledger"])
 def test_the_status_says_where_a_processor_answers_probes(stack: Stack, processor: str) -> None:
     url = stack.refresh()[processor]
     assert httpx.get(f"{url}/healthz", timeout=10).text == "ok\n"

@@ -15,7 +15,7 @@ from contracts.paths import EXPLANATION
 from contracts.subscription_table import Subscriptions
 from query.backtest import BackTest
 from query.explain import ExplainEvent
-from query.pages import Pages
+from query.pages import Pages, Slots
 from query.scan import Limits
 from query.search import SearchByFilter
 from service.clickhouse import ClickHouseFailed
@@ -97,7 +97,7 @@ def ask(
     **request: Any,
 ) -> httpx.Response:
     clickhouse = clickhouse or ClickHouse()
-    pages = Pages(clickhouse.select, "events", Limits(1000, 5, 1), queries_max=1, waiting_max=1)
+    pages = Pages(clickhouse.select, "events", Limits(1000, 5, 1), Slots(1, 1, 5))
     verifier: Any = Verifier()
     lookup: Any = Lookup(event)
     known: Any = follower or Follower()

@@ -1,0 +1,1 @@
+"""What became of deliveries, as rows of ClickHouse, each once."""
