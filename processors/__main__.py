@@ -197,7 +197,7 @@ async def beside(work: Callable[[], Awaitable[None]], consume: Consume) -> Async
         except Exception as error:  # a bug: undone, what waits would wait for ever
             consume.fail(error)
 
-    working = asyncio.create_task(run(), name=work.__qualname__)
+    working = asyncio.create_task(run(), name="beside the consumer")
     try:
         yield
     finally:
