@@ -40,8 +40,8 @@ def table_of(subscriptions: Sequence[dict[str, Any]]) -> "RenderableType":
     return _table(("id", "name", "state", "filter", "queue", "labels"), rows)
 
 
-def page_of(subscription: dict[str, Any]) -> "RenderableType":
-    """One subscription: a member a line, the delivery settings with what holds where none was chosen."""
+def page_of(subscription: dict[str, Any], health: dict[str, Any]) -> "RenderableType":
+    """One subscription, a member a line: its settings with what holds where none was chosen, its health."""
     from rich.table import Table
     from rich.text import Text
 
@@ -55,6 +55,7 @@ def page_of(subscription: dict[str, Any]) -> "RenderableType":
             "queue": subscription["destination"]["arn"],
         }
         lines |= _delivery_lines(subscription.get("delivery", {}))
+    lines |= _health_lines(health)
     table = Table.grid(padding=(0, 2))
     for name, text in lines.items():
         table.add_row(Text(name, "dim"), Text(text))
@@ -72,6 +73,26 @@ def _delivery_lines(delivery: dict[str, Any]) -> dict[str, str]:
         "longest pause s": number("retry_pause_max_s", "the operator's"),
         "dead letters to": (delivery.get("dead_letter") or {}).get("arn", "no queue"),
     }
+
+
+def _health_lines(health: dict[str, Any]) -> dict[str, str]:
+    """How its queue does, what waits, and what to do about the last error."""
+    hour, behind, error = health["last_hour"], health["behind"], health["last_error"]
+    since = health["breaker_since"]
+    lines = {
+        "queue takes": "messages" if health["breaker"] == "closed" else f"nothing, since {since}",
+        "last hour": ", ".join(f"{count:,} {state}" for state, count in hour.items()),
+        "waiting": f"{health['waiting']:,} that failed",
+        "dead": f"{health['dead']:,}",
+    }
+    if behind["since"]:
+        lines["waiting"] += f", {behind['records']:,} records of the log to look at"
+    if health["oldest_undelivered"]:
+        lines["oldest waits since"] = health["oldest_undelivered"]
+    if error:
+        lines["last error"] = f"{error['at']} {error['code']}: {error['message']}"
+        lines["what to do"] = error["advice"]
+    return lines
 
 
 def changes_table(changes: Sequence[dict[str, Any]]) -> "RenderableType":

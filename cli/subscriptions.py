@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,6 +29,9 @@ from cli.subscription_requests import (
 )
 from cli.subscription_tables import show, table_of
 from contracts import paths
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 app = typer.Typer(
     name="subscriptions",
@@ -78,7 +81,9 @@ def show_(
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,
 ) -> None:
-    """Print one subscription, or who changed it.
+    """Print one subscription and how its queue does, or who changed it.
+
+    Piped, or with --json, the subscription alone.
 
     \b
     events subscriptions show 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b
@@ -87,8 +92,15 @@ def show_(
     from cli.subscription_tables import changes_table, page_of
 
     path = path_of(subscription_id) + ("/changes" if changes else "")
-    found = ask(endpoints(home, port_base), tenant, "GET", path).json()
-    show(found, as_json, lambda: changes_table(found["items"]) if changes else page_of(found))
+    where = endpoints(home, port_base)
+    found = ask(where, tenant, "GET", path).json()
+
+    def drawn() -> "RenderableType":
+        if changes:
+            return changes_table(found["items"])
+        return page_of(found, ask(where, tenant, "GET", f"{path}/health").json())
+
+    show(found, as_json, drawn)
 
 
 @app.command()

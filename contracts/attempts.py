@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-State = Literal["delivered", "failed", "dead", "cancelled", "opened", "closed"]
+State = Literal["delivered", "failed", "dead", "cancelled", "opened", "closed", "behind"]
 """What the ledger says of a delivery, or of a subscription's lane.
 
 - `delivered`: the queue has it, as `message_id`.
@@ -16,6 +16,8 @@ State = Literal["delivered", "failed", "dead", "cancelled", "opened", "closed"]
 - `dead`: given up, kept on `deliveries.dead`; `exhausted` names the bound, if it was one.
 - `cancelled`: its subscription was disabled or deleted before.
 - `opened`, `closed`: the lane's circuit breaker; no event, `code` and `message` say why.
+- `behind`: the lane is served apart: what it accepts of [`offset`, `until`) it may lack, `since` then. Told
+  each ten seconds at the most; an empty range when it has caught up.
 """
 
 Origin = Literal["automatic", "manual", "replay"]
@@ -26,7 +28,7 @@ class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `at`: ms since 1970; `attempt`: how often it has been sent by now, 1 for the first, 0 when it never was;
     `latency_ms`: of the call that it went with. `partition` and `offset`: of the event on `events`.
-    `until`: of a cancelled range, the offset after its last; it has no `event_id` then.
+    `until`: of a range, the offset after its last; it has no `event_id` then. `since`: ms since 1970.
     `job_id`: of the redrive or replay that sent it. `code` and `message`: the destination's own words.
     """
 
@@ -39,6 +41,7 @@ class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
     partition: int = -1
     offset: int = -1
     until: int = -1
+    since: int = 0
     attempt: int = 0
     origin: Origin = "automatic"
     latency_ms: int = 0

@@ -126,6 +126,13 @@ class LastHour(BaseModel):
     dead: int
 
 
+class Behind(BaseModel):
+    """How far a subscription lags behind the log; it need not accept what it lacks."""
+
+    records: int
+    since: str | None = Field(json_schema_extra={"format": "date-time"})
+
+
 class DestinationHealth(BaseModel):
     """How a subscription's queue does."""
 
@@ -138,6 +145,7 @@ class DestinationHealth(BaseModel):
     last_error: LastError | None
     last_hour: LastHour
     waiting: int = Field(description="Events that failed and will be tried again.")
+    behind: Behind = Field(description="What it has not been served yet.")
     dead: int = Field(description="Events that were given up.")
     oldest_undelivered: str | None = Field(
         description="First attempt of the oldest of those that wait.",

@@ -33,8 +33,6 @@ from processors.consume.probes import probed
 from processors.consume.replay import Log
 from processors.consume.run import run
 from processors.consume.step import Halt, Step
-from processors.deliver.destinations.sqs.queues import SqsQueues
-from processors.deliver.router import Limits, Router
 from processors.ledger.step import Ledger
 from processors.materialize.step import Materialize
 from processors.settings import (
@@ -130,6 +128,10 @@ async def _into_clickhouse(
 
 async def route(settings: RouteSettings) -> None:
     """Kafka to SQS, until stopped."""
+    # here, for it brings boto3: the other processors start without
+    from processors.deliver.destinations.sqs.queues import SqsQueues
+    from processors.deliver.router import Limits, Router
+
     written = (REJECTED, DELIVERIES, DELIVERIES_RETRY, DELIVERIES_DEAD, DELIVERIES_JOBS)
     waiting = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
     topics = EventLog(settings.kafka, written, waiting)

@@ -122,7 +122,7 @@ def _delivery(attempt: StoredAttempt) -> dict[str, Any]:
 def _health(found: StoredHealth | None) -> dict[str, Any]:
     """What the ledger says; one that has no record has had no trouble."""
     if found is None:
-        found = StoredHealth("", "closed", "", "", 0, 0, 0, 0, 0, None, None, None)
+        found = StoredHealth("", "closed", "", "", 0, 0, 0, 0, 0, 0, None, None, None, None)
     error = None
     if found.last_error_ms is not None:
         error = {
@@ -141,6 +141,7 @@ def _health(found: StoredHealth | None) -> dict[str, Any]:
             "dead": found.dead_last_hour,
         },
         "waiting": found.waiting,
+        "behind": {"records": found.behind_records, "since": _time(found.behind_since_ms)},
         "dead": found.dead,
         "oldest_undelivered": _time(found.oldest_ms),
     }

@@ -36,6 +36,7 @@ class Storable(Attempt, kw_only=True, omit_defaults=True):
     partition: Annotated[int, msgspec.Meta(ge=-1, lt=2**31)] = -1
     offset: Offset = -1
     until: Offset = -1
+    since: Annotated[int, msgspec.Meta(ge=0, lt=7_258_118_400_000)] = 0
     attempt: Count = 0
     latency_ms: Count = 0
 
@@ -67,6 +68,7 @@ _COLUMNS: tuple[_Column, ...] = (
     ("event_partition", "Int32", lambda rows: numbers("i", [it.partition for it in rows])),
     ("event_offset", "Int64", lambda rows: numbers("q", [it.offset for it in rows])),
     ("until_offset", "Int64", lambda rows: numbers("q", [it.until for it in rows])),
+    ("since", "DateTime64(3, 'UTC')", lambda rows: numbers("q", [it.since for it in rows])),
     ("attempt", "UInt32", lambda rows: numbers("I", [it.attempt for it in rows])),
     ("origin", "String", lambda rows: words([it.origin for it in rows])),
     ("destination", "String", lambda rows: words([it.destination for it in rows])),

@@ -71,7 +71,8 @@ FORMAT JSONCompactEachRow
 """
 SELECT_HEALTH = """
 SELECT destination, toString(breaker) AS breaker, last_error_code, last_error_message,
-    delivered_last_hour, failed_last_hour, dead_last_hour, waiting, dead,
+    delivered_last_hour, failed_last_hour, dead_last_hour, waiting, behind_records, dead,
+    toUnixTimestamp64Milli(behind_since) AS behind_since_ms,
     toUnixTimestamp64Milli(breaker_since) AS breaker_since_ms,
     toUnixTimestamp64Milli(last_error_at) AS last_error_ms,
     toUnixTimestamp64Milli(oldest_undelivered) AS oldest_ms
@@ -154,7 +155,9 @@ class StoredHealth(msgspec.Struct):
     failed_last_hour: int
     dead_last_hour: int
     waiting: int
+    behind_records: int
     dead: int
+    behind_since_ms: int | None
     breaker_since_ms: int | None
     last_error_ms: int | None
     oldest_ms: int | None

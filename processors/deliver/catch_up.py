@@ -5,6 +5,7 @@ long; cancelled what its subscription no longer wants; lost what has left Kafka.
 """
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 
@@ -24,6 +25,10 @@ from processors.deliver.windows import Windows
 from service.kafka.follow import SubscriptionsFollower
 
 log = logging.getLogger(__name__)
+
+TELL_EVERY_S = 10.0
+CAUGHT_UP = math.inf
+"""Instead of when it was told to be behind."""
 
 
 class CatchUp:
@@ -60,9 +65,11 @@ class CatchUp:
         subscription = self._follower.table.get(*place.lane)
         if subscription is None or not subscription.active:
             return await self._cancel(lane, place, now, routed)
+        self._tell_behind(lane, place, now.first, routed)
         if now.next_offset == routed and not now.stragglers:
             if lane.quick:
                 self._forget(lane, place)
+            await self._ledger.flush(lane)
             return False
         kept_from, _ = await self._reader.bounds(place.partition)
         if now.first < kept_from:
@@ -182,6 +189,7 @@ class CatchUp:
             self._tell_range(lane, place, offset, offset + 1, "disabled or deleted")
         if now.next_offset < routed:
             self._tell_range(lane, place, now.next_offset, routed, "disabled or deleted")
+        self._tell_behind(lane, place, routed, routed)
         await self._ledger.flush(lane)
         self._forget(lane, place)
         return False
@@ -196,6 +204,18 @@ class CatchUp:
             until=kept_from,
             exhausted="the event left Kafka",
         )
+
+    def _tell_behind(self, lane: Lane, place: Place, first: int, until: int) -> None:
+        """How far it is behind, now and then; that it is not, once."""
+        now_s, told_s = time.monotonic(), lane.told_behind_s.get(place.partition, -math.inf)
+        is_told = told_s == CAUGHT_UP
+        if is_told if first == until else not is_told and now_s - told_s < TELL_EVERY_S:
+            return
+        since_ms = self._places.behind[place].since_ms
+        self._ledger.note_lane(
+            lane, "behind", partition=place.partition, offset=first, until=until, since_ms=since_ms
+        )
+        lane.told_behind_s[place.partition] = CAUGHT_UP if first == until else now_s
 
     def _tell_range(self, lane: Lane, place: Place, first: int, until: int, why: str) -> None:
         outcome = Outcome(NOTHING, "never", message=why)

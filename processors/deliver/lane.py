@@ -24,6 +24,7 @@ class Lane:
 
     `unrecorded`: what the ledger lacks, with the keys of its records. `overdue`: the last turn gave up
     what was owed too long, and there may be more. `origin`: of what is sent through it.
+    `told_behind_s`: when the ledger was told how far it is behind, by partition.
     """
 
     def __init__(self, key: Key, origin: Origin = "automatic") -> None:
@@ -36,6 +37,7 @@ class Lane:
         self.attempts: dict[Position, int] = {}
         self.unrecorded: list[tuple[bytes, Attempt]] = []
         self.overdue = False
+        self.told_behind_s: dict[int, float] = {}
         self._wave_s = 0.0
 
     def beside(self, origin: Origin) -> "Lane":

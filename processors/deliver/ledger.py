@@ -67,6 +67,7 @@ class Ledger:
         partition: int = -1,
         offset: int = -1,
         until: int = -1,
+        since_ms: int = 0,
         exhausted: str = "",
     ) -> None:
         """Something of the lane itself, or of a range of the log, to be told with the next `flush`."""
@@ -79,6 +80,7 @@ class Ledger:
             partition=partition,
             offset=offset,
             until=until,
+            since=since_ms,
             code=why.code if why else "",
             message=why.message[:MESSAGE_MAX] if why else "",
             exhausted=exhausted,

@@ -167,3 +167,27 @@ async def test_health_says_the_breaker_the_last_error_the_last_hour_and_what_wai
     assert [well[name] for name in hour] == [1, 0, 0, 0, 0]
     assert (well["breaker"], well["breaker_since"], well["last_error_at"]) == ("closed", None, None)
     assert well["oldest_undelivered"] is None
+
+
+async def test_health_says_how_far_a_subscription_lags_behind_the_log(stack: Stack) -> None:
+    caught_up = str(uuid.uuid4())
+    since = {"since": NOW_MS - 5000, "partition": 3}
+    async with fresh_table(stack.status["clickhouse"]) as made:
+        await store(
+            made,
+            attempt("behind", 0, "", offset=10, until=500, **since),
+            attempt("behind", 1000, "", offset=20, until=30, **since),
+            attempt("behind", 0, "", offset=7, until=9, since=NOW_MS - 3000, partition=4),
+            attempt("behind", 0, "", offset=7, until=9, subscription_id=caught_up, **since),
+            attempt("behind", 1, "", offset=9, until=9, subscription_id=caught_up, **since),
+        )
+        found = {each["subscription_id"]: each for each in await rows(made, "destination_health")}
+        assert await rows(made, "undelivered") == []
+    lags, well = found[SUBSCRIPTION], found[caught_up]
+    assert lags["behind_records"] == 10 + 2
+    assert lags["oldest_undelivered"] == lags["behind_since"] is not None
+    assert (well["behind_records"], well["behind_since"], well["oldest_undelivered"]) == (
+        0,
+        None,
+        None,
+    )

@@ -54,10 +54,22 @@ def test_what_is_said_twice_or_cannot_be_read_is_exit_1(body: bytes) -> None:
     assert ended.value.exit_code == 1
 
 
-def drawn(subscription: dict[str, Any]) -> dict[str, str]:
+WELL: dict[str, Any] = {
+    "breaker": "closed",
+    "breaker_since": None,
+    "last_error": None,
+    "last_hour": {"delivered": 1200, "failed": 0, "dead": 0},
+    "waiting": 0,
+    "behind": {"records": 0, "since": None},
+    "dead": 0,
+    "oldest_undelivered": None,
+}
+
+
+def drawn(subscription: dict[str, Any], **health: Any) -> dict[str, str]:
     """The page's lines by their names."""
     page = io.StringIO()
-    Console(file=page, width=200).print(page_of(subscription))
+    Console(file=page, width=200).print(page_of(subscription, WELL | health))
     lines = [line.strip().partition("  ") for line in page.getvalue().splitlines()]
     return {name: text.strip() for name, _, text in lines}
 
@@ -71,6 +83,10 @@ def test_a_page_says_what_holds_for_settings_of_before_and_of_now() -> None:
         "enabled": True,
     }
     shown = drawn(old)
+    assert (shown["queue takes"], shown["last hour"]) == (
+        "messages",
+        "1,200 delivered, 0 failed, 0 dead",
+    )
     assert (shown["name"], shown["queue"], shown["fairness"]) == ("[red]x", arn("q"), "tenant")
     assert (shown["messages per s"], shown["dead letters to"]) == ("no limit", "no queue")
     delivery = {
@@ -92,3 +108,21 @@ def test_a_page_says_what_holds_for_settings_of_before_and_of_now() -> None:
 def test_one_that_cannot_be_read_has_a_page_with_its_reason() -> None:
     shown = drawn({"id": "one", "inactive": "unreadable"})
     assert shown == {"id": "one", "state": "inactive: unreadable"}
+
+
+def test_a_page_says_what_waits_since_when_and_what_to_do() -> None:
+    at = "2026-11-26T13:00:51.075Z"
+    error = {"at": at, "code": "AccessDenied", "message": "no", "advice": "Grant it."}
+    shown = drawn(
+        {"id": "one"},
+        breaker="open",
+        breaker_since=at,
+        last_error=error,
+        waiting=3,
+        behind={"records": 1500, "since": at},
+        oldest_undelivered=at,
+    )
+    assert shown["queue takes"] == f"nothing, since {at}"
+    assert shown["waiting"] == "3 that failed, 1,500 records of the log to look at"
+    assert (shown["oldest waits since"], shown["what to do"]) == (at, "Grant it.")
+    assert shown["last error"] == f"{at} AccessDenied: no"

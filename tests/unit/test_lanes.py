@@ -19,7 +19,7 @@ from contracts.deliveries import Delivery
 from contracts.subscription_table import Subscriptions
 from contracts.topics import DELIVERIES, DELIVERIES_DEAD
 from processors.consume.step import Transient
-from processors.deliver import breaker, lanes, route
+from processors.deliver import breaker, catch_up, lanes, route
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import Behind, Place
 from tests.builders import an_event, represented
@@ -97,7 +97,12 @@ async def test_a_lane_that_hangs_holds_up_neither_the_batch_nor_others(
         queues.gate["slow"].set()
         await router.caught_up()
     assert queues.offsets("slow") == [(0, n) for n in range(COUNT)]
-    assert Counter(each.state for each in router.topics.attempts) == {"delivered": 2 * COUNT}
+    states = Counter(each.state for each in router.topics.attempts)
+    assert states["delivered"] == 2 * COUNT
+    behind = [each for each in router.topics.attempts if each.state == "behind"]
+    assert {each.subscription_id for each in behind} == {"one"}
+    assert (behind[-1].offset, behind[-1].until) == (COUNT, COUNT)
+    assert behind[-1].since > 0
 
 
 async def test_single_messages_that_fail_are_tried_again_and_hold_up_no_others() -> None:
@@ -116,7 +121,7 @@ async def test_single_messages_that_fail_are_tried_again_and_hold_up_no_others()
         queues.script = None
         await router.caught_up()
     assert sorted(queues.offsets("q")) == [(0, n) for n in range(COUNT)]
-    told = [each for each in router.topics.attempts if each.offset == 3]
+    told = [each for each in router.topics.attempts if each.offset == 3 and each.event_id]
     assert [each.attempt for each in told] == list(range(1, len(told) + 1))
     assert [each.state for each in told] == ["failed"] * (len(told) - 1) + ["delivered"]
 
@@ -435,3 +440,33 @@ async def test_a_lane_that_is_woken_as_its_task_ends_is_served() -> None:
     router.places.woken.clear()  # as the loop did, while the task was still there
     router.lanes._ended(key, ended)
     assert router.places.woken == {key}
+
+
+async def test_how_far_a_lane_is_behind_is_told_and_that_it_has_caught_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(catch_up, "TELL_EVERY_S", 0.0)
+    queues = FakeQueues(refusing("not_now", "AccessDenied"))
+    table = table_of(a_subscription(arn("q"), id="one"))
+    async with RouterInMemory(queues, table, log_of(COUNT)) as router:
+        for end in (20, COUNT):
+            await router.step(0, end - 20, end)
+            async with asyncio.timeout(60):
+                while not (told := _behind(router)) or told[-1] != (0, end):
+                    await asyncio.sleep(0.001)
+        queues.script = None
+        await router.caught_up()
+        assert _behind(router)[-1] == (COUNT, COUNT)
+        queues.script = refusing("again")
+        router.log.events[0] += log_of(COUNT + 1)[0][COUNT:]
+        await router.step(0, COUNT, COUNT + 1)
+        async with asyncio.timeout(60):
+            while _behind(router)[-1] != (COUNT, COUNT + 1):
+                await asyncio.sleep(0.001)
+        table.apply(b"acme:one", None)
+        await router.caught_up()
+    assert _behind(router)[-1] == (COUNT + 1, COUNT + 1)
+
+
+def _behind(router: RouterInMemory) -> list[tuple[int, int]]:
+    return [(each.offset, each.until) for each in router.topics.attempts if each.state == "behind"]

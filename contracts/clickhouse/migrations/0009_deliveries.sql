@@ -6,12 +6,13 @@ CREATE TABLE IF NOT EXISTS {database}.deliveries{on_cluster}
     tenant LowCardinality(String) COMMENT 'Tenant of the event and of the subscription',
     subscription_id UUID CODEC(ZSTD(1)) COMMENT 'Subscription that the delivery is for',
     at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)) COMMENT 'When this was so',
-    state Enum8('delivered' = 1, 'failed' = 2, 'dead' = 3, 'cancelled' = 4, 'opened' = 5, 'closed' = 6)
-        COMMENT 'delivered; failed: will be tried again; dead: given up; cancelled: its subscription was disabled or deleted; opened, closed: the circuit breaker of the subscription, of no event',
+    state Enum8('delivered' = 1, 'failed' = 2, 'dead' = 3, 'cancelled' = 4, 'opened' = 5, 'closed' = 6, 'behind' = 7)
+        COMMENT 'delivered; failed: will be tried again; dead: given up; cancelled: its subscription was disabled or deleted; opened, closed: the circuit breaker of the subscription; behind: it may lack what it accepts of a range. The last three are of no event',
     event_id UUID CODEC(ZSTD(1)) COMMENT 'Event that was to be delivered; all zeros where the row is of no single one',
     event_partition Int32 CODEC(ZSTD(1)) COMMENT 'Partition of the event''s record on `events`; -1 for none',
     event_offset Int64 CODEC(Delta, ZSTD(1)) COMMENT 'Offset of it, or of the first of a range; -1 for none',
-    until_offset Int64 CODEC(ZSTD(1)) COMMENT 'Of a range that was cancelled, or left Kafka undelivered, the offset after its last; else -1',
+    until_offset Int64 CODEC(ZSTD(1)) COMMENT 'Of a range that was cancelled, left Kafka undelivered, or waits, the offset after its last; else -1',
+    since DateTime64(3, 'UTC') CODEC(ZSTD(1)) COMMENT 'Of a range that waits since when; 1970 for others',
     attempt UInt32 CODEC(ZSTD(1)) COMMENT 'How often it has been sent by now, from 1; 0 when it never was',
     origin Enum8('automatic' = 1, 'manual' = 2, 'replay' = 3) COMMENT 'What sent it: the event itself, a redrive or a replay',
     destination LowCardinality(String) COMMENT 'ARN of the queue',
@@ -136,14 +137,16 @@ CREATE VIEW IF NOT EXISTS {database}.destination_health{on_cluster}
     failed_last_hour UInt64 COMMENT 'Failed attempts of the last hour',
     dead_last_hour UInt64 COMMENT 'Given up in the last hour',
     waiting UInt64 COMMENT 'Events that failed and will be tried again',
+    behind_records UInt64 COMMENT 'Records of the log that it has not been served yet: it may accept any of them',
+    behind_since Nullable(DateTime64(3, 'UTC')) COMMENT 'Since when it lags behind the log; null when it does not',
     dead UInt64 COMMENT 'Events that were given up',
-    oldest_undelivered Nullable(DateTime64(3, 'UTC')) COMMENT 'First attempt of the oldest of those that wait'
+    oldest_undelivered Nullable(DateTime64(3, 'UTC')) COMMENT 'First attempt of the oldest that failed, or since when it lags behind, if that is earlier'
 )
 AS SELECT
     tenant, subscription_id, destination, breaker, breaker_since, last_at, last_error_at,
     last_error.1 AS last_error_code, last_error.2 AS last_error_message,
-    delivered_last_hour, failed_last_hour, dead_last_hour, waiting, dead,
-    if(waiting = 0, NULL, oldest) AS oldest_undelivered
+    delivered_last_hour, failed_last_hour, dead_last_hour, waiting, behind_records, behind_since, dead,
+    if(waiting = 0, behind_since, if(behind_since < oldest, behind_since, oldest)) AS oldest_undelivered
 FROM (
     SELECT
         tenant, subscription_id,
@@ -167,5 +170,18 @@ LEFT JOIN (
     FROM {database}.undelivered
     GROUP BY tenant, subscription_id
 ) AS open USING (tenant, subscription_id)
+LEFT JOIN (
+    SELECT
+        tenant, subscription_id, sum(last.2 - last.1) AS behind_records,
+        minOrNullIf(last.3, last.2 > last.1) AS behind_since
+    FROM (
+        SELECT
+            tenant, subscription_id, event_partition,
+            argMax((deliveries.event_offset, until_offset, since), (at, kafka_log, kafka_offset)) AS last
+        FROM {database}.deliveries WHERE state = 'behind'
+        GROUP BY tenant, subscription_id, event_partition
+    )
+    GROUP BY tenant, subscription_id
+) AS behind USING (tenant, subscription_id)
 SETTINGS do_not_merge_across_partitions_select_final = 1
 COMMENT 'How each subscription''s queue does: breaker, last error, the last hour, what waits';
