@@ -88,7 +88,8 @@ async def test_every_member_of_a_record_is_a_column(stack: Stack, attempt: Attem
         table = table_of(clickhouse, connection, log=7)
         await table.insert(AttemptBlock([AttemptRow(4, 2**40, attempt)]))
         answer = await clickhouse.select(
-            f"SELECT * REPLACE (toUnixTimestamp64Milli(at) AS at, toUnixTimestamp64Milli(since) AS since) FROM {connection.database}.deliveries"
+            "SELECT * REPLACE (toUnixTimestamp64Milli(at) AS at, toUnixTimestamp64Milli(since) AS since)"
+            f" FROM {connection.database}.deliveries"
             " FORMAT JSONEachRow",
             settings={"output_format_json_quote_64bit_integers": 0},
         )

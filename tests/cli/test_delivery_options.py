@@ -107,14 +107,15 @@ def test_a_page_says_what_holds_for_settings_of_before_and_of_now() -> None:
 
 def test_one_that_cannot_be_read_has_a_page_with_its_reason() -> None:
     shown = drawn({"id": "one", "inactive": "unreadable"})
-    assert shown == {"id": "one", "state": "inactive: unreadable"}
+    assert shown["state"] == "inactive: unreadable"
+    assert "queue" not in shown
 
 
 def test_a_page_says_what_waits_since_when_and_what_to_do() -> None:
     at = "2026-11-26T13:00:51.075Z"
     error = {"at": at, "code": "AccessDenied", "message": "no", "advice": "Grant it."}
     shown = drawn(
-        {"id": "one"},
+        {"id": "one", "enabled": True},
         breaker="open",
         breaker_since=at,
         last_error=error,
