@@ -4,6 +4,7 @@ Who holds its `lock` sends; nobody else does. What it holds is of records in han
 """
 
 import asyncio
+import time
 
 from contracts.attempts import Attempt, Origin, State
 from processors.deliver.breaker import Breaker
@@ -15,7 +16,9 @@ Position = tuple[int, int]
 """Partition and offset in `events`."""
 
 QUICK_S = 0.25
-"""A lane whose waves take longer is served apart: half of what the router waits."""
+"""A lane whose waves take longer is served apart."""
+PATIENCE_S, TIMES = 0.1, 4.0
+"""It is stuck when a wave takes longer than this, and than so many times what its waves take."""
 SMOOTHED = 0.2
 
 
@@ -39,6 +42,7 @@ class Lane:
         self.overdue = False
         self.told_behind_s: dict[int, float] = {}
         self._wave_s = 0.0
+        self._moved_s = 0.0
 
     def beside(self, origin: Origin) -> "Lane":
         """A lane for other messages to the same destination: they take turns, and share its breaker."""
@@ -56,8 +60,14 @@ class Lane:
         """Whether its destination answers soon enough to be waited for."""
         return self._wave_s < QUICK_S and not self.breaker.failing
 
+    def is_stuck(self, started_s: float) -> bool:
+        """Whether its destination has kept silent for longer than it is used to."""
+        silent_s = time.monotonic() - max(started_s, self._moved_s)
+        return silent_s > max(PATIENCE_S, TIMES * self._wave_s)
+
     def answered(self, wave_s: float) -> None:
         """A wave of calls has taken so long."""
+        self._moved_s = time.monotonic()
         self._wave_s += SMOOTHED * (wave_s - self._wave_s)
 
     def settle(self, position: Position, state: State) -> None:

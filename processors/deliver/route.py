@@ -2,24 +2,28 @@
 
 Every subscription that a client was told of before it posted an event is known here when the event
 is routed: the step first reads the subscriptions topic to its present end. Each subscription has a
-lane. A lane whose queue fails, or has not answered within `SPILL_S`, falls behind, alone: `places.py`
-keeps from where, `lanes.py` serves it until it has caught up, and the batch goes on. A delivery that a
+lane. A lane whose queue fails, or keeps silent for longer than it is used to, falls behind, alone:
+`places.py` keeps from where, `lanes.py` serves it until it has caught up, and the batch goes on. A delivery that a
 queue refuses for good, or that cannot be made, is kept on `deliveries.dead` with its cause. After a crash
 a batch may be sent twice: standard queues are at least once, FIFO queues drop the repeat by its
 deduplication id.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 
 from processors.consume.step import LogRecord, Reject, Transient
 from processors.deliver.firsts import Firsts
+from processors.deliver.lane import Key
 from processors.deliver.lanes import CATCH_UP_TIMEOUT_S, Lanes
 from processors.deliver.places import Places
 from processors.deliver.plan import Plan, plans
 from service.kafka.follow import SubscriptionsFollower
 
-SPILL_S = 0.5
+LOOK_S = 0.05
+SPILL_S = 1.0
+"""However well the lanes get on, a batch is not held for longer."""
 
 
 class Route:
@@ -68,9 +72,7 @@ class Route:
                 self._lanes.spill(key, planned, plan.ends)
             else:
                 serving[self._lanes.begin(key, planned, plan.ends)] = key, planned
-        late: set[asyncio.Task[None]] = set()
-        if serving:
-            _, late = await asyncio.wait(serving, timeout=SPILL_S)
+        late = await self._late({task: key for task, (key, _) in serving.items()})
         for task in late:
             key, planned = serving[task]
             self._lanes.spill(key, planned, plan.ends, task)
@@ -78,3 +80,14 @@ class Route:
         failures = [each.exception() for each in serving if each not in late]
         for failure in filter(None, failures):
             raise failure
+
+    async def _late(self, serving: Mapping[asyncio.Task[None], Key]) -> set[asyncio.Task[None]]:
+        """Wait for the lanes as long as one of them gets on; those that are not done then."""
+        started_s, pending = time.monotonic(), {*serving}
+        while pending:
+            _, pending = await asyncio.wait(pending, timeout=LOOK_S)
+            if time.monotonic() > started_s + SPILL_S:
+                break
+            if all(self._lanes.of(serving[task]).is_stuck(started_s) for task in pending):
+                break
+        return pending

@@ -19,7 +19,7 @@ from contracts.deliveries import Delivery
 from contracts.subscription_table import Subscriptions
 from contracts.topics import DELIVERIES, DELIVERIES_DEAD
 from processors.consume.step import Transient
-from processors.deliver import breaker, catch_up, lanes, route
+from processors.deliver import breaker, catch_up, lane, lanes
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import Behind, Place
 from tests.builders import an_event, represented
@@ -84,7 +84,7 @@ def refusing(state: Any, code: str = "Some") -> Any:
 async def test_a_lane_that_hangs_holds_up_neither_the_batch_nor_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(route, "SPILL_S", 0.05)
+    monkeypatch.setattr(lane, "PATIENCE_S", 0.02)
     queues = FakeQueues()
     queues.gate["slow"] = asyncio.Event()
     table = table_of(a_subscription(arn("slow"), id="one"), a_subscription(arn("well"), id="two"))
