@@ -3,10 +3,10 @@
 Every subscription that a client was told of before it posted an event is known here when the event
 is routed: the step first reads the subscriptions topic to its present end. Each subscription has a
 lane. A lane whose queue fails, or keeps silent for longer than it is used to, falls behind, alone:
-`places.py` keeps from where, `lanes.py` serves it until it has caught up, and the batch goes on. A delivery that a
-queue refuses for good, or that cannot be made, is kept on `deliveries.dead` with its cause. After a crash
-a batch may be sent twice: standard queues are at least once, FIFO queues drop the repeat by its
-deduplication id.
+`places.py` keeps from where, `lanes.py` serves it until it has caught up, and the batch goes on. A
+delivery that a queue refuses for good, or that cannot be made, is kept on `deliveries.dead` with its
+cause. After a crash a batch may be sent twice: standard queues are at least once, FIFO queues drop the
+repeat by its deduplication id.
 """
 
 import asyncio
