@@ -15,7 +15,7 @@ from contracts.subscriptions import encode_json
 CHANGE = "change:"
 BYTES_MAX = 4 * 1024 * 1024
 
-Action = Literal["create", "replace", "patch", "delete"]
+Action = Literal["create", "replace", "patch", "delete", "confirm"]
 
 
 class Change(BaseModel):

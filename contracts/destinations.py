@@ -13,6 +13,11 @@ ARN_PATTERN = (
     r"^arn:aws(?:-[a-z]{1,8}){0,2}:sqs:[a-z]{2,8}(?:-[a-z]{1,16}){1,3}-[0-9]{1,2}:[0-9]{12}:"
     r"(?:[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo)$"
 )
+ROLE_PATTERN = (
+    r"^arn:aws(?:-[a-z]{1,8}){0,2}:iam::[0-9]{12}:role/(?:[A-Za-z0-9_+=,.@-]{1,64}/){0,8}"
+    r"[A-Za-z0-9_+=,.@-]{1,64}$"
+)
+ROLE = "A role of the queue's account, assumed to send with the tenant's external id; none when left out."
 
 
 class SqsDestination(BaseModel):
@@ -23,6 +28,9 @@ class SqsDestination(BaseModel):
     type: Literal["sqs"]
     arn: Annotated[str, StringConstraints(pattern=ARN_PATTERN)] = Field(
         description="arn:aws:sqs:REGION:ACCOUNT:QUEUE"
+    )
+    role_arn: Annotated[str, StringConstraints(pattern=ROLE_PATTERN)] | None = Field(
+        None, description=ROLE
     )
 
     @property
@@ -39,6 +47,14 @@ class SqsDestination(BaseModel):
     def account(self) -> str:
         """The 12 digits of the account that owns the queue."""
         return self.arn.split(":")[4]
+
+    @property
+    def role_is_its_accounts(self) -> bool:
+        """Whether the role, if there is one, is of the account that owns the queue."""
+        if self.role_arn is None:
+            return True
+        parts = self.role_arn.split(":")
+        return (parts[1], parts[4]) == (self.aws_partition, self.account)
 
     @property
     def queue(self) -> str:

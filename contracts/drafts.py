@@ -61,7 +61,7 @@ def read_patch(body: bytes, subscription: Subscription) -> SubscriptionDraft:
         error = {"pointer": "", "detail": "a merge patch of a subscription is an object"}
         raise broken([error])
     document = subscription.document()
-    for name in ("id", "inactive"):
+    for name in ("id", "inactive", "ownership"):
         document.pop(name, None)
     return read_draft(encode_json(merged(document, patch)))
 

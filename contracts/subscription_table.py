@@ -35,12 +35,14 @@ class UnreadableSubscription(Exception):
 class Subscriptions:
     """The table, as the records applied so far leave it; the changes too where `changes` is given.
 
-    `version` grows with each record that may change who an event is for.
+    `version` grows with each record that may change who an event is for. `unconfirmed` are those with a
+    queue that is not known to be the tenant's.
     """
 
     def __init__(self, changes: Changes | None = None) -> None:
         self.changes = changes
         self.version = 0
+        self.unconfirmed: set[tuple[str, str]] = set()
         self._by_tenant: dict[str, dict[str, Kept]] = {}
         self._index = Index()
 
@@ -55,6 +57,7 @@ class Subscriptions:
                 self.changes.apply(tenant, subscription_id, more, value)
             return
         self.version += 1
+        self.unconfirmed.discard((tenant, subscription_id))
         if value is None:
             self._index.remove(tenant, subscription_id)
             by_id = self._by_tenant.get(tenant, {})
@@ -66,6 +69,8 @@ class Subscriptions:
             self._by_tenant.setdefault(tenant, {})[subscription_id] = kept
             if filter_ is None:
                 self._index.remove(tenant, subscription_id)
+                if (told := _opened(kept).ownership) is not None and told.waiting:
+                    self.unconfirmed.add((tenant, subscription_id))
             else:
                 self._index.put(tenant, subscription_id, filter_)
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.delivery_settings import DeliverySettings, DeliverySettingsPatch
 from contracts.destinations import SqsDestination
+from contracts.ownership import Ownership, queues_of
 
 DESCRIPTION_MAX, LABELS_MAX, LABEL_TEXT_MAX = 1024, 20, 256
 LABEL_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$"
@@ -71,13 +72,25 @@ class Subscription(SubscriptionDraft):
     id: str = Field(description="A UUID, unique within the tenant.")
     inactive: str | None = Field(
         None,
-        description="Why it receives nothing: what is stored cannot be read here. Absent otherwise.",
+        description="Why it receives nothing: what is stored cannot be read here, or a queue is not"
+        " confirmed yet. Absent otherwise.",
+    )
+    ownership: Ownership | None = Field(
+        None,
+        description="Why its queues are the tenant's to name, kept by the service. Absent where it was"
+        " stored before that was asked.",
     )
 
     @property
     def active(self) -> bool:
         """Whether it receives anything at all."""
-        return self.enabled and self.inactive is None
+        proven = self.ownership is None or not self.ownership.waiting
+        return self.enabled and self.inactive is None and proven
+
+    @property
+    def queues(self) -> dict[str, SqsDestination]:
+        """The queues that it names, by their pointers."""
+        return queues_of(self.destination, self.delivery)
 
     def document(self) -> dict[str, Any]:
         """What POST, GET and PUT answer, as an object."""
@@ -88,10 +101,16 @@ class Subscription(SubscriptionDraft):
         return encode_json(self.document())
 
 
-def create(draft: SubscriptionDraft, subscription_id: str) -> Subscription:
+def create(
+    draft: SubscriptionDraft, subscription_id: str, ownership: Ownership | None = None
+) -> Subscription:
     """The subscription that `draft` becomes under its id, with every default written out."""
-    fields = {name: getattr(draft, name) for name in SubscriptionDraft.model_fields}
+    fields: dict[str, Any] = {name: getattr(draft, name) for name in SubscriptionDraft.model_fields}
     fields["delivery"] = draft.delivery.written_out()
+    if ownership is not None:
+        fields["ownership"] = ownership
+        if reason := ownership.inactive():
+            fields["inactive"] = reason
     return Subscription(**fields, id=subscription_id)
 
 

@@ -14,6 +14,8 @@ from ingest.budget import Budget
 from ingest.events import PostEvent
 from ingest.first_bodies import FirstBodies
 from ingest.measures import InHand
+from ingest.proofs import Proofs
+from ingest.proving import ProvingResource
 from ingest.settings import IngestSettings
 from ingest.store import SubscriptionStore
 from ingest.subscriptions import SubscriptionResource
@@ -40,6 +42,8 @@ class Edge:
             Rates(settings.tenant_rate, settings.tenant_rates), Budget(settings.in_flight_bytes_max)
         )
         self._subscriptions_max = settings.subscriptions_per_tenant_max
+        self._proofs = Proofs(settings.destinations, settings.sqs)
+        self._principal = settings.destinations.principal
         self._in_flight_bytes_max = settings.in_flight_bytes_max
         self._batch_limits = BatchLimits(
             settings.batch_items_max, settings.batch_bytes_max, settings.event_bytes_max
@@ -53,13 +57,22 @@ class Edge:
         )
         store = SubscriptionStore(self.log, self.follower)
         subscriptions = SubscriptionResource(
-            self.verifier, store, self.follower, self._subscriptions_max
+            self.verifier, store, self.follower, self._subscriptions_max, self._proofs
+        )
+        proving = ProvingResource(
+            self.verifier,
+            store,
+            self.follower,
+            self._admission.rates,
+            self._proofs,
+            self._principal,
         )
         post_batch = PostBatch(self.verifier, self._admission, self.log, first_bodies, limits)
         return {
             paths.EVENTS: {"POST": post_event},
             paths.BATCH: {"POST": post_batch},
             **subscriptions.resources(),
+            **proving.resources(),
         }
 
     def collectors(self) -> list[Collector]:

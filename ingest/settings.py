@@ -4,7 +4,8 @@ from pydantic import Field
 
 from contracts.events import EVENT_BYTES_MAX
 from ingest.admission import Rate
-from service.connections import ACK_TIMEOUT_S, Access, Http, KafkaConnection
+from service.connections import ACK_TIMEOUT_S, Access, Http, KafkaConnection, SqsConnection
+from service.destinations import Destinations
 from service.settings import Settings
 
 
@@ -14,6 +15,8 @@ class IngestSettings(Settings):
     http: Http = Http()
     kafka: KafkaConnection = KafkaConnection()
     access: Access = Access()
+    destinations: Destinations = Destinations()
+    sqs: SqsConnection = SqsConnection()
     event_bytes_max: int = Field(
         EVENT_BYTES_MAX, ge=1024, le=EVENT_BYTES_MAX, description="Largest event, in bytes of JSON."
     )

@@ -17,6 +17,7 @@ from contracts.subscription_table import Subscriptions
 from contracts.subscriptions import Subscription, SubscriptionDraft, create
 from ingest.conditions import etag_of, require_match
 from ingest.pages import page_of
+from ingest.proofs import Proofs
 from ingest.store import SubscriptionStore
 from service.access.verifier import Grant, Verifier
 from service.http.asgi import (
@@ -48,11 +49,13 @@ class SubscriptionResource:
         store: SubscriptionStore,
         follower: SubscriptionsFollower,
         per_tenant_max: int,
+        proofs: Proofs,
     ) -> None:
         self._verifier = verifier
         self._store = store
         self._follower = follower
         self._per_tenant_max = per_tenant_max
+        self._proofs = proofs
 
     def resources(self) -> Resources:
         """The handlers by path and method."""
@@ -70,7 +73,7 @@ class SubscriptionResource:
     async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
         """201 with the stored subscription; 200 where the same Idempotency-Key has made it already."""
         grant = await self._grant(scope)
-        body = await _body(scope, receive)
+        body = await read_document(scope, receive)
         draft = _judged(read_draft(body))
         name = single_headers(scope).get(b"idempotency-key")
         new_id = (
@@ -79,13 +82,14 @@ class SubscriptionResource:
         async with self._store.changing(grant.tenant):
             table = self._table
             if (made := table.get(grant.tenant, new_id)) is not None:
-                await _answer(send, 200, made)
+                await answer(send, 200, made)
                 return
             if (count := table.count(grant.tenant)) >= self._per_tenant_max:
                 raise _too_many(count, self._per_tenant_max)
-            subscription = create(draft, new_id)
+            ownership = await self._proofs.of(grant.tenant, draft)
+            subscription = create(draft, new_id, ownership)
             await self._store.change(grant, "create", None, subscription)
-        await _answer(
+        await answer(
             send, 201, subscription, (b"location", f"{paths.SUBSCRIPTIONS}/{new_id}".encode())
         )
 
@@ -100,27 +104,30 @@ class SubscriptionResource:
     async def get(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 with one subscription and its ETag."""
         grant = await self._grant(scope)
-        await _answer(send, 200, _existing(self._table, grant, scope))
+        await answer(send, 200, existing(self._table, grant, scope))
 
     async def put(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 with the subscription as it replaces the old one."""
         grant = await self._grant(scope)
-        draft = _judged(read_draft(await _body(scope, receive)))
+        draft = _judged(read_draft(await read_document(scope, receive)))
         async with self._store.changing(grant.tenant):
             before = self._unchanged(grant, scope)
-            after = create(draft, before.id)
+            ownership = await self._proofs.of(grant.tenant, draft, before)
+            after = create(draft, before.id, ownership)
             await self._store.change(grant, "replace", before, after)
-        await _answer(send, 200, after)
+        await answer(send, 200, after)
 
     async def patch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 with the subscription as a JSON merge patch (RFC 7396) leaves it."""
         grant = await self._grant(scope)
-        body = await _body(scope, receive, MERGE_PATCH, "Accept-Patch")
+        body = await read_document(scope, receive, MERGE_PATCH, "Accept-Patch")
         async with self._store.changing(grant.tenant):
             before = self._unchanged(grant, scope)
-            after = create(_judged(read_patch(body, before)), before.id)
+            draft = _judged(read_patch(body, before))
+            ownership = await self._proofs.of(grant.tenant, draft, before)
+            after = create(draft, before.id, ownership)
             await self._store.change(grant, "patch", before, after)
-        await _answer(send, 200, after)
+        await answer(send, 200, after)
 
     async def delete(self, scope: Scope, receive: Receive, send: Send) -> None:
         """204; events accepted from now on are no longer delivered to it."""
@@ -136,7 +143,7 @@ class SubscriptionResource:
         table, subscription_id = self._table, _id(scope)
         found = table.changes.of(grant.tenant, subscription_id) if table.changes else []
         if not found:
-            _existing(table, grant, scope)
+            existing(table, grant, scope)
         await respond(send, 200, (JSON_TYPE,), b'{"items":[%b]}' % b",".join(found))
 
     @property
@@ -144,21 +151,27 @@ class SubscriptionResource:
         return self._follower.table
 
     async def _grant(self, scope: Scope) -> Grant:
-        grant = await self._verifier.grant(single_headers(scope))
-        if not self._follower.ready:
-            raise unavailable("The subscriptions have not been read from Kafka yet.")
-        return grant
+        return await granted(self._verifier, self._follower, scope)
 
     def _unchanged(self, grant: Grant, scope: Scope) -> Subscription:
         """The subscription to change. Raises `Problem` 404, or 412 where If-Match names another."""
-        subscription = _existing(self._table, grant, scope)
+        subscription = existing(self._table, grant, scope)
         require_match(single_headers(scope).get(b"if-match"), etag_of(subscription))
         return subscription
 
 
-async def _body(
+async def granted(verifier: Verifier, follower: SubscriptionsFollower, scope: Scope) -> Grant:
+    """Who asks. Raises `Problem`, 503 too while the subscriptions are not known."""
+    grant = await verifier.grant(single_headers(scope))
+    if not follower.ready:
+        raise unavailable("The subscriptions have not been read from Kafka yet.")
+    return grant
+
+
+async def read_document(
     scope: Scope, receive: Receive, media_type: bytes = JSON, accept: str = "Accept-Post"
 ) -> bytes:
+    """The body. Raises `Problem` 413 or 415."""
     headers = single_headers(scope)
     require_json(headers, media_type, accept)
     declared_bytes(headers, BODY_BYTES_MAX)
@@ -176,7 +189,7 @@ def _id(scope: Scope) -> str:
     return str(read_id(scope["path_params"]["id"], "subscription"))
 
 
-def _existing(table: Subscriptions, grant: Grant, scope: Scope) -> Subscription:
+def existing(table: Subscriptions, grant: Grant, scope: Scope) -> Subscription:
     """Raises `Problem` 404, the same for an unknown id and for another tenant's."""
     subscription = table.get(grant.tenant, _id(scope))
     if subscription is None:
@@ -192,8 +205,9 @@ def _too_many(count: int, limit: int) -> Problem:
     )
 
 
-async def _answer(
+async def answer(
     send: Send, status: int, subscription: Subscription, *more: tuple[bytes, bytes]
 ) -> None:
+    """Answer with the subscription and its ETag."""
     headers = (JSON_TYPE, (b"etag", etag_of(subscription)), *more)
     await respond(send, status, headers, subscription.represent())

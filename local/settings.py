@@ -11,7 +11,16 @@ from pathlib import Path
 
 from local.stack import Ports, joined
 from local.state import Unreadable
-from service.settings import OF_COMMANDS, PREFIX, BadSettings, given, load, models, unknown
+from service.settings import (
+    OF_COMMANDS,
+    PREFIX,
+    BadSettings,
+    given,
+    is_secret,
+    load,
+    models,
+    unknown,
+)
 
 FILE = "settings.json"
 OWN = frozenset(
@@ -89,8 +98,8 @@ def ignored(settings: Mapping[str, str]) -> list[str]:
 
 
 def shown(settings: Mapping[str, str]) -> dict[str, str]:
-    """`settings` as they may be printed: without passwords."""
-    return {name: "***" if "PASSWORD" in name else text for name, text in settings.items()}
+    """`settings` as they may be printed: without passwords and other secrets."""
+    return {name: "***" if is_secret(name) else text for name, text in settings.items()}
 
 
 @contextlib.contextmanager

@@ -103,7 +103,11 @@ def environment(ports: Ports, settings: Mapping[str, str] | None = None) -> dict
     """
     ours = {name for name in os.environ if name.upper().startswith("EVENTS_")}
     inherited = {name: text for name, text in os.environ.items() if name not in ours}
-    defaults = {"EVENTS_ACCESS__KEYS_COOLDOWN_S": "1"}
+    defaults = {
+        "EVENTS_ACCESS__KEYS_COOLDOWN_S": "1",
+        "EVENTS_DESTINATIONS__ACCOUNTS": '{"*": ["000000000000"]}',  # the local SQS has this one
+        "EVENTS_DESTINATIONS__SECRET": "of the local stack, which nobody else can reach",
+    }
     return inherited | defaults | dict(settings or {}) | joined(ports)
 
 

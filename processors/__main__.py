@@ -129,16 +129,21 @@ async def _into_clickhouse(
 async def route(settings: RouteSettings) -> None:
     """Kafka to SQS, until stopped."""
     # here, for it brings boto3: the other processors start without
+    from processors.deliver.confirmations import Confirmations
     from processors.deliver.destinations.sqs.queues import SqsQueues
     from processors.deliver.router import Limits, Router
+    from processors.deliver.sender import Sender
 
     written = (REJECTED, DELIVERIES, DELIVERIES_RETRY, DELIVERIES_DEAD, DELIVERIES_JOBS)
     waiting = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
     topics = EventLog(settings.kafka, written, waiting)
     subscriptions, jobs = SubscriptionsFollower(settings.kafka), JobsFollower(settings.kafka)
-    queues = SqsQueues(settings.sqs, settings.sends_max, settings.public_url)
+    queues = SqsQueues(settings.sqs, settings.sends_max, settings.public_url, settings.destinations)
     limits = Limits(settings.retry_pause_max_s, settings.retry_for_s, settings.sends_max)
     router = Router(queues, topics, subscriptions, jobs, lambda: Log(settings.kafka), limits)
+    confirmations = Confirmations(
+        router.places, subscriptions, Sender(queues), settings.destinations
+    )
     guard = Guard(ROUTE_GROUP, settings.accept_loss)
     consume = Consume(router.step, topics, settings.backoff_max_s, guard)
     await topics.start()
@@ -148,6 +153,7 @@ async def route(settings: RouteSettings) -> None:
         async with (
             probed(consume, ROUTE_GROUP, settings, router.measures),
             beside(router.run, consume),
+            beside(confirmations.run, consume),
         ):
             await run(
                 consume,

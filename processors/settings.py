@@ -11,6 +11,7 @@ from service.connections import (
     Probes,
     SqsConnection,
 )
+from service.destinations import Destinations
 from service.settings import Settings
 
 
@@ -71,6 +72,7 @@ class RouteSettings(ConsumerSettings):
     """Kafka to SQS."""
 
     sqs: SqsConnection = SqsConnection()
+    destinations: Destinations = Destinations()
     batch_rows_max: int = Field(1_000, ge=1, le=50_000, description="Most events of one step.")
     batch_wait_ms: int = Field(50, ge=1, le=10_000, description="Longest wait for a batch.")
     public_url: str = Field(

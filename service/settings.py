@@ -201,6 +201,11 @@ def shown(default: Any) -> str:
     return "" if default is None or hasattr(default, "get_secret_value") else str(default)
 
 
+def is_secret(name: str) -> bool:
+    """Whether the variable's text may not be shown."""
+    return name.endswith(("PASSWORD", "SECRET"))
+
+
 def _no_json(model: type[BaseSettings], found: Mapping[str, str]) -> list[str]:
     """A line for each variable that must hold JSON and does not."""
     examples = {each.name: each.default for each in variables(model) if each.is_json}
@@ -231,7 +236,7 @@ def _line(model: type[BaseSettings], place: tuple[int | str, ...], error: Any) -
 
 def _value(name: str, value: Any) -> str:
     """A refused value, short; a secret stays one."""
-    if "PASSWORD" in name or isinstance(value, (dict, BaseModel)):
+    if is_secret(name) or isinstance(value, (dict, BaseModel)):
         return "what is there"
     text = repr(value)
     return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[:VALUE_CHARACTERS_MAX]}..."

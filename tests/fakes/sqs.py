@@ -46,7 +46,8 @@ class StrictSqs:
 
     `keys` are the secrets by access key, `ended` the access keys that have expired; `calls` what was asked,
     `under_way` how many of them have no answer yet. Operations in `denied` and `unanswered` are refused for
-    every queue, with 403 and 503.
+    every queue, with 403 and 503. `only` has the queues of access keys that may call no other (`sts.py`),
+    `signed_by` the access key of each call.
     """
 
     def __init__(self) -> None:
@@ -55,6 +56,8 @@ class StrictSqs:
         self.skew_s = 0.0
         self.keys = {"local": "local"}
         self.ended: set[str] = set()
+        self.only: dict[str, set[str]] = {}
+        self.signed_by: list[str] = []
         self.denied: set[str] = set()
         self.unanswered: set[str] = set()
         self.calls: list[tuple[str, str]] = []
@@ -141,7 +144,9 @@ class StrictSqs:
         self.calls.append((operation, name))
         faults = self.queues[name].faults if name in self.queues else Faults()
         try:
-            self._authenticate(request, content)
+            key = self._authenticate(request, content)
+            if name not in self.only.get(key, {name}):
+                raise Refused("AccessDenied")
             if operation in self.denied:
                 raise Refused("AccessDenied")
             if operation in self.unanswered:
@@ -172,8 +177,8 @@ class StrictSqs:
             },
         )
 
-    def _authenticate(self, request: web.Request, content: bytes) -> None:
-        """Signature Version 4, of what arrived. Raises `Refused`."""
+    def _authenticate(self, request: web.Request, content: bytes) -> str:
+        """Signature Version 4, of what arrived: the access key. Raises `Refused`."""
         fields = dict(
             part.strip(", ").split("=", 1)
             for part in request.headers.get("Authorization", "").split(" ")[1:]
@@ -181,6 +186,7 @@ class StrictSqs:
         if not fields:
             raise Refused("MissingAuthenticationToken")
         key, _, region, service, _ = fields["Credential"].split("/")
+        self.signed_by.append(key)
         if key in self.ended:
             raise Refused("ExpiredToken", "The security token included in the request is expired")
         named = fields["SignedHeaders"].split(";")
@@ -197,6 +203,9 @@ class StrictSqs:
         now_s = datetime.datetime.now(datetime.UTC).timestamp() + self.skew_s
         if abs(at.timestamp() - now_s) > SKEW_MAX_S:
             raise Refused("InvalidSignatureException", f"Signature expired: {timestamp}")
+        if key in self.only and request.headers.get("X-Amz-Security-Token") != f"of {key}":
+            raise Refused("InvalidClientTokenId")
+        return key
 
     def _queue(self, body: dict[str, Any]) -> Queue:
         name = body.get("QueueName") or body["QueueUrl"].rpartition("/")[2]

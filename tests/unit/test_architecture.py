@@ -13,7 +13,7 @@ PACKAGES = ("cli", "contracts", "ingest", "local", "processors", "query", "servi
 LINES_MAX = 250
 
 CONTRACTS = ("contracts", "contracts/encoding", "contracts/clickhouse", "contracts/filters")
-SERVICE = ("service", "service/http", "service/kafka", "service/access")
+SERVICE = ("service", "service/http", "service/kafka", "service/access", "service/aws")
 ALLOWED: dict[str, tuple[str, ...]] = {
     # what two processes must agree on: plain models, then bytes, tables, documents of them
     "contracts": (*CONTRACTS, "contracts/documents"),
@@ -24,6 +24,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # how a process of ours runs
     "service": (*CONTRACTS, *SERVICE),
     "service/access": (*CONTRACTS, "service"),
+    "service/aws": (*CONTRACTS, "service"),
     "service/kafka": (*CONTRACTS, "service"),
     "service/http": (*CONTRACTS, "service", "service/kafka"),
     # the services

@@ -3,31 +3,19 @@
 The log is a fake that the table follows at once.
 """
 
-import asyncio
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import pytest
 
 from contracts.changes import Changes
-from contracts.encoding.recordbatch import Record
 from contracts.paths import SUBSCRIPTIONS as PATH
 from contracts.subscription_table import Subscriptions
 from ingest import pages
-from ingest.store import SubscriptionStore
-from ingest.subscriptions import SubscriptionResource
-from service.access.verifier import Grant
-from service.http.app import asgi_app
-from service.kafka.partition import Unacknowledged
+from tests.fakes.edge import BODY, Edge
 from tests.queues import arn
 
-BODY: dict[str, Any] = {
-    "name": "faults",
-    "filter": {"event_type": ["FAULT"]},
-    "destination": {"type": "sqs", "arn": arn("q")},
-}
 DELIVERY = {
     "fairness": "tenant",
     "messages_per_s": None,
@@ -37,103 +25,6 @@ DELIVERY = {
 }
 ID = "01a20d33-994f-74a1-8936-e15ecec113da"
 MERGE = {"Content-Type": "application/merge-patch+json"}
-
-
-class Verifier:
-    """The tenant of the header, by a subject of its name."""
-
-    async def grant(self, headers: dict[bytes, bytes]) -> Grant:
-        tenant = headers[b"x-twc-tenant"].decode()
-        return Grant(tenant, 0.0, f"client-of-{tenant}")
-
-
-class Follower:
-    """A table that is always up to date, unless it is `away`."""
-
-    def __init__(self) -> None:
-        self.table = Subscriptions(Changes())
-        self.ready = True
-        self.away = False
-
-    async def catch_up(self, timeout_s: float) -> bool:
-        return not self.away
-
-    async def wait_for(self, offset: int, timeout_s: float) -> bool:
-        return True
-
-
-class Log:
-    """Stands for the log; keeps key and value of each record."""
-
-    def __init__(self, follower: Follower) -> None:
-        self.records: list[tuple[bytes, bytes | None]] = []
-        self.away = False
-        self._follower = follower
-
-    def append_together(self, topic: str, records: Sequence[Record]) -> "asyncio.Future[int]":
-        taken: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        if self.away:
-            taken.set_exception(Unacknowledged("no answer"))
-            return taken
-        for record in records:
-            key, value = _read(record.content)
-            self.records.append((key, value))
-            self._follower.table.apply(key, value)
-        taken.set_result(len(self.records) - 1)
-        return taken
-
-
-def _read(content: bytes) -> tuple[bytes, bytes | None]:
-    """Key and value of a record's content (KIP-98: lengths are zigzag varints)."""
-
-    def sized(at: int) -> tuple[bytes | None, int]:
-        number = shift = 0
-        while True:
-            byte = content[at]
-            number, shift, at = number | (byte & 0x7F) << shift, shift + 7, at + 1
-            if byte < 0x80:
-                break
-        size = (number >> 1) ^ -(number & 1)
-        return (None, at) if size < 0 else (content[at : at + size], at + size)
-
-    key, at = sized(0)
-    assert key is not None
-    return key, sized(at)[0]
-
-
-class Edge:
-    """The resource with its fakes, and a client's requests."""
-
-    def __init__(self, per_tenant_max: int = 1000) -> None:
-        self.follower = Follower()
-        self.log = Log(self.follower)
-        parts: Any = (self.log, self.follower, Verifier())
-        log, follower, verifier = parts
-        store = SubscriptionStore(log, follower)
-        resource = SubscriptionResource(verifier, store, follower, per_tenant_max)
-
-        async def ready() -> list[str]:
-            return []
-
-        self.app = asgi_app(resource.resources(), ready, lambda: pytest.fail("no lifespan"))
-
-    def ask(self, method: str, path: str, tenant: str = "acme", **request: Any) -> httpx.Response:
-        async def once() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self.app)
-            headers = {"X-TWC-Tenant": tenant} | request.pop("headers", {})
-            async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
-                return await client.request(method, path, headers=headers, **request)
-
-        return asyncio.run(once())
-
-    def create(self, **changes: Any) -> httpx.Response:
-        answer = self.ask("POST", PATH, json=BODY | changes)
-        assert answer.status_code == 201, answer.text
-        return answer
-
-    def changes(self, path: str) -> list[Any]:
-        found: list[Any] = self.ask("GET", f"{path}/changes").json()["items"]
-        return found
 
 
 def test_what_is_created_is_read_with_its_defaults_and_the_same_etag() -> None:

@@ -18,23 +18,37 @@ from processors.deliver.destinations.sqs.codes import Refusal, meaning_of_entry,
 from processors.deliver.destinations.sqs.facts import Facts, QueueFacts, Unavailable
 from processors.deliver.destinations.sqs.wire import Wire
 from processors.deliver.outcomes import Outcome
+from service.aws.roles import Role, Roles, role_of
 from service.connections import SqsConnection
+from service.destinations import Destinations
 
 THREADS = 4
 """For what is asked seldom: credentials, and facts about queues."""
+REFUSED = Refusal("not_now", "DestinationRefused", "the operator lets nobody name this queue")
 HELD = ("again", "not_now")
 """What comes after one of these would overtake it."""
 _encode = msgspec.json.Encoder().encode
 
 
 class SqsQueues:
-    """`Queues` on SQS; at most `sends_max` calls at once. `public_url` is where clients find the API."""
+    """`Queues` on SQS; at most `sends_max` calls at once. `public_url` is where clients find the API.
 
-    def __init__(self, connection: SqsConnection, sends_max: int, public_url: str = "") -> None:
+    `destinations` say what no subscription may name, however old it is, and whose roles are assumed how.
+    """
+
+    def __init__(
+        self,
+        connection: SqsConnection,
+        sends_max: int,
+        public_url: str = "",
+        destinations: Destinations | None = None,
+    ) -> None:
         self._public_url = public_url
+        self._destinations = destinations or Destinations()
+        roles = Roles(connection, self._destinations.sts_endpoint_url)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqs")
-        self._facts = QueueFacts(connection, self._threads)
-        self._wire = Wire(connection, sends_max, self._threads)
+        self._facts = QueueFacts(self._threads, roles)
+        self._wire = Wire(connection, sends_max, self._threads, roles)
 
     async def send(
         self, destination: SqsDestination, deliveries: Sequence[Delivery]
@@ -43,14 +57,17 @@ class SqsQueues:
 
         Raises nothing of the network.
         """
+        if self._destinations.refuses(destination):
+            return _all(deliveries, REFUSED)
         try:
-            facts = await self._facts.of(destination)
+            role = self._role(destination, deliveries)
+            facts = await self._facts.of(destination, role)
         except Unavailable as error:
             return _all(deliveries, error.refusal)
         messages = [self._fit(each, facts.bytes_max) for each in deliveries]
         outcomes: list[Outcome] = []
         for batch in packed(messages, facts.batch_bytes_max):
-            outcomes += await self._send(destination, facts, batch, outcomes)
+            outcomes += await self._send(destination, facts, batch, outcomes, role)
         return [
             outcome if outcome.delivery is each else outcome._replace(delivery=each)
             for outcome, each in zip(outcomes, deliveries, strict=True)
@@ -61,6 +78,15 @@ class SqsQueues:
         await self._wire.close()
         self._facts.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _role(self, destination: SqsDestination, deliveries: Sequence[Delivery]) -> Role | None:
+        """As whom: a role is assumed for the tenant whose messages these are. Raises `Unavailable`."""
+        if destination.role_arn is None or not deliveries:
+            return None
+        try:
+            return role_of(self._destinations, deliveries[0].attributes["tenant"], destination)
+        except ValueError as error:
+            raise Unavailable(Refusal("not_now", "NoSecret", str(error))) from error
 
     def _fit(self, delivery: Delivery, bytes_max: int) -> Delivery:
         if delivery.size_bytes <= bytes_max:
@@ -73,21 +99,22 @@ class SqsQueues:
         facts: Facts,
         batch: Sequence[Delivery],
         before: Sequence[Outcome],
+        role: Role | None,
     ) -> list[Outcome]:
         """Send `batch`, halved where it has to be, unless what was sent `before` it has failed."""
         if failed := next((each for each in before if each.state in HELD), None):
             return [failed._replace(delivery=each, tried=False) for each in batch]
         body = request(facts.url, batch, destination.is_fifo)
-        answer = await self._wire.send_batch(destination.region, facts, body)
+        answer = await self._wire.send_batch(destination.region, facts, body, role)
         if isinstance(answer, bytes):
             return read_outcomes(batch, answer)
         if answer.code == "QueueDoesNotExist":
-            self._facts.forget(destination)
+            self._facts.forget(destination, role)
         if answer.verdict != "split" or len(batch) == 1:
             return _all(batch, answer)
         half = len(batch) // 2
-        first = await self._send(destination, facts, batch[:half], ())
-        return first + await self._send(destination, facts, batch[half:], first)
+        first = await self._send(destination, facts, batch[:half], (), role)
+        return first + await self._send(destination, facts, batch[half:], first, role)
 
 
 def request(url: str, batch: Sequence[Delivery], is_fifo: bool) -> bytes:

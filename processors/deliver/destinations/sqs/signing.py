@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from botocore.auth import EMPTY_SHA256_HASH, SIGV4_TIMESTAMP, SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import ReadOnlyCredentials
+from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-from botocore.session import Session, get_session
+from botocore.session import get_session
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +33,22 @@ NO_CREDENTIALS = (BotoCoreError, ClientError, OSError, TimeoutError)
 """What `Signer.ready` raises."""
 
 
-class Signer:
-    """Signs for SQS. `threads` run what blocks; `session_of` makes botocore's session."""
+class CredentialSource(Protocol):
+    """botocore's session, or a role that is assumed."""
 
-    def __init__(self, threads: Executor, session_of: Callable[[], Session] = get_session) -> None:
+    def get_credentials(self) -> Credentials | None:
+        """What renews itself when it is asked for frozen ones; None where there is nothing."""
+
+
+class Signer:
+    """Signs for SQS. `threads` run what blocks; `session_of` makes what has the credentials."""
+
+    def __init__(
+        self, threads: Executor, session_of: Callable[[], CredentialSource] = get_session
+    ) -> None:
         self._threads = threads
         self._session_of = session_of
-        self._session: Session | None = None
+        self._session: CredentialSource | None = None
         self._credentials: ReadOnlyCredentials | None = None
         self._looking: asyncio.Task[None] | None = None
         self._look_at_s = 0.0

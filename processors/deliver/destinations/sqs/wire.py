@@ -11,13 +11,14 @@ from concurrent.futures import Executor
 from typing import NamedTuple
 
 import aiohttp
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.httpsession import get_cert_path
 from botocore.session import get_session
 
 from processors.deliver.destinations.sqs.codes import EXPIRED, SKEWED, Refusal, refusal_of
-from processors.deliver.destinations.sqs.facts import Facts
+from processors.deliver.destinations.sqs.facts import Facts, role_refusal
 from processors.deliver.destinations.sqs.signing import NO_CREDENTIALS, Signer
+from service.aws.roles import Role, Roles
 from service.connections import SqsConnection
 
 HEADERS = {
@@ -30,6 +31,7 @@ NO_ANSWER = (aiohttp.ClientError, OSError, TimeoutError, NoCredentialsError)
 """Of a call; the last when another call has found the credentials at their end meanwhile."""
 ANSWER_BYTES_MAX = 64 * 1024
 """Ten outcomes take less than 10 KiB."""
+SIGNERS_MAX = 10_000
 
 
 class _Answer(NamedTuple):
@@ -39,34 +41,47 @@ class _Answer(NamedTuple):
 
 
 class Wire:
-    """Sends; at most `calls_max` at once, over as many connections. `threads` run what blocks."""
+    """Sends; at most `calls_max` at once, over as many connections. `threads` run what blocks.
 
-    def __init__(self, connection: SqsConnection, calls_max: int, threads: Executor) -> None:
+    What goes to a queue with a role is signed by that role alone.
+    """
+
+    def __init__(
+        self, connection: SqsConnection, calls_max: int, threads: Executor, roles: Roles
+    ) -> None:
         self._connection = connection
         self._calls_max = calls_max
         self._slots = asyncio.Semaphore(calls_max)
-        self._signer = Signer(threads)
+        self._threads = threads
+        self._roles = roles
+        self._own = Signer(threads)
+        self._signers: dict[Role, Signer] = {}
         self._session: aiohttp.ClientSession | None = None
 
-    async def send_batch(self, region: str, facts: Facts, body: bytes) -> bytes | Refusal:
+    async def send_batch(
+        self, region: str, facts: Facts, body: bytes, role: Role | None = None
+    ) -> bytes | Refusal:
         """SendMessageBatch: what an answer 200 holds, or what is said instead of one.
 
         Raises nothing of the network; no answer is a refusal, to be tried again.
         """
         async with self._slots:  # each has a deadline, so that the next has one too
+            signer = self._own if role is None else self._signer_of(role)
             for is_last in (False, True):
                 try:
-                    await self._signer.ready()
+                    await signer.ready()
                 except NO_CREDENTIALS as error:
+                    if role is not None and isinstance(error, ClientError):
+                        return role_refusal(error)
                     return Refusal("not_now", "NoCredentials", str(error) or repr(error))
                 try:
-                    answer = await self._post(region, facts, body)
+                    answer = await self._post(signer, region, facts, body)
                 except NO_ANSWER as error:
                     return Refusal("again", "NoAnswer", repr(error))
                 if answer.status == 200:
                     return answer.content
                 refusal = refusal_of(*answer)
-                if is_last or not self._is_mended(refusal.code, answer.headers):
+                if is_last or not _is_mended(signer, refusal.code, answer.headers):
                     break
             return refusal
 
@@ -75,10 +90,18 @@ class Wire:
         if self._session is not None:
             await self._session.close()
 
-    async def _post(self, region: str, facts: Facts, body: bytes) -> _Answer:
+    def _signer_of(self, role: Role) -> Signer:
+        """The role's; the oldest makes room, for a subscription may be deleted any time."""
+        if (signer := self._signers.get(role)) is None:
+            if len(self._signers) >= SIGNERS_MAX:
+                self._signers.pop(next(iter(self._signers)))
+            signer = self._signers[role] = Signer(self._threads, lambda: self._roles.source(role))
+        return signer
+
+    async def _post(self, signer: Signer, region: str, facts: Facts, body: bytes) -> _Answer:
         if self._session is None:
             self._session = self._connect()
-        headers = self._signer.sign(region, facts.endpoint, HEADERS, body)
+        headers = signer.sign(region, facts.endpoint, HEADERS, body)
         async with self._session.post(
             facts.endpoint, data=body, headers=headers, proxy=facts.proxy, allow_redirects=False
         ) as answer:
@@ -101,9 +124,10 @@ class Wire:
             ),
         )
 
-    def _is_mended(self, code: str, headers: Mapping[str, str]) -> bool:
-        """Whether the call may go now: the clock, or the credentials, were what was wrong with it."""
-        if code in EXPIRED:
-            self._signer.forget()
-            return True
-        return code in SKEWED and self._signer.learn_time(headers.get("Date", ""))
+
+def _is_mended(signer: Signer, code: str, headers: Mapping[str, str]) -> bool:
+    """Whether the call may go now: the clock, or the credentials, were what was wrong with it."""
+    if code in EXPIRED:
+        signer.forget()
+        return True
+    return code in SKEWED and signer.learn_time(headers.get("Date", ""))

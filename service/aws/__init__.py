@@ -1,0 +1,1 @@
+"""What AWS is asked, with botocore, in threads: roles of customers, and their queues."""
