@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli import ownership
 from cli.answers import fail
 from cli.delivery_options import (
     DeadLetterOption,
@@ -38,6 +39,9 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Which events go to which queue: create, look, edit, try a filter, explain an event.",
 )
+
+for command in (ownership.check, ownership.confirm, ownership.identity):
+    app.command()(command)
 
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 

@@ -54,7 +54,7 @@ class Proof(BaseModel):
 
 
 class Ownership(BaseModel):
-    """Of a subscription's queues, each on its own; null for one that was stored before anybody asked."""
+    """Of a subscription's queues, each on its own; none for one that was stored before anybody asked."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -81,8 +81,9 @@ class Ownership(BaseModel):
 
 
 def ownership_of(proofs: dict[str, Proof]) -> Ownership:
-    """The other way round from `Ownership.proofs`."""
-    return Ownership(destination=proofs.get(DESTINATION), dead_letter=proofs.get(DEAD_LETTER))
+    """The other way round from `Ownership.proofs`; what is not known is not shown."""
+    names = {DESTINATION: "destination", DEAD_LETTER: "dead_letter"}
+    return Ownership(**{names[pointer]: proof for pointer, proof in proofs.items()})
 
 
 def queues_of(destination: SqsDestination, delivery: DeliverySettings) -> dict[str, SqsDestination]:

@@ -17,6 +17,7 @@ from contracts.filtering import Explanation, FilterSearch, FilterTest, FilterTes
 from contracts.ids import IDEMPOTENCY_KEY_BYTES_MAX
 from contracts.ledger import DeliveryPage, DestinationHealth, EventDeliveries
 from contracts.problems import CONTENT_TYPE, TITLES, key_used
+from contracts.proving import CheckAnswer, CheckRequest, Confirmation, DeliveryIdentity
 from contracts.subscriptions import Subscription, SubscriptionDraft, SubscriptionPatch
 from contracts.tenants import TENANT_PATTERN
 
@@ -43,6 +44,7 @@ class ProblemDocument(BaseModel):
     detail: str
     errors: list[FieldProblem] | None = None
     id: str | None = None
+    code: str | None = Field(None, description="Which of the reasons that share the type.")
 
 
 class BatchItem(BaseModel):
@@ -79,6 +81,7 @@ def openapi() -> dict[str, Any]:
     models = (
         *(EventDraft, Event, EventPage, BatchAnswer, ProblemDocument),
         *(SubscriptionDraft, Subscription, SubscriptionList, SubscriptionPatch),
+        *(Confirmation, CheckRequest, CheckAnswer, DeliveryIdentity),
         *(SubscriptionChanges, FilterSearch, FilterTest, FilterTestAnswer, Explanation),
         *(EventDeliveries, DeliveryPage, DestinationHealth),
     )

@@ -50,6 +50,38 @@ def subscription_paths() -> dict[str, Any]:
                 also=(404,),
             ),
         },
+        paths.CONFIRMATION: {
+            "parameters": [id_parameter("id")],
+            "post": operation(
+                "confirmSubscription",
+                "Post back the token that came into a subscription's queue",
+                200,
+                ONE,
+                also=(404, 410, 413, 415, 429),
+                body="Confirmation",
+                headers=("ETag",),
+            ),
+        },
+        paths.CHECK: {
+            "parameters": [id_parameter("id")],
+            "post": operation(
+                "checkSubscription",
+                "Look at a subscription's queues",
+                200,
+                "CheckAnswer",
+                also=(404, 413, 415, 429),
+                body="CheckRequest",
+            ),
+        },
+        paths.IDENTITY: {
+            "get": operation(
+                "getDeliveryIdentity",
+                "Who sends to queues, for a role to trust",
+                200,
+                "DeliveryIdentity",
+                also=(429,),
+            )
+        },
         paths.BACK_TEST: {
             "post": operation(
                 "testFilter",
