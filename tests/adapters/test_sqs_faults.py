@@ -122,7 +122,7 @@ async def test_a_call_has_a_deadline(sqs: StrictSqs) -> None:
     await queues.close()
 
 
-async def test_nobody_there_is_no_answer() -> None:
+async def test_nobody_there_is_no_answer(sqs: StrictSqs) -> None:
     queues = SqsQueues(SqsConnection(endpoint_url="http://127.0.0.1:9"), 1)
     [outcome] = await queues.send(to("q"), SENT[:1])
     assert (outcome.state, outcome.code) == ("again", "NoAnswer")
