@@ -55,6 +55,8 @@ def page_of(subscription: dict[str, Any], health: dict[str, Any]) -> "Renderable
             "queue": subscription["destination"]["arn"],
         }
         lines |= _delivery_lines(subscription.get("delivery", {}))
+        for name, proof in subscription.get("ownership", {}).items():
+            lines[f"{name.replace('_', ' ')} is"] = f"{proof['state']} by {proof['by']}"
     lines |= _health_lines(health)
     table = Table.grid(padding=(0, 2))
     for name, text in lines.items():

@@ -93,6 +93,7 @@ class Edge:
         try:
             yield
         finally:
+            self._proofs.close()
             await self.follower.stop()
             await self.log.stop()
 

@@ -22,6 +22,7 @@ from contracts.destinations import SqsDestination
 from contracts.ownership import external_id, token
 from contracts.paths import IDENTITY, SUBSCRIPTIONS
 from processors.deliver.confirmations import Confirmations
+from processors.deliver.destinations.sqs import signing
 from processors.deliver.destinations.sqs.queues import SqsQueues
 from processors.deliver.sender import Sender
 from service.connections import SqsConnection
@@ -197,6 +198,17 @@ NAMED: dict[str, tuple[dict[str, Any], tuple[int, str]]] = {
         },
         (405, ""),
     ),
+}
+HOSTS = (
+    *("http://10.0.0.1/q", "http://2852039166/q", "http://169.254.169.254/latest/meta-data"),
+    *("https://sqs.eu-west-1.amazonaws.com@evil.example/1/q", "http://[::ffff:a9fe:a9fe]/q"),
+    *("https://sqs.eu-west-1.amazonaws.com.evil.example/1/q", "http://127.0.0.1:8802/q"),
+)
+"""Places that a queue's URL could send us to: a queue has none, and no endpoint either."""
+NAMED |= {each: ({"destination": to(each)}, (405, "")) for each in HOSTS}
+NAMED |= {
+    f"endpoint {each}": ({"destination": to(queue(ACME)) | {"endpoint": each}}, (405, ""))
+    for each in HOSTS[:2]
 }
 
 
@@ -519,6 +531,24 @@ def test_a_queue_with_a_role_is_called_as_the_role_alone_and_as_that_of_the_tena
     assert asyncio.run(sent()) == ["sent", "not_now", "sent"]
     assert "local" not in world.sqs.signed_by
     assert len(world.sqs.queues["q"].taken) == 2
+
+
+def test_the_credentials_of_a_role_are_renewed_before_they_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing, "LOOK_EVERY_S", 0.0)
+    world.sts.life_s = 300.0
+    destination = SqsDestination(type="sqs", arn=queue(ACME), role_arn=role(ACME))
+
+    async def sent() -> list[str]:
+        found: list[str] = []
+        async with world.queues() as queues, asyncio.timeout(60):
+            while len({*world.sqs.signed_by}) < 4:
+                found += states(await queues.send(destination, [a_delivery()]))
+        return found
+
+    assert {*asyncio.run(sent())} == {"sent"}
+    assert "local" not in world.sqs.signed_by
 
 
 def test_a_role_that_trusts_us_no_more_stops_its_queue_and_is_told_by_its_code(
