@@ -31,6 +31,20 @@ def read_draft(body: bytes) -> SubscriptionDraft:
     return draft
 
 
+class _Replacement(SubscriptionDraft):
+    """A subscription as it was read: what the service keeps itself may be there, and is not looked at."""
+
+    ownership: Any = None
+    inactive: Any = None
+
+
+def read_replacement(body: bytes) -> SubscriptionDraft:
+    """The same of a PUT, whose body may be what GET answered. Raises as `read_draft` does."""
+    draft = read_filtered(_Replacement, body)
+    _require_dead_letter_that_fits(draft)
+    return draft
+
+
 def read_filtered(model: type[Model], body: bytes) -> Model:
     """A model with a member `filter`; faults of both are told at once. Raises as `read_draft` does."""
     errors: list[dict[str, Any]] = []

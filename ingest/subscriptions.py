@@ -10,7 +10,7 @@ from functools import partial
 from uuid_utils import uuid7
 
 from contracts import paths
-from contracts.drafts import DEAD_LETTER_ARN, read_draft, read_patch
+from contracts.drafts import DEAD_LETTER_ARN, read_draft, read_patch, read_replacement
 from contracts.ids import derived_id, read_id
 from contracts.problems import Problem, unavailable
 from contracts.subscription_table import Subscriptions
@@ -109,7 +109,7 @@ class SubscriptionResource:
     async def put(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 with the subscription as it replaces the old one."""
         grant = await self._grant(scope)
-        draft = _judged(read_draft(await read_document(scope, receive)))
+        draft = _judged(read_replacement(await read_document(scope, receive)))
         async with self._store.changing(grant.tenant):
             before = self._unchanged(grant, scope)
             ownership = await self._proofs.of(grant.tenant, draft, before)

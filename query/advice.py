@@ -15,6 +15,14 @@ _KEY = (
     "The queue is encrypted with a key that we may not use, or that is disabled. Allow"
     " kms:GenerateDataKey and kms:Decrypt on it to our role, or enable the key."
 )
+_ROLE = (
+    "The subscription's role does not let us assume it any more. Its trust policy must be that of"
+    " `events subscriptions identity`. Nothing is lost meanwhile."
+)
+_REFUSED = (
+    "The operator lets nobody name this queue (EVENTS_DESTINATIONS__REFUSED). Give the subscription"
+    " another destination."
+)
 _SLOW = "The queue is asked for more than it takes. It goes on by itself, more slowly."
 _OURS = "Ours to mend: tell whoever runs this system, with the code and the message."
 _MESSAGE = (
@@ -49,9 +57,14 @@ ADVICE = {
         _MESSAGE,
     ),
     **dict.fromkeys(
-        ("ExpiredToken", "ExpiredTokenException", "InvalidSignature", "SignatureDoesNotMatch"),
+        (
+            *("ExpiredToken", "ExpiredTokenException", "InvalidSignature", "SignatureDoesNotMatch"),
+            *("NoCredentials", "NoSecret"),
+        ),
         _OURS,
     ),
+    "RoleDenied": _ROLE,
+    "DestinationRefused": _REFUSED,
 }
 UNKNOWN = (
     "The queue failed or did not answer. It is tried again by itself; if it stays, look at the"

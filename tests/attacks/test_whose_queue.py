@@ -448,6 +448,19 @@ def test_a_role_taken_away_after_the_proof_leaves_no_proof(world: World) -> None
     assert not world.active(made, "victim")
 
 
+def test_an_ownership_that_is_sent_back_proves_nothing(world: World) -> None:
+    made, _ = pending(world)
+    path = f"{SUBSCRIPTIONS}/{made['id']}"
+    body = {name: member for name, member in made.items() if name != "id"}
+    proven = {"destination": {**made["ownership"]["destination"], "state": "proven"}}
+    for ownership in (made["ownership"], proven, {"destination": None}, None):
+        answer = world.edge.ask("PUT", path, json=body | {"ownership": ownership})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["ownership"] == made["ownership"]
+        assert not world.active(made)
+    assert world.patch(made, {"ownership": proven}).status_code == 405
+
+
 def test_dead_letters_go_to_no_foreign_queue(world: World) -> None:
     made = world.made(
         destination=to(queue(ACME)), delivery={"dead_letter": to(queue(VICTIM, "dead"))}
