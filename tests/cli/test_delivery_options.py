@@ -103,6 +103,11 @@ def test_a_page_says_what_holds_for_settings_of_before_and_of_now() -> None:
         "3,600",
     )
     assert (shown["longest pause s"], shown["dead letters to"]) == ("the operator's", arn("d"))
+    proof = {"by": "role", "state": "proven", "asked_at": "2026-01-31T12:00:00Z"}
+    waiting = {**proof, "by": "confirmation", "state": "pending"}
+    shown = drawn(old | {"ownership": {"destination": proof, "dead_letter": waiting}})
+    assert shown["destination is"] == "proven by role"
+    assert shown["dead letter is"] == "pending by confirmation"
 
 
 def test_one_that_cannot_be_read_has_a_page_with_its_reason() -> None:
