@@ -102,6 +102,9 @@ def test_external_ids_and_tokens_are_of_their_tenant_and_of_nothing_else() -> No
             ("ab", "", "c", "d"),
             ("a", "b", "cd", ""),
             ("a", "b", "c", "e"),
+            ("a", "b", "x", "d"),
+            ("a", "x", "c", "d"),
+            ("x", "b", "c", "d"),
         ]
     ]
     made += [external_id(SECRET, "a"), external_id(SECRET, "b"), external_id("x", "a")]
