@@ -17,6 +17,7 @@ from cli.delivery_options import (
 )
 from cli.endpoints import Endpoints, endpoints
 from cli.options import HOME, PORT_BASE, TENANT, HomeOption, PortBaseOption, TenantOption
+from cli.send_again import replay
 from cli.subscription_requests import (
     FileArgument,
     IdArgument,
@@ -38,6 +39,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Which events go to which queue: create, look, edit, try a filter, explain an event.",
 )
+
+app.command()(replay)
 
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 

@@ -1,4 +1,4 @@
-"""What a redrive or a replay picks, on a real engine: exactly what is dead, or was received, and still there."""
+"""What a redrive or a replay picks, on a real engine: what is dead, or was received, and still there."""
 
 import uuid
 from collections.abc import AsyncIterator

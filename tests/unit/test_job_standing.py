@@ -7,8 +7,8 @@ import pytest
 from contracts.jobs import (
     ENDED_KEPT,
     Job,
-    JobState,
     Jobs,
+    JobState,
     Progress,
     Reached,
     Wish,
