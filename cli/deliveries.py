@@ -18,6 +18,8 @@ from cli.options import (
     PortBaseOption,
     TenantOption,
 )
+from cli.pages import pages_of
+from cli.send_again import redrive
 from cli.subscription_requests import ask, quoted
 from cli.terminal import is_shown
 from contracts import paths
@@ -27,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="What became of events on their way to queues: delivered, waiting, dead or cancelled.",
 )
-PAGE = 200
+app.command()(redrive)
 
 Found = dict[str, Any]
 SubscriptionOption = Annotated[
@@ -120,11 +122,7 @@ def _deliveries(
     given = {name: text for name, text in criteria.items() if text}
     for each in ids:
         path = f"{paths.SUBSCRIPTIONS}/{quoted(each)}/deliveries"
-        parameters: dict[str, Any] | None = given | {"limit": PAGE}
-        while parameters:
-            page = ask(where, tenant, "GET", path, params=parameters).json()
-            yield from page["deliveries"]
-            parameters = parameters | {"cursor": page["next"]} if page["next"] else None
+        yield from pages_of(where, tenant, path, "deliveries", given)
 
 
 def _print(found: Iterable[Found], as_json: bool, drawn: Any, told: str) -> None:

@@ -26,7 +26,7 @@ def deliveries_table(found: Iterable[dict[str, Any]]) -> "RenderableType":
         )
         for each in found
     ]
-    return _table(("at", "state", "event", "subscription", "attempt", "cause"), rows)
+    return table(("at", "state", "event", "subscription", "attempt", "cause"), rows)
 
 
 def attempts_table(found: Iterable[dict[str, Any]]) -> "RenderableType":
@@ -39,7 +39,7 @@ def attempts_table(found: Iterable[dict[str, Any]]) -> "RenderableType":
         for one in each["attempts"]:
             took = f"{one['latency_ms']:,} ms"
             rows.append((who, one["state"], str(one["number"]), one["at"], took, _cause(one)))
-    return _table(("subscription", "state", "attempt", "at", "took", "cause"), rows)
+    return table(("subscription", "state", "attempt", "at", "took", "cause"), rows)
 
 
 def causes_and_deliveries(found: Sequence[dict[str, Any]]) -> "RenderableType":
@@ -48,7 +48,7 @@ def causes_and_deliveries(found: Sequence[dict[str, Any]]) -> "RenderableType":
 
     codes = Counter(each["attempt"]["code"] or "-" for each in found)
     counts = [(f"{count:,}", code) for code, count in codes.most_common()]
-    return Group(_table(("dead", "code"), counts), "", deliveries_table(found))
+    return Group(table(("dead", "code"), counts), "", deliveries_table(found))
 
 
 def _range(cancelled: dict[str, int]) -> str:
@@ -63,14 +63,15 @@ def _cause(attempt: dict[str, Any]) -> str:
     return " ".join(filter(None, told)) or attempt["message_id"]
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> "RenderableType":
+def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> "RenderableType":
+    """Rows of texts under their names; what comes from outside cannot steer the terminal."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for name in names:
-        table.add_column(name, overflow="fold")
+        drawn.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(printable(each), COLORS.get(each, "")) for each in row))
-    return table
+        drawn.add_row(*(Text(printable(each), COLORS.get(each, "")) for each in row))
+    return drawn

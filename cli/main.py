@@ -12,6 +12,7 @@ from cli import (
     deliveries,
     erase,
     find,
+    jobs,
     logs,
     migrate,
     post,
@@ -87,3 +88,4 @@ for command in (*STACK, *EVENTS, *VIEW):
 
 app.add_typer(subscriptions.app)
 app.add_typer(deliveries.app)
+app.add_typer(jobs.app)

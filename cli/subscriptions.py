@@ -18,6 +18,7 @@ from cli.delivery_options import (
 )
 from cli.endpoints import Endpoints, endpoints
 from cli.options import HOME, PORT_BASE, TENANT, HomeOption, PortBaseOption, TenantOption
+from cli.send_again import replay
 from cli.subscription_requests import (
     FileArgument,
     IdArgument,
@@ -40,7 +41,7 @@ app = typer.Typer(
     help="Which events go to which queue: create, look, edit, try a filter, explain an event.",
 )
 
-for command in (ownership.check, ownership.confirm, ownership.identity):
+for command in (ownership.check, ownership.confirm, ownership.identity, replay):
     app.command()(command)
 
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}

@@ -148,7 +148,7 @@ def claim_check(delivery: Delivery, public_url: str) -> Delivery:
     )
     return delivery._replace(
         body=msgspec.json.encode(check).decode(),
-        attributes=delivery.attributes | {"claim_check": "true"},
+        attributes=fit_attributes({"claim_check": "true"} | delivery.attributes),  # never cut off
     )
 
 

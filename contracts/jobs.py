@@ -5,17 +5,23 @@ kinds of records, so that two writers never meet: the job under `tenant:job`, wr
 progress under `tenant:job:partition`, written by the router that has the partition.
 """
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
 
 import msgspec
 
 POSITIONS_MAX = 100_000
 """Of one job: its record stays far below the largest that Kafka takes."""
 
+RUNNING_MAX = 5
+"""Jobs of a tenant that have not ended."""
+ENDED_KEPT = 100
+"""Of a tenant; older ones are deleted when another one is made."""
+
 Kind = Literal["redrive", "replay"]
 Wish = Literal["running", "paused", "cancelled"]
 Reached = Literal["running", "done", "cancelled"]
+JobState = Literal["running", "paused", "cancelled", "done"]
 
 
 class UnreadableJob(Exception):
@@ -25,8 +31,9 @@ class UnreadableJob(Exception):
 class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is asked for.
 
-    `positions`: offsets by partition of `events`, ascending; `created_at`: ms since 1970. `state` is what is
-    wished for; `messages_per_s` None is as fast as the queue takes them.
+    `positions`: offsets by partition of `events`, ascending; `counts`: how many those were, which
+    stays when an ended job forgets them; `beyond`: what one job has no room for. `created_at`: ms since
+    1970. `state` is what is wished for; `messages_per_s` None is as fast as the queue takes them.
     """
 
     id: str
@@ -39,11 +46,19 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     positions: dict[str, list[int]]
     messages_per_s: int | None = None
     asked: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    beyond: int = 0
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """How many events it names, or named, by partition."""
+        named = self.counts or {each: len(offsets) for each, offsets in self.positions.items()}
+        return {int(each): count for each, count in named.items()}
 
     @property
     def count(self) -> int:
-        """How many events it names."""
-        return sum(map(len, self.positions.values()))
+        """How many events it names, or named."""
+        return sum(self.sizes.values())
 
 
 class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -56,6 +71,59 @@ class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
     dead: int = 0
     missing: int = 0
     reason: str = ""
+
+
+class Standing(NamedTuple):
+    """How far a job is as a whole; `per_cent` of its events are done, `updated_at` in ms since 1970.
+
+    `settled`: no router has anything to do with it any more.
+    """
+
+    state: JobState
+    settled: bool
+    sent: int
+    dead: int
+    missing: int
+    per_cent: int
+    updated_at: int
+    reason: str
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of it is to be sent any more."""
+        return self.state in ("done", "cancelled")
+
+
+def standing(job: Job, progress: Mapping[int, Progress]) -> Standing:
+    """How far a job is, all partitions together; those that nobody has begun have done nothing yet.
+
+    It is done when each has come to its end, and cancelled as soon as that is wished for: a router may be
+    a few messages behind the wish. One that has ended cannot be paused.
+    """
+    sizes = job.sizes
+    parts = [progress[each] for each in sizes if each in progress]
+    ended = [each.state for each in parts if each.state != "running"]
+    state: JobState = job.state
+    settled = len(ended) == len(sizes)
+    if settled:
+        state = "cancelled" if "cancelled" in ended else "done"
+    handled = sum(each.next for each in parts)
+    return Standing(
+        state,
+        settled,
+        sent=sum(each.sent for each in parts),
+        dead=sum(each.dead for each in parts),
+        missing=sum(each.missing for each in parts),
+        per_cent=100 if state == "done" else handled * 100 // max(1, job.count),
+        updated_at=max((each.at for each in parts), default=job.created_at),
+        reason=next((each.reason for each in parts if each.reason), ""),
+    )
+
+
+def without_positions(job: Job) -> Job:
+    """The same, small: for one that has ended."""
+    counts = {str(each): count for each, count in job.sizes.items()}
+    return msgspec.structs.replace(job, positions={}, counts=counts)
 
 
 Key = tuple[str, str]
@@ -106,6 +174,10 @@ class Jobs:
         """The tenant's jobs, the newest first."""
         found = [job for (owner, _), job in self._jobs.items() if owner == tenant]
         return sorted(found, key=lambda job: (job.created_at, job.id), reverse=True)
+
+    def standing(self, job: Job) -> Standing:
+        """How far a job is as a whole."""
+        return standing(job, self._progress.get((job.tenant, job.id), {}))
 
     def progress(self, job: Job) -> dict[int, Progress]:
         """How far a job is, by partition; partitions that nobody has begun are left out."""

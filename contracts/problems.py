@@ -17,6 +17,7 @@ TITLES: Mapping[int, tuple[str, str]] = {
     404: ("not-found", "Not found"),
     405: ("invalid-input", "Invalid input"),
     408: ("timeout", "Request timeout"),
+    409: ("conflict", "Conflict"),
     410: ("gone", "Gone"),
     412: ("precondition-failed", "Precondition failed"),
     413: ("too-large", "Content too large"),

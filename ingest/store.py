@@ -5,9 +5,7 @@ that change the same subscription within milliseconds may both find their If-Mat
 and both changes are told.
 """
 
-import asyncio
 import contextlib
-import weakref
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -22,8 +20,7 @@ from service.access.verifier import Grant
 from service.kafka.eventlog import EventLog
 from service.kafka.follow import SubscriptionsFollower
 from service.kafka.partition import Unaccepted, Unacknowledged
-
-FOLLOW_TIMEOUT_S = 5.0
+from service.kafka.turns import FOLLOW_TIMEOUT_S, Turns
 
 
 class SubscriptionStore:
@@ -32,23 +29,13 @@ class SubscriptionStore:
     def __init__(self, log: EventLog, follower: SubscriptionsFollower) -> None:
         self._log = log
         self._follower = follower
-        self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._turns = Turns(follower, "subscriptions")
 
     @contextlib.asynccontextmanager
     async def changing(self, tenant: str) -> AsyncIterator[None]:
         """The tenant's turn, with the table at the topic's end. Raises `Problem` 503."""
-        turn = self._turns.setdefault(tenant, asyncio.Lock())
-        try:
-            async with asyncio.timeout(FOLLOW_TIMEOUT_S):
-                await turn.acquire()
-        except TimeoutError:
-            raise unavailable("Other changes of the tenant are under way. Try again.") from None
-        try:
-            if not await self._follower.catch_up(FOLLOW_TIMEOUT_S):
-                raise unavailable("The subscriptions cannot be read from Kafka. Try again.")
+        async with self._turns.of(tenant):
             yield
-        finally:
-            turn.release()
 
     async def change(
         self, grant: Grant, action: Action, before: Subscription | None, after: Subscription | None

@@ -8,17 +8,23 @@ from starlette.types import ASGIApp
 
 from contracts import paths
 from contracts.clickhouse.replicas import LIVING
-from contracts.topics import EVENTS
+from contracts.resending import Redrive, Replay
+from contracts.topics import DELIVERIES_JOBS, EVENTS
 from query.backtest import BackTest
+from query.bounded import BoundedQueries
 from query.deliveries import Deliveries
 from query.erase import DeleteEvent
 from query.event_deliveries import GetEventDeliveries
 from query.events import GetEvent
 from query.explain import ExplainEvent
+from query.job_store import JobStore
+from query.jobs import ChangeJob, GetJob, ListJobs
 from query.lookup import Lookup
 from query.pages import Pages, Slots
+from query.resend import Resend
 from query.scan import Limits
 from query.search import SearchByFilter, SearchEvents
+from query.selection import Selection
 from query.settings import QuerySettings
 from query.store import EventStore
 from query.subscription_deliveries import GetDeliveries, GetHealth
@@ -29,12 +35,12 @@ from service.http.app import Front, asgi_app
 from service.http.asgi import Resources
 from service.http.measures import Log
 from service.kafka.eventlog import EventLog
-from service.kafka.follow import SubscriptionsFollower
+from service.kafka.follow import JobsFollower, SubscriptionsFollower
 from service.kafka.partition import QueueLimits
 from service.logs import configure
 
-WAITING_BYTES_MAX = 1024 * 1024
-"""Of tombstones for one Kafka partition: thousands."""
+WAITING_BYTES_MAX = 4 * 1024 * 1024
+"""For one Kafka partition: thousands of tombstones, or a few jobs of the largest."""
 
 
 class Reader:
@@ -44,9 +50,13 @@ class Reader:
         self.verifier = Verifier(settings.access, SigningKeys(settings.access))
         self.clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
         self.log = EventLog(
-            settings.kafka, (EVENTS,), QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
+            settings.kafka,
+            (EVENTS, DELIVERIES_JOBS),
+            QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s),
         )
         self.follower = SubscriptionsFollower(settings.kafka)
+        self.jobs = JobsFollower(settings.kafka)
+        self.job_store = JobStore(self.log, self.jobs)
         store = functools.partial(
             EventStore,
             database=settings.clickhouse.database,
@@ -61,8 +71,11 @@ class Reader:
         waited_s = settings.search_timeout_s
         limits = Limits(settings.search_rows_max, waited_s, settings.search_threads)
         slots = Slots(settings.search_queries_max, settings.search_waiting_max, waited_s)
-        bounded = (self.clickhouse.select, settings.clickhouse.database, limits, slots)
-        self.pages, self.deliveries = Pages(*bounded), Deliveries(*bounded)
+        database = settings.clickhouse.database
+        ask = BoundedQueries(self.clickhouse.select, limits, slots)
+        self.pages = Pages(self.clickhouse.select, database, limits, slots)
+        self.deliveries = Deliveries(ask, database)
+        self.selection = Selection(ask, database, settings.kafka)
         self._settings = settings
 
     def resources(self) -> Resources:
@@ -85,6 +98,20 @@ class Reader:
                 "GET": GetDeliveries(self.verifier, self.follower, self.deliveries, days)
             },
             paths.HEALTH: {"GET": GetHealth(self.verifier, self.follower, self.deliveries)},
+            **self._jobs(),
+        }
+
+    def _jobs(self) -> Resources:
+        picked, jobs = self.selection, (self.verifier, self.job_store)
+        parts = (self.verifier, self.follower, picked, self.job_store)
+        return {
+            paths.REDRIVE: {"POST": Resend(*parts, "redrive", Redrive, picked.dead)},
+            paths.REPLAY: {"POST": Resend(*parts, "replay", Replay, picked.again)},
+            paths.JOBS: {"GET": ListJobs(*jobs)},
+            paths.JOB: {"GET": GetJob(*jobs)},
+            paths.JOB_PAUSE: {"POST": ChangeJob(*jobs, "paused")},
+            paths.JOB_RESUME: {"POST": ChangeJob(*jobs, "running")},
+            paths.JOB_CANCEL: {"POST": ChangeJob(*jobs, "cancelled")},
         }
 
     async def waiting_for(self) -> list[str]:
@@ -96,9 +123,11 @@ class Reader:
         """Usable for as long as the context is open."""
         await self.log.start()
         await self.follower.start()
+        await self.jobs.start()
         try:
             yield
         finally:
+            await self.jobs.stop()
             await self.follower.stop()
             await self.log.stop()
             await self.clickhouse.close()

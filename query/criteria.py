@@ -58,6 +58,7 @@ class Bounded(Protocol):
 
 
 Asked = TypeVar("Asked", bound=Bounded)
+Read = TypeVar("Read")
 
 
 def parse_search(pairs: Pairs) -> Search:
@@ -66,6 +67,14 @@ def parse_search(pairs: Pairs) -> Search:
 
 
 def parse_as(model: type[Asked], pairs: Pairs) -> Asked:
+    """What the parameters of `model`, with a range, ask for. Raises as `parse_search` does."""
+    search = read_as(model, pairs)
+    if search.from_ is not None and search.to is not None and search.from_ >= search.to:
+        raise _refused([{"pointer": "/from", "detail": "must be earlier than `to`"}])
+    return search
+
+
+def read_as(model: type[Read], pairs: Pairs) -> Read:
     """What the parameters of `model`, one of pydantic's, ask for. Raises as `parse_search` does."""
     repeated = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
     if repeated:
@@ -75,12 +84,10 @@ def parse_as(model: type[Asked], pairs: Pairs) -> Asked:
     if attributes and "key_attributes" not in given:
         given["key_attributes"] = dict(sorted(attributes.items()))
     try:
-        search: Asked = cast("Any", model).model_validate(given)
+        found: Read = cast("Any", model).model_validate(given)
     except ValidationError as error:
         raise _refused([_named(each) for each in error.errors(include_url=False)]) from None
-    if search.from_ is not None and search.to is not None and search.from_ >= search.to:
-        raise _refused([{"pointer": "/from", "detail": "must be earlier than `to`"}])
-    return search
+    return found
 
 
 def next_query(pairs: Pairs, cursor: str) -> str:

@@ -1,13 +1,9 @@
-"""The ledger in ClickHouse, asked under the limits of a search: a few queries at once, each in time."""
+"""The ledger in ClickHouse, asked under the limits of a search."""
 
-import asyncio
-import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from contracts.clickhouse.ledger import (
-    UNQUOTED,
     Place,
-    Query,
     StoredAttempt,
     StoredHealth,
     read_attempts,
@@ -18,12 +14,9 @@ from contracts.clickhouse.ledger import (
     select_health,
     select_newest,
 )
-from contracts.clickhouse.search import TOO_MANY_ROWS, TOO_SLOW, Position, read_limits
 from contracts.ledger import DeliveryCriteria
+from query.bounded import BoundedQueries
 from query.cursor import Rest
-from query.pages import GRACE_S, Slots
-from query.scan import Limits, Select, TooBroad, TooSlow
-from service.clickhouse import ClickHouseFailed
 
 READ_FOR_ONE = 10
 """Attempts that a page reads for each delivery that it may show: one may have failed often."""
@@ -39,11 +32,9 @@ class DeliveriesFound(NamedTuple):
 class Deliveries:
     """Asks the ledger. Every method raises `TooManySearches`, `Stopped` and `ClickHouseFailed`."""
 
-    def __init__(self, select: Select, database: str, limits: Limits, slots: Slots) -> None:
-        self._run = select
+    def __init__(self, ask: BoundedQueries, database: str) -> None:
+        self._ask = ask
         self._database = database
-        self._limits = limits
-        self._slots = slots
 
     async def of_event(self, tenant: str, event_id: str) -> list[StoredAttempt]:
         """Its attempts and the ranges that ended it, cancelled or lost, in the order of time."""
@@ -75,20 +66,3 @@ class Deliveries:
         else:
             return DeliveriesFound(found, None)
         return DeliveriesFound(found[:count], Rest(rest.from_ms, last.place.at(last.at_ms)))
-
-    async def _ask(self, query: Query, at: Position | None = None) -> bytes:
-        """The answer; `at` is where a search stands that is refused."""
-        limits, stands = self._limits, at or Position(time.time_ns() // 1_000_000)
-        settings: dict[str, Any] = read_limits(limits.rows_max, limits.timeout_s, limits.threads)
-        async with self._slots.taken():
-            try:
-                async with asyncio.timeout(limits.timeout_s + GRACE_S):
-                    return await self._run(*query, settings | UNQUOTED)
-            except TimeoutError:
-                raise TooSlow(stands) from None
-            except ClickHouseFailed as error:
-                if error.code in TOO_MANY_ROWS:
-                    raise TooBroad(stands) from error
-                if error.code in TOO_SLOW:
-                    raise TooSlow(stands) from error
-                raise

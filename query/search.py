@@ -20,6 +20,7 @@ from contracts.drafts import broken, read_filtered
 from contracts.filtering import FilterSearch, Ranged
 from contracts.filters import parse
 from contracts.problems import Problem, unavailable
+from contracts.resending import Redrive, Replay
 from contracts.subscriptions import encode_json
 from query.criteria import next_query, parse_search, read_pairs
 from query.cursor import Rest, decode, encode
@@ -46,7 +47,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 CLOCK_SKEW_MS = 60_000
 """An edge's clock may be ahead of ours: what it has just received is found all the same."""
 
-Asked = TypeVar("Asked", bound=Ranged)
+Asked = TypeVar("Asked", bound=Ranged | Redrive | Replay)
 
 NARROWER = "Ask for a shorter time with `from` and `to`"
 

@@ -161,11 +161,12 @@ def _stopped(task: Path) -> bool:
         return True
 
 
-def start(home: Path) -> Stack:
-    """`events up --detach` on free ports; on others when one was taken in between."""
+def start(home: Path, *settings: str) -> Stack:
+    """`events up --detach` on free ports, with `settings` NAME=VALUE; on others when one was taken."""
+    told = [each for setting in settings for each in ("--set", setting)]
     for _ in range(3):
         stack = Stack(home, free_port_base())
-        answer = events("up", "--detach", "--port-base", str(stack.port_base), home=home)
+        answer = events("up", "--detach", "--port-base", str(stack.port_base), *told, home=home)
         if "is taken" not in answer.stderr:
             break
     assert answer.returncode == 0, answer.stderr

@@ -15,7 +15,12 @@ from contracts.topics import DELIVERIES_DEAD, EVENTS, REJECTED, SUBSCRIPTIONS
 
 SCHEMA = "#/components/schemas/{model}"
 MESSAGE = "#/components/messages/{name}"
-OPTIONAL = {"ce_erasedid", "source_topic_id", "traceparent"}
+AGAIN = {
+    "attempt": "Of a message that a redrive or a replay sends: which attempt of it this is, from 1.",
+    "origin": "Of such a message: `manual` of a redrive, `replay` of a replay.",
+    "replay_id": "Of such a message: the job that sends it.",
+}
+OPTIONAL = {"ce_erasedid", "source_topic_id", "traceparent", *AGAIN}
 """Headers that not every record has: older ones do not have what was introduced later."""
 TEXT = {"type": "string"}
 CLAIM_CHECK = {
@@ -121,6 +126,7 @@ def _messages() -> dict[str, Any]:
     names = ("event_id", "event_type", "event_source", "subscription_id")
     attributes = {"tenant": tenant} | dict.fromkeys(names, TEXT)
     attributes["traceparent"] = TEXT | {"description": "Of the record, where it has one."}
+    attributes |= {name: TEXT | {"description": about} for name, about in AGAIN.items()}
     checked = attributes | {"claim_check": {"const": "true"}}
     refused = dict.fromkeys(("reason", "destination"), TEXT)
     return {

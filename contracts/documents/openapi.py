@@ -10,6 +10,7 @@ from contracts import paths
 from contracts.changes import Change
 from contracts.criteria import EventPage, query_parameters
 from contracts.documents.json_schema import Published
+from contracts.documents.openapi_jobs import job_paths
 from contracts.documents.openapi_parts import REFERENCE, id_parameter, json_of, operation
 from contracts.documents.openapi_subscriptions import subscription_paths
 from contracts.events import Event, EventDraft
@@ -18,6 +19,7 @@ from contracts.ids import IDEMPOTENCY_KEY_BYTES_MAX
 from contracts.ledger import DeliveryPage, DestinationHealth, EventDeliveries
 from contracts.problems import CONTENT_TYPE, TITLES, key_used
 from contracts.proving import CheckAnswer, CheckRequest, Confirmation, DeliveryIdentity
+from contracts.resending import JobPage, JobPreview, JobShown, Redrive, Replay
 from contracts.subscriptions import Subscription, SubscriptionDraft, SubscriptionPatch
 from contracts.tenants import TENANT_PATTERN
 
@@ -84,6 +86,7 @@ def openapi() -> dict[str, Any]:
         *(Confirmation, CheckRequest, CheckAnswer, DeliveryIdentity),
         *(SubscriptionChanges, FilterSearch, FilterTest, FilterTestAnswer, Explanation),
         *(EventDeliveries, DeliveryPage, DestinationHealth),
+        *(Redrive, Replay, JobPreview, JobShown, JobPage),
     )
     _, schemas = models_json_schema(
         [(model, "validation") for model in models],
@@ -100,7 +103,7 @@ def openapi() -> dict[str, Any]:
         },
         "servers": [{"url": "http://127.0.0.1:8800", "description": "the local stack"}],
         "security": [{"oauth2": [SCOPE]}],
-        "paths": _event_paths() | subscription_paths(),
+        "paths": _event_paths() | subscription_paths() | job_paths(),
         "components": {
             "schemas": schemas["$defs"],
             "parameters": _parameters(),

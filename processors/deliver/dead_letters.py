@@ -17,6 +17,9 @@ from service.kafka.eventlog import EventLog
 
 log = logging.getLogger(__name__)
 
+OF_A_JOB = ("attempt", "origin")
+"""Attributes that a dead letter has no room for: `attempts` and `replay_id` say as much."""
+
 
 class DeadLetters:
     """Gives up."""
@@ -95,24 +98,25 @@ class DeadLetters:
         """
         arn, records = subscription.destination.arn, []
         for each in outcomes:
-            headers = [(name, text.encode()) for name, text in each.delivery.attributes.items()]
             partition, offset = each.delivery.position
-            headers += [
-                ("reason", each.reason[:MESSAGE_MAX].encode(errors="replace")),
-                ("destination", arn.encode()),
-                ("error_code", each.code.encode()),
-                ("exhausted", exhausted.encode()),
-                ("attempts", str(lane.attempts.get(each.delivery.position, 0)).encode()),
-                ("partition", str(partition).encode()),
-                ("offset", str(offset).encode()),
-                ("entity", each.delivery.entity.encode(errors="replace")),
-                ("replay_id", each.delivery.replay_id.encode()),
-            ]
+            headers = each.delivery.attributes | {
+                "reason": each.reason[:MESSAGE_MAX],
+                "destination": arn,
+                "error_code": each.code,
+                "exhausted": exhausted,
+                "attempts": str(lane.attempts.get(each.delivery.position, 0)),
+                "partition": str(partition),
+                "offset": str(offset),
+                "entity": each.delivery.entity,
+                "replay_id": each.delivery.replay_id,
+            }
             records.append(
                 new_record(
                     lane.name,
                     each.delivery.body.encode(),
-                    encode_headers(headers),
+                    encode_headers(
+                        [(name, text.encode(errors="replace")) for name, text in headers.items()]
+                    ),
                     time.time_ns() // 1_000_000,
                 )
             )
@@ -127,7 +131,8 @@ def dead_letter(outcome: Outcome, lane: Lane, exhausted: str) -> Delivery:
         "error_message": (exhausted or outcome.message)[:256],
         "attempts": str(lane.attempts.get(delivery.position, 0)),
     }
-    return delivery._replace(attributes=fit_attributes(delivery.attributes | why))
+    kept = {name: text for name, text in delivery.attributes.items() if name not in OF_A_JOB}
+    return delivery._replace(attributes=fit_attributes(kept | why))
 
 
 def _after(answer: Outcome) -> str:

@@ -136,7 +136,7 @@ class JobRunner:
         there = [each for each in wanted if first <= each < end]
         records, reached = await self._reader.single(part.partition, there)
         taken = [each for each in wanted if each < reached or each not in there]
-        planned = again(records, subscription, job.id)
+        planned = again(records, subscription, job.id, lane.origin, lane.attempts)
         left = await self._send(lane, _paced(subscription, job), planned)
         if left and self._overdue(job, subscription):
             left = await self._dead(lane, subscription, left, "not taken while the job was to run")

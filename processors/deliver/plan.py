@@ -1,9 +1,10 @@
 """From records of the log to what each subscription is to get of them."""
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from contracts.attempts import Origin
 from contracts.deliveries import Delivery, delivery, fit_body
 from contracts.encoding.wire import Undecodable, decode_event, decode_tenant
 from contracts.filters import Failure, View
@@ -11,7 +12,7 @@ from contracts.subscription_table import Subscriptions
 from contracts.subscriptions import Subscription
 from processors.consume.step import LogRecord
 from processors.deliver.firsts import Firsts
-from processors.deliver.lane import Key
+from processors.deliver.lane import Key, Position
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import Place
 
@@ -67,8 +68,17 @@ def plans(
         yield plan
 
 
-def again(records: Iterable[LogRecord], subscription: Subscription, replay_id: str) -> Planned:
-    """The deliveries of events that somebody asked for by name, whatever the filter is by now."""
+def again(
+    records: Iterable[LogRecord],
+    subscription: Subscription,
+    replay_id: str,
+    origin: Origin,
+    attempts: Mapping[Position, int],
+) -> Planned:
+    """The deliveries of events that somebody asked for by name, whatever the filter is by now.
+
+    Their attributes say so: the `origin`, the `replay_id`, and which attempt of it this is.
+    """
     planned = Planned(subscription, [], [])
     for record in records:
         try:
@@ -77,6 +87,10 @@ def again(records: Iterable[LogRecord], subscription: Subscription, replay_id: s
             continue
         body, unfit = _body(record.value or b"")
         _deliver(planned, tenant, View(event), body, record, unfit, replay_id)
+    for number, each in enumerate(planned.deliveries):
+        attempt = str(attempts.get(each.position, 0) + 1)
+        told = {"attempt": attempt, "origin": origin, "replay_id": replay_id}
+        planned.deliveries[number] = each._replace(attributes=each.attributes | told)
     return planned
 
 

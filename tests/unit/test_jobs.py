@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from contracts.deliveries import Delivery
+from contracts.deliveries import SQS_ATTRIBUTES_MAX, Delivery, claim_check
 from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.jobs import Job, Jobs, UnreadableJob, Wish, encode, job_key
 from contracts.topics import DELIVERIES_JOBS
 from processors.deliver import breaker, jobs, lanes
+from processors.deliver.dead_letters import dead_letter
+from processors.deliver.lane import Lane
 from processors.deliver.outcomes import Outcome
 from tests.fakes.delivering import FakeQueues, FakeTopics, RouterInMemory
 from tests.queues import arn
@@ -82,6 +84,44 @@ async def test_what_was_asked_for_is_sent_and_told_as_manual() -> None:
     progress = table_in(router.topics).progress(a_job())
     assert (progress[0].sent, progress[0].state) == (len(ASKED), "done")
     assert 7 not in progress  # that partition is another router's
+
+
+async def test_its_messages_say_what_they_are_and_have_room_for_no_more() -> None:
+    queues, log = FakeQueues(), log_of(COUNT)
+    trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    log[0][3].headers = (*log[0][3].headers, ("traceparent", trace))
+    table = table_of(a_subscription(arn("q"), id="one"))
+    async with RouterInMemory(queues, table, log) as router:
+        put(router.topics, a_job(kind="replay", positions={"0": [3]}))
+        await until_done(router)
+        await router.step(0, 4, 5)
+    sent, live = queues.sent["q"]
+    told = {"attempt": "1", "origin": "replay", "replay_id": "j1"}
+    assert told.items() <= sent.attributes.items()
+    assert not told.keys() & live.attributes.keys()
+    claimed = claim_check(sent, "").attributes
+    assert len(claimed) == SQS_ATTRIBUTES_MAX
+    assert claimed["claim_check"] == "true"
+    letter = dead_letter(Outcome(sent, "never", "Bad"), Lane(("acme", "one")), "")
+    assert letter.attributes["error_code"] == "Bad"
+    assert letter.attributes["replay_id"] == "j1"
+    assert claim_check(letter, "").attributes["claim_check"] == "true"
+    assert len(claim_check(letter, "").attributes) == SQS_ATTRIBUTES_MAX
+
+
+async def test_each_attempt_of_a_job_has_its_number() -> None:
+    numbers: list[str] = []
+
+    def script(batch: Sequence[Delivery]) -> list[Outcome]:
+        numbers.extend(each.attributes["attempt"] for each in batch)
+        state: Any = "sent" if len(numbers) == 3 else "again"
+        return [Outcome(each, state) for each in batch]
+
+    async with a_router(FakeQueues(script)) as router:
+        put(router.topics, a_job(positions={"0": [3]}))
+        await until_done(router)
+    assert numbers == ["1", "2", "3"]
+    assert [each.attempt for each in router.topics.attempts] == [1, 2, 3]
 
 
 async def test_a_job_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

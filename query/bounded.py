@@ -1,0 +1,40 @@
+"""Queries of ClickHouse under the limits of a search: a few at once, each in time."""
+
+import asyncio
+import time
+from typing import Any
+
+from contracts.clickhouse.ledger import UNQUOTED, Query
+from contracts.clickhouse.search import TOO_MANY_ROWS, TOO_SLOW, Position, read_limits
+from query.pages import GRACE_S, Slots
+from query.scan import Limits, Select, TooBroad, TooSlow
+from service.clickhouse import ClickHouseFailed
+
+
+class BoundedQueries:
+    """Runs them."""
+
+    def __init__(self, select: Select, limits: Limits, slots: Slots) -> None:
+        self._run = select
+        self._limits = limits
+        self._slots = slots
+
+    async def __call__(self, query: Query, at: Position | None = None) -> bytes:
+        """The answer; `at` is where a search stands that is refused.
+
+        Raises `TooManySearches`, `Stopped` and `ClickHouseFailed`.
+        """
+        limits, stands = self._limits, at or Position(time.time_ns() // 1_000_000)
+        settings: dict[str, Any] = read_limits(limits.rows_max, limits.timeout_s, limits.threads)
+        async with self._slots.taken():
+            try:
+                async with asyncio.timeout(limits.timeout_s + GRACE_S):
+                    return await self._run(*query, settings | UNQUOTED)
+            except TimeoutError:
+                raise TooSlow(stands) from None
+            except ClickHouseFailed as error:
+                if error.code in TOO_MANY_ROWS:
+                    raise TooBroad(stands) from error
+                if error.code in TOO_SLOW:
+                    raise TooSlow(stands) from error
+                raise

@@ -1,0 +1,180 @@
+"""POST /api/v1/subscriptions/{id}/redrive and .../replay: what is dead, or was received then, is sent again.
+
+Both pick events from ledger and view, name them by their places on the log in a job, and answer 202
+with it; the routers do the rest. With `dry_run` nothing is made.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+from uuid_utils import uuid7
+
+from contracts import paths
+from contracts.clickhouse.resend import Wanted
+from contracts.clickhouse.search import rfc_3339
+from contracts.ids import derived_id, read_id
+from contracts.jobs import POSITIONS_MAX, RUNNING_MAX, Job, Jobs, Kind
+from contracts.problems import Problem, unavailable
+from contracts.resending import Redrive, Replay
+from contracts.subscriptions import Subscription, encode_json
+from query.explain import CATCH_UP_TIMEOUT_S
+from query.job_store import JobStore
+from query.jobs import job_document
+from query.search import JSON_TYPE, read_request, refusing
+from query.selection import Counted, Selection
+from service.access.verifier import Grant, Verifier
+from service.http.asgi import Receive, Scope, Send, respond, single_headers
+from service.kafka.follow import SubscriptionsFollower
+
+Asked = TypeVar("Asked", Redrive, Replay)
+
+
+class Resend(Generic[Asked]):
+    """Handler of one of the two: `kind`, the `model` of its body, and how it picks."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        follower: SubscriptionsFollower,
+        selection: Selection,
+        store: JobStore,
+        kind: Kind,
+        model: type[Asked],
+        pick: Callable[[str, Subscription, Asked], Awaitable[Wanted]],
+    ) -> None:
+        self._verifier = verifier
+        self._follower = follower
+        self._selection = selection
+        self._store = store
+        self._kind: Kind = kind
+        self._model: type[Asked] = model
+        self._pick: Callable[[str, Subscription, Asked], Awaitable[Wanted]] = pick
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Authenticate, read what is asked, count; make a job unless that is all, or nothing is there."""
+        grant = await self._verifier.grant(single_headers(scope))
+        subscription_id = str(read_id(scope["path_params"]["id"], "subscription"))
+        asked = await read_request(self._model, scope, receive)
+        subscription = await self._subscription(grant.tenant, subscription_id)
+        if asked.dry_run:
+            wanted, counted = await self._counted(grant.tenant, subscription, asked)
+            await self._answer_preview(send, wanted, counted)
+            return
+        job_id = self._job_id(scope, grant, subscription_id)
+        async with self._store.changing(grant.tenant):
+            if (made := self._store.table.get(grant.tenant, job_id)) is not None:
+                await self._answer_job(send, 200, made)
+                return
+            self._require_room(self._store.table, grant.tenant, subscription)
+            wanted, counted = await self._counted(grant.tenant, subscription, asked)
+            if self._kind == "replay" and counted.beyond:
+                raise _too_many(counted.all)
+            if counted.all:
+                job = await self._make(job_id, grant, subscription, asked, wanted, counted)
+        if counted.all:
+            await self._answer_job(send, 202, job)
+        else:
+            await self._answer_preview(send, wanted, counted)
+
+    async def _subscription(self, tenant: str, subscription_id: str) -> Subscription:
+        if not await self._follower.catch_up(CATCH_UP_TIMEOUT_S):
+            raise unavailable("The subscriptions cannot be read from Kafka. Try again.")
+        found = self._follower.table.get(tenant, subscription_id)
+        if found is None:
+            raise Problem(404, "There is no such subscription.")
+        return found
+
+    def _job_id(self, scope: Scope, grant: Grant, subscription_id: str) -> str:
+        key = single_headers(scope).get(b"idempotency-key")
+        if key is None:
+            return str(uuid7())
+        return derived_id(grant.tenant, key, 0, f"{paths.JOBS}:{self._kind}:{subscription_id}")
+
+    async def _counted(
+        self, tenant: str, subscription: Subscription, asked: Asked
+    ) -> tuple[Wanted, Counted]:
+        with refusing():
+            wanted = await self._pick(tenant, subscription, asked)
+            return wanted, await self._selection.count(wanted)
+
+    def _require_room(self, table: Jobs, tenant: str, subscription: Subscription) -> None:
+        """Raises `Problem` 409."""
+        if not subscription.active:
+            raise Problem(
+                409, "The subscription is disabled: it receives nothing. Enable it first."
+            )
+        open_ = [each for each in table.of(tenant) if not table.standing(each).has_ended]
+        if len(open_) >= RUNNING_MAX:
+            raise Problem(
+                409,
+                f"The tenant has {len(open_)} jobs that have not ended; the limit is {RUNNING_MAX}."
+                " Wait for one, or cancel one.",
+                extra={"size": len(open_), "limit": RUNNING_MAX},
+            )
+        same = [each for each in open_ if each.subscription_id == subscription.id]
+        if self._kind == "redrive" and (
+            other := next((each for each in same if each.kind == "redrive"), None)
+        ):
+            raise Problem(
+                409,
+                f"A redrive of this subscription is under way, {other.id}: another one would send the"
+                " same events again. Wait for it, or cancel it.",
+            )
+
+    async def _make(
+        self,
+        job_id: str,
+        grant: Grant,
+        subscription: Subscription,
+        asked: Asked,
+        wanted: Wanted,
+        counted: Counted,
+    ) -> Job:
+        with refusing():
+            positions = await self._selection.places(wanted)
+        job = Job(
+            id=job_id,
+            tenant=grant.tenant,
+            subscription_id=subscription.id,
+            kind=self._kind,
+            state="running",
+            created_at=time.time_ns() // 1_000_000,
+            created_by=grant.subject,
+            positions=positions,
+            messages_per_s=asked.messages_per_s,
+            asked=_texts(asked.asked()),
+            beyond=counted.beyond,
+        )
+        await self._store.put(job)
+        return job
+
+    async def _answer_preview(self, send: Send, wanted: Wanted, counted: Counted) -> None:
+        with refusing():
+            document = await self._selection.preview(self._kind, wanted, counted)
+        await respond(send, 200, (JSON_TYPE,), encode_json(document))
+
+    async def _answer_job(self, send: Send, status: int, job: Job) -> None:
+        location = (b"location", paths.JOB.format(id=job.id).encode())
+        document = job_document(self._store.table, job)
+        await respond(send, status, (JSON_TYPE, location), encode_json(document))
+
+
+def _texts(asked: dict[str, Any]) -> dict[str, str]:
+    """What was asked for as a job keeps it."""
+    times = {name: rfc_3339(asked[name]) for name in ("from", "to") if asked.get(name) is not None}
+    given = {name: value for name, value in asked.items() if value is not None} | times
+    return {
+        name: value if isinstance(value, str) else encode_json(value).decode()
+        for name, value in given.items()
+    }
+
+
+def _too_many(count: int) -> Problem:
+    detail = "the range holds more events than one job takes: replay a shorter time, and then the next one"
+    return Problem(
+        400,
+        f"{count:,} events match; one replay takes {POSITIONS_MAX:,}. Ask for shorter times one after"
+        " the other; `dry_run` counts by day.",
+        errors=[{"pointer": "/to", "detail": detail, "limit": POSITIONS_MAX, "size": count}],
+    )
