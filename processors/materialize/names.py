@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from contracts.ids import IS_DERIVED
 
-WORDS_MIN, WORDS_MAX = 2**10, 2**23
-"""8 KiB to 64 MiB."""
-IDS_OF_A_WORD = 8
+WORDS_MIN, WORDS_MAX = 2**16, 2**23
+"""512 KiB to 64 MiB: a table that begins is not read again and again while it grows."""
+IDS_OF_A_WORD = 4
 """With more of them a larger filter is worth its making."""
 BITS_AT = (32, 38, 44, 50)
 """Where the lower half of an id has the numbers of its four bits; the word's number is below them."""

@@ -90,7 +90,7 @@ async def test_nothing_is_sent_never_whoever_is_killed() -> None:
     for seed in range(ROUNDS):
         sent, topics = await killed_again_and_again(seed)
         dead = {
-            (int(headers["partition"]), int(headers["offset"]))
+            (int(headers["partition"] or b""), int(headers["offset"] or b""))
             for headers in (dict(each.headers) for each in topics.dead)
         }
         assert set(sent) | dead == WANTED
