@@ -42,7 +42,7 @@ class Subscriptions:
     def __init__(self, changes: Changes | None = None) -> None:
         self.changes = changes
         self.version = 0
-        self.unconfirmed: set[tuple[str, str]] = set()
+        self.unconfirmed: dict[tuple[str, str], Subscription] = {}
         self._by_tenant: dict[str, dict[str, Kept]] = {}
         self._index = Index()
 
@@ -57,7 +57,7 @@ class Subscriptions:
                 self.changes.apply(tenant, subscription_id, more, value)
             return
         self.version += 1
-        self.unconfirmed.discard((tenant, subscription_id))
+        self.unconfirmed.pop((tenant, subscription_id), None)
         if value is None:
             self._index.remove(tenant, subscription_id)
             by_id = self._by_tenant.get(tenant, {})
@@ -69,8 +69,9 @@ class Subscriptions:
             self._by_tenant.setdefault(tenant, {})[subscription_id] = kept
             if filter_ is None:
                 self._index.remove(tenant, subscription_id)
-                if (told := _opened(kept).ownership) is not None and told.waiting:
-                    self.unconfirmed.add((tenant, subscription_id))
+                opened = _opened(kept)
+                if opened.ownership is not None and opened.ownership.waiting:
+                    self.unconfirmed[tenant, subscription_id] = opened
             else:
                 self._index.put(tenant, subscription_id, filter_)
 

@@ -18,6 +18,7 @@ from contracts.deliveries import Delivery
 from contracts.destinations import SqsDestination
 from contracts.ownership import Proof, token
 from contracts.paths import CONFIRMATION
+from contracts.subscription_table import Subscriptions
 from processors.deliver.places import Places
 from processors.deliver.sender import Sender
 from service.destinations import Destinations
@@ -69,6 +70,7 @@ class Confirmations:
         self._destinations = destinations
         self._asked: set[tuple[str, str, str, str]] = set()
         self._again_at_s: dict[tuple[str, str], float] = {}
+        self._settled: tuple[Subscriptions, int] | None = None
 
     async def run(self) -> None:
         """Look for questions, until cancelled."""
@@ -82,8 +84,13 @@ class Confirmations:
         """Ask what is to be asked now."""
         if ASKING_PARTITION not in self._places.partitions or not self._subscriptions.ready:
             self._asked.clear()
+            self._settled = None
             return
-        waiting = list(self._waiting())
+        table = self._subscriptions.table
+        seen = table, table.version
+        if self._settled == seen:
+            return  # many that wait for their owners cost nothing
+        waiting = list(_waiting(table))
         self._asked &= {each.name for each in waiting}
         now_s, due = time.monotonic(), dict[tuple[str, str], Question]()
         for each in waiting:
@@ -92,16 +99,7 @@ class Confirmations:
         # who was never asked about first, so that queues that fail hold up no other
         some = sorted(due, key=lambda pair: self._again_at_s.get(pair, 0.0))[:AT_ONCE]
         await asyncio.gather(*(self._ask(due[pair], now_s) for pair in some))
-
-    def _waiting(self) -> Iterator[Question]:
-        table, now = self._subscriptions.table, datetime.now(UTC)
-        for tenant, subscription_id in sorted(table.unconfirmed):
-            subscription = table.get(tenant, subscription_id)
-            if subscription is None or subscription.ownership is None or not subscription.enabled:
-                continue
-            for pointer, proof in subscription.ownership.proofs.items():
-                if proof.pending and not proof.expired(now):
-                    yield Question(tenant, subscription_id, subscription.queues[pointer], proof)
+        self._settled = seen if all(each.name in self._asked for each in waiting) else None
 
     async def _ask(self, question: Question, now_s: float) -> None:
         if len(self._again_at_s) >= QUEUES_MAX:
@@ -133,3 +131,14 @@ class Confirmations:
         entity = f"{tenant}:{subscription_id}"
         text = msgspec.json.encode(body).decode()
         return Delivery(text, attributes, entity, (-1, -1), replay_id=given)
+
+
+def _waiting(table: Subscriptions) -> Iterator[Question]:
+    """What there is to be asked, or was asked already."""
+    now = datetime.now(UTC)
+    for (tenant, subscription_id), subscription in table.unconfirmed.items():
+        if subscription.ownership is None or not subscription.enabled:
+            continue
+        for pointer, proof in subscription.ownership.proofs.items():
+            if proof.pending and not proof.expired(now):
+                yield Question(tenant, subscription_id, subscription.queues[pointer], proof)

@@ -14,6 +14,7 @@ from contracts.destinations import SqsDestination
 from contracts.ownership import Ownership, Proof
 from contracts.subscription_table import Subscriptions
 from contracts.subscriptions import SubscriptionDraft, create, subscription_key
+from processors.deliver import confirmations
 from processors.deliver.confirmations import AGAIN_S, Confirmations
 from processors.deliver.outcomes import Outcome, State
 from service.destinations import Destinations
@@ -135,6 +136,19 @@ async def test_queues_that_fail_hold_up_no_other(monkeypatch: pytest.MonkeyPatch
     assert "z" in await router.looks()
 
 
+async def test_questions_that_wait_for_their_answer_cost_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    router = Router()
+    router.subscribe("one")
+    assert await router.looks(2) == ["q"]
+    monkeypatch.setattr(confirmations, "_waiting", lambda table: pytest.fail("looked through"))
+    assert await router.looks(3) == []
+    monkeypatch.undo()
+    router.subscribe("two", queue="other")
+    assert await router.looks(2) == ["other"]
+
+
 async def test_two_tenants_have_one_queue_asked_each() -> None:
     router = Router()
     router.subscribe("one")
@@ -149,4 +163,4 @@ async def test_one_that_is_deleted_or_confirmed_is_asked_no_more() -> None:
     router.subscribe("one")
     router.table.apply(subscription_key("acme", "one"), None)
     assert await router.looks() == []
-    assert router.table.unconfirmed == set()
+    assert router.table.unconfirmed == {}
