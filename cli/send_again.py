@@ -6,7 +6,7 @@ Ctrl-C ends the watching alone: the job is the routers'.
 import json
 import time
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -14,11 +14,21 @@ from cli.answers import complain, fail, show_json
 from cli.endpoints import Endpoints, endpoints
 from cli.options import HOME, PORT_BASE, TENANT, HomeOption, PortBaseOption, TenantOption
 from cli.subscription_requests import IdArgument, ask, path_of, read_object
+from cli.subscription_tables import show
 from cli.terminal import is_shown
 from contracts import paths
 
 POLL_S = 0.5
 INTERRUPTED = 130  # 128 and SIGINT, as shells count
+
+
+class Wanted(NamedTuple):
+    """Count alone; do not ask; do not wait."""
+
+    dry_run: bool
+    yes: bool
+    detach: bool
+
 
 FilterOption = Annotated[
     str, typer.Option("--filter", metavar="FILE", help="Only events that this pattern accepts.")
@@ -27,6 +37,9 @@ RateOption = Annotated[
     int | None, typer.Option(min=1, max=10_000, help="Most messages a second.", show_default=False)
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Count and show some; send nothing.")]
+DetachOption = Annotated[
+    bool, typer.Option("--detach", help="Print the job, and do not wait for its end.")
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -46,6 +59,7 @@ def redrive(
     messages_per_s: RateOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    detach: DetachOption = False,
     tenant: TenantOption = TENANT,
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,
@@ -60,7 +74,9 @@ def redrive(
         codes=code, event_ids=event, to=to, filter=_pattern(filter_), messages_per_s=messages_per_s
     ) | _given(**{"from": from_})
     where = endpoints(home, port_base)
-    _send_again(where, tenant, f"{path_of(subscription)}/redrive", body, dry_run, yes)
+    _send_again(
+        where, tenant, f"{path_of(subscription)}/redrive", body, Wanted(dry_run, yes, detach)
+    )
 
 
 def replay(
@@ -74,6 +90,7 @@ def replay(
     messages_per_s: RateOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    detach: DetachOption = False,
     tenant: TenantOption = TENANT,
     home: HomeOption = HOME,
     port_base: PortBaseOption = PORT_BASE,
@@ -90,7 +107,9 @@ def replay(
         to=to, filter=_pattern(filter_), all=all_ or None, messages_per_s=messages_per_s
     ) | _given(**{"from": from_})
     where = endpoints(home, port_base)
-    _send_again(where, tenant, f"{path_of(subscription_id)}/replay", body, dry_run, yes)
+    _send_again(
+        where, tenant, f"{path_of(subscription_id)}/replay", body, Wanted(dry_run, yes, detach)
+    )
 
 
 def _given(**members: Any) -> dict[str, Any]:
@@ -107,27 +126,30 @@ def _pattern(file: str) -> dict[str, Any] | None:
 
 
 def _send_again(
-    where: Endpoints, tenant: str, path: str, body: dict[str, Any], dry_run: bool, yes: bool
+    where: Endpoints, tenant: str, path: str, body: dict[str, Any], how: Wanted
 ) -> None:
-    from cli.job_tables import preview_lines
+    from cli.job_tables import job_lines, preview_lines
 
     counted = ask(where, tenant, "POST", path, json=body | {"dry_run": True}).json()
     if is_shown():
         from rich.console import Console
 
         Console().print(preview_lines(counted), highlight=False)
-    if dry_run or not counted["count"]:
+    if how.dry_run or not counted["count"]:
         if not is_shown():
             show_json(json.dumps(counted, ensure_ascii=False))
         return
-    if not yes:
+    if not how.yes:
         typer.confirm(f"Send {counted['count']:,} again?", abort=True, err=True)
     once = {"Idempotency-Key": str(uuid.uuid4())}
     job = ask(where, tenant, "POST", path, json=body, headers=once).json()
     if "id" not in job:  # somebody was faster
         complain("Nothing is left to send again.")
         return
-    watch(where, tenant, job)
+    if how.detach:
+        show(job, False, lambda: job_lines(job))
+    else:
+        watch(where, tenant, job)
 
 
 def watch(where: Endpoints, tenant: str, job: dict[str, Any]) -> None:

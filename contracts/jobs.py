@@ -32,8 +32,9 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is asked for.
 
     `positions`: offsets by partition of `events`, ascending; `counts`: how many those were, which
-    stays when an ended job forgets them; `beyond`: what one job has no room for. `created_at`: ms since
-    1970. `state` is what is wished for; `messages_per_s` None is as fast as the queue takes them.
+    stays when an ended job forgets them; `beyond`: what one job has no room for. `created_at` and
+    `resumed_at`: ms since 1970. `state` is what is wished for; `messages_per_s` None is as fast as the
+    queue takes them.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     asked: dict[str, str] = {}
     counts: dict[str, int] = {}
     beyond: int = 0
+    resumed_at: int = 0
 
     @property
     def sizes(self) -> dict[int, int]:
@@ -62,7 +64,10 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """How far it is in one partition: `next` is the index of the position to go on at."""
+    """How far it is in one partition: `next` is the index of the position to go on at.
+
+    `taken_at`: when the queue took something of it last. Times in ms since 1970.
+    """
 
     at: int
     state: Reached
@@ -71,6 +76,7 @@ class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
     dead: int = 0
     missing: int = 0
     reason: str = ""
+    taken_at: int = 0
 
 
 class Standing(NamedTuple):
@@ -115,7 +121,7 @@ def standing(job: Job, progress: Mapping[int, Progress]) -> Standing:
         dead=sum(each.dead for each in parts),
         missing=sum(each.missing for each in parts),
         per_cent=100 if state == "done" else handled * 100 // max(1, job.count),
-        updated_at=max((each.at for each in parts), default=job.created_at),
+        updated_at=max(job.created_at, *(each.at for each in parts), 0),
         reason=next((each.reason for each in parts if each.reason), ""),
     )
 

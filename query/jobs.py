@@ -1,5 +1,6 @@
 """/api/v1/jobs: what is sent again, how far it is; pause, resume and cancel it."""
 
+import time
 from typing import Any
 
 import msgspec
@@ -76,7 +77,11 @@ class ChangeJob:
                 detail = f"The job is {state}: it cannot be changed any more. Ask for another one."
                 raise Problem(409, detail)
             if job.state != self._state:
-                await self._store.put(msgspec.structs.replace(job, state=self._state))
+                now_ms = time.time_ns() // 1_000_000
+                resumed_at = now_ms if self._state == "running" else job.resumed_at
+                await self._store.put(
+                    msgspec.structs.replace(job, state=self._state, resumed_at=resumed_at)
+                )
         table = self._store.table
         document = job_document(table, _existing(table, tenant, job_id))
         await respond(send, 200, (JSON_TYPE,), encode_json(document))

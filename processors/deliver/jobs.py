@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
+import weakref
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -24,11 +25,12 @@ from processors.consume.park import keep
 from processors.consume.step import Transient
 from processors.deliver.dead_letters import DeadLetters
 from processors.deliver.deliver import Deliver
-from processors.deliver.lane import Lane
+from processors.deliver.lane import Key, Lane
 from processors.deliver.lanes import AGAIN_S, Lanes
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import Places
 from processors.deliver.plan import Planned, again
+from processors.deliver.rate import Rate
 from processors.deliver.reader import Reader
 from service.kafka.eventlog import EventLog
 from service.kafka.follow import JobsFollower, SubscriptionsFollower
@@ -75,6 +77,7 @@ class JobRunner:
         self._topics = topics
         self._retry_for_s = retry_for_s
         self._running: dict[Part, asyncio.Task[None]] = {}
+        self._rates: weakref.WeakValueDictionary[Key, Rate] = weakref.WeakValueDictionary()
         self._changed = asyncio.Event()
         jobs.on_change = self._changed.set
 
@@ -108,20 +111,23 @@ class JobRunner:
         lane = self._lanes.of((job.tenant, job.subscription_id)).beside(origin)
         kept = self._table.progress(job).get(part.partition)
         progress = kept or Progress(at=0, state="running")
+        rate = self._rates.setdefault((job.tenant, job.id), Rate())  # of all parts together
         while generation == self._places.generation and not self._deliver.resting:
             job = self._table.get(part.tenant, part.job_id)
             if job is None or job.state == "paused" or progress.state != "running":
                 return
-            await asyncio.sleep(max(lane.breaker.wait_s(), lane.rate.wait_s()))
+            await asyncio.sleep(max(lane.breaker.wait_s(), lane.rate.wait_s(), rate.wait_s()))
             try:
-                progress = await self._window(job, part, lane, progress)
-                if generation == self._places.generation:
+                before, progress = progress, await self._window(job, part, lane, progress, rate)
+                if generation == self._places.generation and progress != before:
                     await self._keep(part, progress)
             except Transient as error:
                 log.warning("job %s of %s waits: %s", part.job_id, part.tenant, error)
                 await asyncio.sleep(AGAIN_S)
 
-    async def _window(self, job: Job, part: Part, lane: Lane, progress: Progress) -> Progress:
+    async def _window(
+        self, job: Job, part: Part, lane: Lane, progress: Progress, rate: Rate
+    ) -> Progress:
         """Send some; how far the part is then. Raises `Transient`."""
         now_ms = time.time_ns() // 1_000_000
         subscription = self._subscriptions.table.get(job.tenant, job.subscription_id)
@@ -137,8 +143,8 @@ class JobRunner:
         records, reached = await self._reader.single(part.partition, there)
         taken = [each for each in wanted if each < reached or each not in there]
         planned = again(records, subscription, job.id, lane.origin, lane.attempts)
-        left = await self._send(lane, _paced(subscription, job), planned)
-        if left and self._overdue(job, subscription):
+        left = await self._send(lane, planned, job.messages_per_s, rate)
+        if any(each.tried for each in left) and self._overdue(job, subscription, progress):
             left = await self._dead(lane, subscription, left, "not taken while the job was to run")
         waits = min((each.delivery.position[1] for each in left), default=None)
         done = taken if waits is None else [each for each in taken if each < waits]
@@ -146,7 +152,8 @@ class JobRunner:
         lane.forget(part.partition, done[-1] + 1 if done else 0)
         return _moved(
             progress,
-            at=now_ms,
+            at=now_ms if done else progress.at,
+            taken_at=now_ms if outcomes["delivered"] else progress.taken_at,
             next=progress.next + len(done),
             sent=progress.sent + outcomes["delivered"],
             dead=progress.dead + outcomes["dead"],
@@ -154,22 +161,30 @@ class JobRunner:
         )
 
     async def _send(
-        self, lane: Lane, subscription: Subscription, planned: Planned
+        self, lane: Lane, planned: Planned, per_s: int | None, rate: Rate
     ) -> list[Outcome]:
         """What is left of what is planned; the live stream has its turn between two waves."""
+        subscription = planned.subscription
         async with lane.lock:
             left = await self._dead(lane, subscription, planned.unmade)
         todo = planned.deliveries
         while todo and not left:  # what is left is tried again from there
-            at_once = 1 if lane.breaker.failing else AT_ONCE
+            at_once = min(len(todo), 1 if lane.breaker.failing else AT_ONCE)
+            if per_s is not None:
+                at_once = rate.allowed(per_s * self._deliver.share, at_once)
+                rate.spend(at_once)
+            if not at_once:
+                break
             async with lane.lock:
                 left += await self._deliver(lane, subscription, todo[:at_once], apart=True)
             todo = todo[at_once:]
         return left + [Outcome(each, "again", tried=False) for each in todo]
 
-    def _overdue(self, job: Job, subscription: Subscription) -> bool:
+    def _overdue(self, job: Job, subscription: Subscription, progress: Progress) -> bool:
+        """Whether the queue has taken nothing for too long; a job that is slow or was paused is not late."""
         owed_s = subscription.delivery.retry_for_s or self._retry_for_s
-        return time.time() - job.created_at / 1000 > owed_s
+        since_ms = max(job.created_at, job.resumed_at, progress.taken_at)
+        return time.time() - since_ms / 1000 > owed_s
 
     async def _keep(self, part: Part, progress: Progress) -> None:
         key = job_key(*part)
@@ -179,12 +194,3 @@ class JobRunner:
 
 def _moved(progress: Progress, **changes: Any) -> Progress:
     return msgspec.structs.replace(progress, **changes)
-
-
-def _paced(subscription: Subscription, job: Job) -> Subscription:
-    """The subscription with the job's own limit, where that is lower."""
-    limits = filter(None, (subscription.delivery.messages_per_s, job.messages_per_s))
-    delivery = subscription.delivery.model_copy(
-        update={"messages_per_s": min(limits, default=None)}
-    )
-    return subscription.model_copy(update={"delivery": delivery})

@@ -45,9 +45,9 @@ class Lane:
         self._moved_s = 0.0
 
     def beside(self, origin: Origin) -> "Lane":
-        """A lane for other messages to the same destination: they take turns, and share its breaker."""
+        """A lane for other messages to the same destination: they take turns, and share breaker and rate."""
         lane = Lane(self.key, origin)
-        lane.lock, lane.breaker = self.lock, self.breaker
+        lane.lock, lane.breaker, lane.rate = self.lock, self.breaker, self.rate
         return lane
 
     @property

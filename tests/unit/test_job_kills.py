@@ -107,11 +107,13 @@ async def test_the_control_loses_some(monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress that is kept before its messages are sent."""
     window = JobRunner._window
 
-    async def noted_first(self: Any, job: Job, part: Any, lane: Lane, progress: Any) -> Any:
+    async def noted_first(
+        self: Any, job: Job, part: Any, lane: Lane, progress: Any, rate: Any
+    ) -> Any:
         wanted = len(job.positions[str(part.partition)])
         there = min(wanted, progress.next + WINDOW)
         await self._keep(part, _moved(progress, next=there))
-        return await window(self, job, part, lane, progress)
+        return await window(self, job, part, lane, progress, rate)
 
     monkeypatch.setattr(JobRunner, "_window", noted_first)
     lost = 0

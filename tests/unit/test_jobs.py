@@ -1,6 +1,7 @@
 """Redrives: exactly what was asked for is sent again, whoever is killed, and the live stream goes on."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.deliveries import SQS_ATTRIBUTES_MAX, Delivery, claim_check
+from contracts.delivery_settings import DeliverySettings
 from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.jobs import Job, Jobs, UnreadableJob, Wish, encode, job_key
 from contracts.topics import DELIVERIES_JOBS
@@ -169,6 +171,36 @@ async def test_it_waits_for_a_queue_that_takes_nothing_but_not_for_ever() -> Non
                 assert queues.offsets("q") == [(0, at) for at in ASKED]
 
 
+async def test_a_job_that_is_slow_gives_nothing_up() -> None:
+    queues = FakeQueues()
+    async with a_router(queues) as router:
+        put(router.topics, a_job(created_at=OLD_MS, messages_per_s=4))
+        await until_done(router)
+    assert queues.offsets("q") == [(0, at) for at in ASKED]
+    assert not router.topics.dead
+
+
+async def test_a_job_that_was_paused_for_long_has_its_time_from_then_on() -> None:
+    queues = FakeQueues(refusing("not_now", "AccessDenied"))
+    async with a_router(queues) as router, asyncio.timeout(60):
+        put(router.topics, a_job(created_at=OLD_MS, resumed_at=NOW_MS))
+        while len(queues.calls) < 4:
+            await asyncio.sleep(0.001)
+        queues.script = None
+        await until_done(router)
+    assert queues.offsets("q") == [(0, at) for at in ASKED]
+    assert not router.topics.dead
+
+
+async def test_a_queue_that_is_away_costs_no_record_each_time() -> None:
+    queues = FakeQueues(refusing("not_now", "AccessDenied"))
+    async with a_router(queues) as router, asyncio.timeout(60):
+        put(router.topics, a_job())
+        while len(queues.calls) < 8:
+            await asyncio.sleep(0.001)
+    assert len(router.topics.records[DELIVERIES_JOBS]) == 1
+
+
 async def test_it_is_paused_cancelled_and_ends_with_its_subscription() -> None:
     queues = FakeQueues()
     async with a_router(queues) as router:
@@ -183,6 +215,19 @@ async def test_it_is_paused_cancelled_and_ends_with_its_subscription() -> None:
         put(router.topics, a_job())
         await until_done(router)
     assert "deleted" in table_in(router.topics).progress(a_job())[0].reason
+
+
+@pytest.mark.parametrize("whose", ["the job's", "the subscription's"])
+async def test_a_limit_holds_for_all_partitions_together(whose: str) -> None:
+    own = DeliverySettings(messages_per_s=2 if whose == "the subscription's" else None)
+    queues, table = FakeQueues(), table_of(a_subscription(arn("q"), id="one", delivery=own))
+    async with RouterInMemory(queues, table, log_of(COUNT, 3)) as router, asyncio.timeout(60):
+        began_s = time.monotonic()
+        limit = 2 if whose == "the job's" else None
+        put(router.topics, a_job(positions=dict.fromkeys("012", ASKED), messages_per_s=limit))
+        while len(queues.sent["q"]) < 5:
+            await asyncio.sleep(0.001)
+    assert time.monotonic() - began_s > (5 - 2) / 2 - 0.1  # a second's worth goes at once
 
 
 async def test_the_live_stream_has_its_turn_between_two_waves_of_a_job() -> None:
