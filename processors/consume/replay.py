@@ -87,15 +87,29 @@ class Log:
             raise Transient(f"Kafka has no topic {topic}")
         return {each.partition: (firsts[each], ends[each]) for each in asked}
 
-    async def committed(self, group: str = MATERIALIZE_GROUP) -> dict[int, int]:
-        """The offset up to which `group` is done, by partition of `events`; none where it has none."""
+    async def offsets_at(self, topic: str, at_ms: int) -> dict[int, int]:
+        """The first offset of that time or later, by partition; the end where all is older."""
+        bounds = await self.bounds(topic)
+        asked = {TopicPartition(topic, number): at_ms for number in bounds}
+        with self._failing_as_transient(f"asking for the offsets of {topic} at a time"):
+            async with asyncio.timeout(self._deadline_s):
+                found = await self._consumer.offsets_for_times(asked)
+        return {
+            each.partition: told.offset if told else bounds[each.partition][1]
+            for each, told in found.items()
+        }
+
+    async def committed(
+        self, group: str = MATERIALIZE_GROUP, topic: str = EVENTS
+    ) -> dict[int, int]:
+        """The offset up to which `group` is done, by partition of `topic`; none where it has none."""
         with self._failing_as_transient(f"asking for the offsets of {group}"):
             async with asyncio.timeout(self._deadline_s):
                 found = await self._admin.list_consumer_group_offsets(group)
         return {
             each.partition: told.offset
             for each, told in found.items()
-            if each.topic == EVENTS and told.offset >= 0
+            if each.topic == topic and told.offset >= 0
         }
 
     async def read(

@@ -5,7 +5,7 @@ import logging
 from contracts.topics import DELIVERIES_RETRY, EVENTS, ROUTE_GROUP
 from processors.consume.step import LogRecord
 from processors.deliver.places import Behind, Place, read_place
-from processors.deliver.reader import RECORDS_MAX, Reader
+from processors.deliver.reader import RECORDS_MAX, Reader, Source
 
 log = logging.getLogger(__name__)
 
@@ -16,12 +16,18 @@ async def kept(reader: Reader) -> tuple[dict[Place, Behind], dict[int, int], int
     Raises `Transient`.
     """
     async with reader.source() as source:
-        found: dict[Place, Behind] = {}
-        for number, (first, end) in (await source.bounds(DELIVERIES_RETRY)).items():
-            async for batch in source.read(DELIVERIES_RETRY, number, first, end, RECORDS_MAX):
-                for record in batch:
-                    _apply(found, record)
+        found = await read_places(source)
         return found, await source.committed(ROUTE_GROUP), len(await source.bounds(EVENTS))
+
+
+async def read_places(source: Source) -> dict[Place, Behind]:
+    """Places that are behind. Raises `Transient`."""
+    found: dict[Place, Behind] = {}
+    for number, (first, end) in (await source.bounds(DELIVERIES_RETRY)).items():
+        async for batch in source.read(DELIVERIES_RETRY, number, first, end, RECORDS_MAX):
+            for record in batch:
+                _apply(found, record)
+    return found
 
 
 def _apply(found: dict[Place, Behind], record: LogRecord) -> None:

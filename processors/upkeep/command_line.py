@@ -13,8 +13,17 @@ from typing import Any
 from processors.consume.replay import Progress
 from processors.settings import SetupSettings
 from processors.upkeep.commands import accept_log, audit, rebuild
+from processors.upkeep.deliveries.command import (
+    DELIVERIES_HELP,
+    FROM_HELP,
+    NEEDS_DELIVERIES,
+    SINCE_HELP,
+    TO_HELP,
+    audit_deliveries,
+)
+from processors.upkeep.deliveries.period import When
 from processors.upkeep.migrating import migrate
-from processors.upkeep.operator import Operator
+from processors.upkeep.operator import NOT_DONE, Operator
 from service.settings import load, settings_text
 
 LINE_S = 10.0
@@ -26,12 +35,20 @@ def add(commands: Any) -> None:
     command = _command(
         commands,
         "audit",
-        "prove that ClickHouse says what the log says",
-        lambda asked: audit(OPERATOR, to_end=asked.to_end, as_json=asked.json),
+        "prove that ClickHouse says what the log says, or what became of every delivery",
+        _audit,
     )
     command.add_argument(
         "--to-end", action="store_true", help="up to the log's end, not only what is committed"
     )
+    command.add_argument(
+        "--deliveries",
+        action="store_true",
+        help=DELIVERIES_HELP,
+    )
+    command.add_argument("--since", default="", help=SINCE_HELP)
+    command.add_argument("--from", dest="from_", default="", help=FROM_HELP)
+    command.add_argument("--to", default="", help=TO_HELP)
     command.add_argument("--json", action="store_true", help="for programs")
     command = _command(
         commands,
@@ -62,6 +79,16 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--print-access", action="store_true", help="print the SQL of a read-only user; run nothing"
     )
+
+
+def _audit(asked: argparse.Namespace) -> int:
+    if asked.deliveries:
+        when = When(asked.since, asked.from_, asked.to)
+        return audit_deliveries(OPERATOR, when, to_end=asked.to_end, as_json=asked.json)
+    if asked.since or asked.from_ or asked.to:
+        OPERATOR.complain(NEEDS_DELIVERIES)
+        return NOT_DONE
+    return audit(OPERATOR, to_end=asked.to_end, as_json=asked.json)
 
 
 def _command(

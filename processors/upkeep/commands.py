@@ -31,7 +31,7 @@ AGAIN = "Run it again: it goes on where it stopped."
 
 def audit(by: Operator, *, to_end: bool, as_json: bool) -> int:
     """Prove that ClickHouse says what the log says: see `processors.upkeep.audit`."""
-    _quieten()
+    quieten()
     try:
         with by.bar() as progress:
             account = asyncio.run(_audit(by.settings(), to_end, progress))
@@ -45,14 +45,14 @@ def audit(by: Operator, *, to_end: bool, as_json: bool) -> int:
 
 
 async def _audit(settings: SetupSettings, to_end: bool, progress: Progress) -> Account:
-    async with _connected(settings) as (log, database):
+    async with connected(settings) as (log, database):
         number = await number_of(await log.topic_id(), log, database)
         return await Audit(log, number, database)(to_end=to_end, progress=progress)
 
 
 def rebuild(by: Operator, *, yes: bool, keep_old: bool, as_json: bool) -> int:
     """Replay the log into a fresh table and swap it in: see `processors.upkeep.rebuild`."""
-    _quieten()
+    quieten()
     try:
         settings = by.settings()
         if not yes:
@@ -86,14 +86,14 @@ def rebuild(by: Operator, *, yes: bool, keep_old: bool, as_json: bool) -> int:
 
 
 async def _rebuild(settings: SetupSettings, keep_old: bool, progress: Progress) -> Outcome:
-    async with _connected(settings) as (log, database):
+    async with connected(settings) as (log, database):
         number = await number_of(await log.topic_id(), log, database)
         return await Rebuild(log, number, database)(keep_old=keep_old, progress=progress)
 
 
 def accept_log(by: Operator, kind: Literal["new", "copy"]) -> int:
     """Say what a topic is that was made anew: see `processors.upkeep.acceptance`."""
-    _quieten()
+    quieten()
     try:
         with by.bar() as progress:
             number = asyncio.run(_accept(by.settings(), kind, progress))
@@ -108,12 +108,13 @@ def accept_log(by: Operator, kind: Literal["new", "copy"]) -> int:
 
 
 async def _accept(settings: SetupSettings, kind: Literal["new", "copy"], progress: Progress) -> int:
-    async with _connected(settings) as (log, database):
+    async with connected(settings) as (log, database):
         return await accept(kind, log, database, progress)
 
 
 @contextlib.asynccontextmanager
-async def _connected(settings: SetupSettings) -> AsyncIterator[tuple[Log, Database]]:
+async def connected(settings: SetupSettings) -> AsyncIterator[tuple[Log, Database]]:
+    """Both servers, for as long as the context is open."""
     clickhouse = ClickHouse(settings.clickhouse, settings.tables.cluster)
     try:
         async with Log.connected(settings.kafka) as log:
@@ -129,5 +130,6 @@ def _show(by: Operator, account: Account, as_json: bool) -> None:
         by.say("\n".join(report.lines(account)))
 
 
-def _quieten() -> None:
+def quieten() -> None:
+    """Have the Kafka client log nothing."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised

@@ -7,6 +7,7 @@ from contracts.clickhouse.table import EVENTS_TABLE
 from processors.materialize.erasures import Erasures
 from processors.materialize.rows import MATERIALIZER, ClickHouseRows
 from processors.upkeep.coverage import Coverage
+from processors.upkeep.deliveries.told import Deliveries
 from processors.upkeep.logs import LOGS_TABLE, Logs
 from processors.upkeep.swap import FRESH_TABLE, Tables
 from service.clickhouse import ClickHouse
@@ -41,6 +42,10 @@ class Database:
     def logs(self, table: str = LOGS_TABLE) -> Logs:
         """The logs that were accepted."""
         return Logs(self._clickhouse, self._connection, table)
+
+    def deliveries(self) -> Deliveries:
+        """What became of deliveries, as the ledger's table has it."""
+        return Deliveries(self._clickhouse, self._connection.database)
 
     def tables(self) -> Tables:
         """The two tables of a rebuild."""

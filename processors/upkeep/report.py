@@ -20,7 +20,7 @@ def lines(account: Account) -> Iterator[str]:
     sums = ", ".join(f"{count:,} {name}" for name, count in account.counts.items() if count)
     verdict = "Proven" if account.proven else "NOT as it should be"
     yield f"{verdict}: {account.offsets:,} offsets up to {reached}: {sums or 'none'}."
-    yield f"Log {account.topic_id}, at {_utc(account.at_s)}:"
+    yield f"Log {account.topic_id}, at {utc(account.at_s)}:"
     for each in account.ranges:
         digest = account.digests.get(each.partition, 0)
         yield f"  partition {each.partition}: {each.first}-{each.end}, digest {digest:016x}"
@@ -33,7 +33,7 @@ def document(account: Account) -> dict[str, object]:
     return {
         "proven": account.proven,
         "topic_id": str(account.topic_id),
-        "at": _utc(account.at_s),
+        "at": utc(account.at_s),
         "up_to": "end" if account.to_end else "committed",
         "offsets": account.offsets,
         "counts": account.counts,
@@ -46,5 +46,6 @@ def document(account: Account) -> dict[str, object]:
     }
 
 
-def _utc(at_s: float) -> str:
+def utc(at_s: float) -> str:
+    """A time in s since 1970 as it is printed."""
     return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds")

@@ -41,7 +41,16 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "processors/materialize": (*CONTRACTS, *SERVICE, "processors/consume"),
     "processors/upkeep": (
         *(*CONTRACTS, *SERVICE, "processors"),
-        *("processors/consume", "processors/materialize"),
+        *("processors/consume", "processors/materialize", "processors/upkeep/deliveries"),
+    ),
+    "processors/upkeep/deliveries": (
+        *(*CONTRACTS, *SERVICE, "processors"),
+        *(
+            "processors/consume",
+            "processors/deliver",
+            "processors/materialize",
+            "processors/upkeep",
+        ),
     ),
     "processors/ledger": (*CONTRACTS, "processors/consume", "processors/materialize"),
     "processors/deliver": (*CONTRACTS, *SERVICE, "processors/consume"),
@@ -52,6 +61,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 SETTINGS_ALONE = {
     "processors/consume": "processors.settings",
     "processors/upkeep": "processors.settings",
+    "processors/upkeep/deliveries": "processors.settings",
 }
 """Of the parent's files these see one."""
 CONCRETE_DESTINATIONS = re.compile(

@@ -1,0 +1,1 @@
+"""Proves what became of every delivery that was owed: `events audit --deliveries`."""
