@@ -22,7 +22,7 @@ ALWAYS = Period(0, None)
 
 
 class FakeAudited:
-    """Log and table. `subscriptions` are records of that topic; the ledger stores `at_once` records at a time.
+    """Log and table. `subscriptions` are records of that topic; `at_once` records are stored at a time.
 
     Each question takes a turn of the loop, so that a router goes on in between. Nothing that was told of
     `lost` positions of `deliveries` is in the table.
