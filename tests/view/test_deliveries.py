@@ -1,0 +1,85 @@
+"""`events audit --deliveries` on real servers: what came to its end is proven, what is missing is named."""
+
+import json
+import time
+from typing import Any
+
+from tests.builders import an_event, many_events
+from tests.stack import events, eventually
+from tests.subscribed import create_queue, subscribe
+from tests.view.conftest import View
+
+COUNT = 20
+
+
+def audit(view: View, *options: str, code: int = 0) -> dict[str, Any]:
+    answer = events("audit", "--deliveries", "--json", *options, home=view.stack.home)
+    assert answer.returncode == code, answer.stdout + answer.stderr
+    document: dict[str, Any] = json.loads(answer.stdout)
+    assert document["proven"] == (code == 0)
+    return document
+
+
+def test_each_delivery_is_proven_and_what_is_missing_or_foreign_is_named(
+    view: View, tenant: str
+) -> None:
+    create_queue(view.stack, f"well-{tenant}")
+    with view.stack.client(tenant) as client:
+        well = subscribe(client, f"well-{tenant}")
+        never = subscribe(client, f"never-{tenant}")  # a queue that is not there
+        other = subscribe(client, f"other-{tenant}", event_type=["NEVER"])
+    subscribed_s = time.time()
+    eventually(lambda: time.time() > subscribed_s + 1.1)  # clocks may be a second apart
+    ids = view.post(tenant, many_events(COUNT))
+    with view.stack.freeze("route"), view.stack.client(tenant) as client:
+        assert client.post("/api/v1/events", json=an_event()).status_code == 201
+        found = eventually(
+            lambda: audit(view, "--since", "1h")["counts"],
+            until=lambda counts: counts["delivered"] + counts["unrouted"] >= COUNT + 1,
+        )
+        assert found["unrouted"] >= 2
+    found = eventually(
+        lambda: audit(view)["counts"], until=lambda counts: counts["delivered"] >= COUNT + 1
+    )
+    assert found["behind"] >= COUNT + 1
+    assert found["unrouted"] == 0
+
+    row = f"event_id = '{ids[7]}' AND subscription_id"
+    insert = "INSERT INTO deliveries SELECT * REPLACE ({}) FROM deliveries WHERE {} = '{}'"
+    twice = "kafka_offset + 1000000 AS kafka_offset"
+    view.execute(insert.format(twice, row, well))
+    assert audit(view)["counts"]["duplicates"] == found["duplicates"] + 1
+    view.execute(insert.format(f"toUUID('{other}') AS subscription_id", row, well))
+    gone = f"ALTER TABLE deliveries DELETE WHERE {row} = '{{}}' SETTINGS mutations_sync = 2"
+    view.execute(gone.format(well))
+    told = audit(view, code=1)
+    partition, offset = view.position(ids[7])
+    place = {"tenant": tenant, "event_id": ids[7], "partition": partition, "offset": offset}
+    [missing], [foreign] = told["missing"], told["foreign"]
+    assert missing == place | {"subscription_id": well, "detail": "no attempt is known"}
+    assert foreign["subscription_id"] == other
+    printed = view.from_image("audit", "--deliveries", code=1)
+    line = f"missing  tenant {tenant} subscription {well} event {ids[7]} at {partition}:{offset}: "
+    assert line in printed
+    assert f"{told['counts']['delivered']:,} delivered" in printed
+    view.execute(gone.format(other))
+
+    # a range that ended takes it, as if its subscription had been disabled
+    view.execute(
+        "INSERT INTO deliveries (kafka_partition, kafka_offset, tenant, subscription_id, at, state,"
+        " event_partition, event_offset, until_offset) VALUES"
+        f" (0, 2000000, '{tenant}', '{well}', now64(3), 'cancelled', {partition}, {offset}, {offset + 1})"
+    )
+    counts = audit(view)["counts"]
+    assert (counts["cancelled"], counts["missing"]) == (1, 0)
+    with view.stack.client(tenant) as client:
+        assert client.delete(f"/api/v1/subscriptions/{never}").status_code == 204
+    assert audit(view)["counts"]["behind"] == 0
+
+
+def test_options_that_do_not_go_together_are_refused(view: View) -> None:
+    for options in (["--since", "1h"], ["--deliveries", "--to-end"], ["--deliveries", "--to", "x"]):
+        answer = events("audit", *options, home=view.stack.home)
+        assert (answer.returncode, answer.stdout) == (2, "")
+        assert answer.stderr.startswith("Not proven. --")
+        assert view.from_image("audit", *options, code=2) == ""
