@@ -123,7 +123,7 @@ def _told(pair: Pair, event_id: str, attempts: Sequence[Attempt]) -> Told:
         pair,
         event_id,
         sum(each.origin == "automatic" for each in delivered),
-        len(delivered),
+        bool(delivered),
         min((each.at for each in delivered), default=0),
         last.state if last else "",
         bool(last and (last.code or last.message or last.exhausted)),

@@ -3,6 +3,7 @@
 The router and what the audit reads are in memory; tests/view has the real ones.
 """
 
+import argparse
 import asyncio
 import random
 import time
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from cli import main
 from contracts.attempts import encode_attempt
 from contracts.deliveries import Delivery
 from contracts.encoding.recordbatch import encode_headers, new_record
@@ -21,6 +24,7 @@ from contracts.topics import DELIVERIES, DELIVERIES_RETRY
 from processors.deliver import breaker, lanes
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import Places
+from processors.upkeep import command_line
 from processors.upkeep.audit import Unprovable
 from processors.upkeep.deliveries import owed, waiting
 from processors.upkeep.deliveries.account import WAITS, Account
@@ -327,6 +331,26 @@ def test_a_day_is_the_default() -> None:
     asked = period(When())
     assert asked.to_ms is None
     assert asked.from_ms == pytest.approx(time.time() * 1000 - 24 * 3_600_000, abs=60_000)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--since", "1h"], ["--deliveries", "--to-end"], ["--deliveries", "--to", "x"]],
+    ids=" ".join,
+)
+def test_options_that_do_not_go_together_are_refused(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    command_line.add(parser.add_subparsers())
+    asked = parser.parse_args(["audit", *options])
+    assert asked.run(asked) == 2
+    of_image = capsys.readouterr()
+    assert of_image.out == ""
+    assert of_image.err.startswith("Not proven. --")
+    of_events = CliRunner().invoke(main.app, ["audit", *options])
+    assert (of_events.exit_code, of_events.stdout) == (2, "")
+    assert of_events.stderr.split() == of_image.err.split()
 
 
 class World:

@@ -17,7 +17,7 @@ WORDS = 200
 TOLD = """
 SELECT toString(event_offset), tenant, toString(subscription_id), toString(event_id),
     toUInt32(uniqExactIf((kafka_log, kafka_partition, kafka_offset), delivered AND origin = 'automatic')),
-    toUInt32(countIf(delivered)),
+    countIf(delivered) > 0,
     toString(toUnixTimestamp64Milli(minIf(at, delivered))),
     argMaxIf((toString(state), concat(code, exhausted, message) != ''), at, state IN ('dead', 'cancelled')),
     argMax((toString(state), attempt, toString(code), left(message, {words})), at)
@@ -39,7 +39,8 @@ FORMAT JSONCompactEachRow
 
 
 class Told(NamedTuple):
-    """What is known of one pair: `automatic` counts deliveries by the event itself, `delivered` all.
+    """What is known of one pair: `automatic` counts deliveries by the event itself, `delivered` says whether
+    there is any.
 
     `ended` is dead or cancelled, or empty; `has_cause` whether it says why. `latest` are the words of its
     newest attempt. `delivered_ms` is when it was delivered first.
@@ -48,7 +49,7 @@ class Told(NamedTuple):
     pair: Pair
     event_id: str
     automatic: int
-    delivered: int
+    delivered: bool
     delivered_ms: int
     ended: str
     has_cause: bool
@@ -84,7 +85,7 @@ class Deliveries:
                 Pair(int(offset), tenant, subscription),
                 event,
                 automatic,
-                delivered,
+                bool(delivered),
                 int(delivered_ms),
                 ended,
                 bool(has_cause),
