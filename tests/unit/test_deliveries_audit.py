@@ -370,7 +370,7 @@ class World:
         self.committed = dict.fromkeys(self.events, 0)
 
     def _script(self, batch: Sequence[Delivery]) -> list[Outcome]:
-        whole = None
+        whole: Any = None
         if not self.well:
             whole = self.chance.choices(["again", "not_now", None], self.weights[:3])[0]
         return [
@@ -423,7 +423,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "LOOK_S", 0.001)
 
 
-@settings(max_examples=12)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32))
 def test_whatever_fails_it_is_proven_and_without_one_record_of_the_ledger_that_one_is_named(
     seed: int,

@@ -46,12 +46,12 @@ async def waiting(log: Log) -> Waiting:
     return Waiting(routed, await read_places(log))
 
 
-async def wait_for_ledger(log: Log, progress: Progress, within_s: float = LEDGER_WITHIN_S) -> None:
+async def wait_for_ledger(log: Log, progress: Progress) -> None:
     """Return when the ledger has stored all that `deliveries` holds at the call.
 
-    Raises `Unprovable` when it has not in that time.
+    Raises `Unprovable` when it has not within `LEDGER_WITHIN_S`.
     """
-    bounds, give_up = await log.bounds(DELIVERIES), time.monotonic() + within_s
+    bounds, give_up = await log.bounds(DELIVERIES), time.monotonic() + LEDGER_WITHIN_S
     most = 0
     while True:
         stored = await log.committed(LEDGER_GROUP, DELIVERIES)
@@ -64,7 +64,7 @@ async def wait_for_ledger(log: Log, progress: Progress, within_s: float = LEDGER
         if time.monotonic() > give_up:
             raise Unprovable(
                 f"{LEDGER_GROUP} has not stored {lacking:,} records of {DELIVERIES} within"
-                f" {within_s:g} s, so what they say is not known. Start the ledger, or run it again later."
+                f" {LEDGER_WITHIN_S:g} s, so what they say is not known. Start the ledger, or run it again later."
             )
         most = max(most, lacking)
         progress("waiting for the ledger", most - lacking, most)
