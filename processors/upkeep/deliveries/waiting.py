@@ -64,7 +64,8 @@ async def wait_for_ledger(log: Log, progress: Progress) -> None:
         if time.monotonic() > give_up:
             raise Unprovable(
                 f"{LEDGER_GROUP} has not stored {lacking:,} records of {DELIVERIES} within"
-                f" {LEDGER_WITHIN_S:g} s, so what they say is not known. Start the ledger, or run it again later."
+                f" {LEDGER_WITHIN_S:g} s, so what they say is not known. Start the"
+                " ledger, or run it again later."
             )
         most = max(most, lacking)
         progress("waiting for the ledger", most - lacking, most)
