@@ -14,7 +14,7 @@ from processors.upkeep.deliveries.account import Account
 from processors.upkeep.deliveries.audit import DeliveriesAudit
 from processors.upkeep.deliveries.owed import Pair
 from processors.upkeep.deliveries.period import Period
-from processors.upkeep.deliveries.told import CLOCKS_MS, Ended, Told
+from processors.upkeep.deliveries.told import CLOCKS_MS, Ended, Said, Told
 from tests.fakes import FakeRecord, FakeRows
 from tests.fakes.delivering import FakeLog, FakeTopics
 
@@ -84,7 +84,7 @@ class FakeAudited:
         async for batch in self.log.read(topic, partition, first, end, records_max):
             yield batch
 
-    async def told(self, partition: int, first: int, end: int, since_ms: int) -> list[Told]:
+    async def told(self, partition: int, first: int, end: int, since_ms: int) -> list[Said]:
         """See `Table`, here and below."""
         await asyncio.sleep(0)
         of: defaultdict[tuple[Pair, str], list[Attempt]] = defaultdict(list)
@@ -92,7 +92,10 @@ class FakeAudited:
             if each.until < 0 and each.event_id and first <= each.offset < end:
                 pair = Pair(each.offset, each.tenant, each.subscription_id)
                 of[pair, each.event_id].append(each)
-        return [_told(pair, event_id, some) for (pair, event_id), some in of.items()]
+        events: defaultdict[tuple[int, str, str], list[Told]] = defaultdict(list)
+        for (pair, event_id), some in of.items():
+            events[pair.offset, pair.tenant, event_id].append(_told(pair, event_id, some))
+        return [_said(*event, some) for event, some in events.items()]
 
     async def ended(self, partition: int, first: int, end: int, since_ms: int) -> list[Ended]:
         await asyncio.sleep(0)
@@ -113,6 +116,14 @@ class FakeAudited:
             and each.partition == partition
             and each.at >= since_ms - CLOCKS_MS
         ]
+
+
+def _said(offset: int, tenant: str, event_id: str, told: Sequence[Told]) -> Said:
+    once = [each for each in told if each.automatic == 1]
+    last_ms = max((each.delivered_ms for each in once), default=0)
+    names = [each.pair.subscription_id for each in once]
+    others = [each for each in told if each.automatic != 1]
+    return Said(offset, tenant, event_id, names, last_ms, others)
 
 
 def _told(pair: Pair, event_id: str, attempts: Sequence[Attempt]) -> Told:

@@ -27,7 +27,7 @@ from processors.upkeep.deliveries.account import Account
 from processors.upkeep.deliveries.owed import Chunk, Pair, chunks
 from processors.upkeep.deliveries.period import Period
 from processors.upkeep.deliveries.subscribed import CLOCKS_MS, Subscribed, subscribed
-from processors.upkeep.deliveries.told import Ended, Told
+from processors.upkeep.deliveries.told import Ended, Said
 from processors.upkeep.deliveries.waiting import Waiting, wait_for_ledger, waiting
 
 KEPT_DAYS = re.compile(r"toIntervalDay\(([0-9]+)\)")
@@ -36,7 +36,7 @@ KEPT_DAYS = re.compile(r"toIntervalDay\(([0-9]+)\)")
 class Table(Protocol):
     """The ledger's table, see `told.Deliveries`. Methods raise `Transient`."""
 
-    async def told(self, partition: int, first: int, end: int, since_ms: int) -> list[Told]:
+    async def told(self, partition: int, first: int, end: int, since_ms: int) -> list[Said]:
         """What attempts say."""
 
     async def ended(self, partition: int, first: int, end: int, since_ms: int) -> list[Ended]:
@@ -95,7 +95,7 @@ class _Comparison:
         self._chunk = chunk
         self._waits = waits
         self._known = known
-        self._left = dict(chunk.owed)
+        self._left: dict[Pair, str] = {}
         self._attempted: dict[Pair, str] = {}
 
     async def run(self, table: Table, rows: Rows) -> None:
@@ -104,13 +104,14 @@ class _Comparison:
         from_ms = min(chunk.received_ms.values(), default=self._account.period.from_ms)
         where = chunk.partition, chunk.first, chunk.end, from_ms
         self._account.note(chunk)
-        for told in await table.told(*where):
-            if chunk.owed.get(told.pair) != told.event_id:
-                self._not_owed(told)
-            elif self._account.ended(chunk.partition, told):
-                del self._left[told.pair]
-            else:
-                self._attempted[told.pair] = told.latest
+        left = {offset: {*each.subscriptions} for offset, each in chunk.owed.items()}
+        for said in await table.told(*where):
+            self._said(said, left.get(said.offset, set()))
+        self._left = {
+            Pair(offset, chunk.owed[offset].tenant, name): chunk.owed[offset].event_id
+            for offset, names in left.items()
+            for name in sorted(names)
+        }
         if self._left:
             self._end(await table.ended(*where))
         self._wait()
@@ -119,6 +120,27 @@ class _Comparison:
         for pair, event_id in self._left.items():
             detail = self._attempted.get(pair, "no attempt is known")
             self._account.differ("missing", chunk.partition, pair, event_id, detail)
+
+    def _said(self, said: Said, left: set[str]) -> None:
+        """Take from `left` who has come to an end with the event, and enter it."""
+        owed = self._chunk.owed.get(said.offset)
+        is_it = owed is not None and (owed.tenant, owed.event_id) == (said.tenant, said.event_id)
+        to = owed.subscriptions if owed is not None and is_it else set()
+        once = to.intersection(said.once)
+        self._account.counts["delivered"] += len(once)
+        left -= once
+        if len(once) < len(said.once):
+            for name in sorted({*said.once} - once):
+                pair = Pair(said.offset, said.tenant, name)
+                self._not_owed(pair, said.event_id, 1, said.delivered_ms)
+        for told in said.others:
+            name = told.pair.subscription_id
+            if name not in to:
+                self._not_owed(told.pair, said.event_id, told.automatic, told.delivered_ms)
+            elif self._account.ended(self._chunk.partition, told):
+                left.discard(name)
+            else:
+                self._attempted[told.pair] = told.latest
 
     def _end(self, ranges: Iterable[Ended]) -> None:
         """What is in a range that ended as a whole."""
@@ -157,25 +179,25 @@ class _Comparison:
         self._account.counts[kind] += 1
         del self._left[pair]
 
-    def _not_owed(self, told: Told) -> None:
+    def _not_owed(self, pair: Pair, event_id: str, automatic: int, delivered_ms: int) -> None:
         """What the ledger says beside: only that it was delivered, by itself, is of interest."""
-        account, chunk, pair = self._account, self._chunk, told.pair
-        if not told.automatic:
+        account, chunk = self._account, self._chunk
+        if not automatic:
             return
-        received_ms = chunk.received_ms.get(pair.offset)
+        received_ms, owed = chunk.received_ms.get(pair.offset), chunk.owed.get(pair.offset)
         if not self._known.is_known(pair.key):
             account.counts["gone"] += 1
-        elif pair.offset in chunk.repeats:
-            account.counts["duplicates"] += told.automatic
-        elif received_ms is None:
-            self._foreign(told, "no record is there")
+            return
+        if pair.offset in chunk.repeats:
+            account.counts["duplicates"] += automatic
+            return
+        if received_ms is None:
+            why = "no record is there"
         elif not self._known.is_judged(pair.key, received_ms):
             return  # among those that were changed since, where it matches
-        elif pair in chunk.owed:
-            self._foreign(told, f"event {chunk.owed[pair]} is there")
+        elif owed is not None and owed.event_id != event_id:
+            why = f"event {owed.event_id} is there"
         else:
-            self._foreign(told, "delivered, and its subscription does not match it")
-
-    def _foreign(self, told: Told, why: str) -> None:
-        if told.delivered_ms < self._account.at_s * 1000 - CLOCKS_MS:  # else by what changed since
-            self._account.differ("foreign", self._chunk.partition, told.pair, told.event_id, why)
+            why = "delivered, and its subscription does not match it"
+        if delivered_ms < account.at_s * 1000 - CLOCKS_MS:  # else by what was changed since
+            account.differ("foreign", chunk.partition, pair, event_id, why)

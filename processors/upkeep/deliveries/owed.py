@@ -33,19 +33,28 @@ class Pair(NamedTuple):
         return self.tenant, self.subscription_id
 
 
+class Owed(NamedTuple):
+    """An event and the subscriptions that it is owed to."""
+
+    tenant: str
+    event_id: str
+    subscriptions: set[str]
+
+
 @dataclass
 class Chunk:
-    """Some offsets of a partition. `owed` has the id of each pair's event.
+    """Some offsets of a partition. `owed` are its events, by offset, and `pairs` how many deliveries that is.
 
     `repeats` are offsets of events that are there before; a queue that got them got them twice.
     `changed` counts pairs of subscriptions that were changed since: whether they matched is not known.
-    `first_ms` is when the earliest event was received, `last_ms` the latest; None without any.
+    `received_ms` has every record's time, by offset.
     """
 
     partition: int
     first: int
     end: int
-    owed: dict[Pair, str] = field(default_factory=dict)
+    owed: dict[int, Owed] = field(default_factory=dict)
+    pairs: int = 0
     received_ms: dict[int, int] = field(default_factory=dict)
     repeats: set[int] = field(default_factory=set)
     changed: int = 0
@@ -55,7 +64,7 @@ class Chunk:
     @property
     def is_full(self) -> bool:
         """Whether it ends here."""
-        return len(self.owed) >= PAIRS_MAX or self.end - self.first >= OFFSETS_MAX
+        return self.pairs >= PAIRS_MAX or self.end - self.first >= OFFSETS_MAX
 
 
 async def chunks(
@@ -98,9 +107,10 @@ def _add(chunk: Chunk, subscribed: Subscribed, record: LogRecord, firsts: Firsts
     if firsts.has_before(tenant, event.id, record):
         chunk.repeats.add(offset)
         return
-    for found in subscribed.table.matching(tenant, View(event)):
-        name = found if isinstance(found, str) else found.subscription_id
-        if subscribed.is_judged((tenant, name), received_ms):
-            chunk.owed[Pair(offset, tenant, name)] = event.id
-        else:
-            chunk.changed += 1
+    matching = subscribed.table.matching(tenant, View(event))
+    names = {each if isinstance(each, str) else each.subscription_id for each in matching}
+    judged = {each for each in names if subscribed.is_judged((tenant, each), received_ms)}
+    chunk.changed += len(names) - len(judged)
+    if judged:
+        chunk.owed[offset] = Owed(tenant, event.id, judged)
+        chunk.pairs += len(judged)

@@ -15,17 +15,26 @@ WORDS = 200
 """Characters that are read of what a queue said."""
 
 TOLD = """
-SELECT toString(event_offset), tenant, toString(subscription_id), toString(event_id),
-    toUInt32(uniqExactIf((kafka_log, kafka_partition, kafka_offset), delivered AND origin = 'automatic')),
-    countIf(delivered) > 0,
-    toString(toUnixTimestamp64Milli(minIf(at, delivered))),
-    argMaxIf((toString(state), concat(code, exhausted, message) != ''), at, state IN ('dead', 'cancelled')),
-    argMax((toString(state), attempt, toString(code), left(message, {words})), at)
+SELECT toString(event_offset), tenant, toString(event_id),
+    groupArrayIf(subscription, once), toString(maxIf(delivered_ms, once)),
+    groupArrayIf((subscription, automatic, is_delivered, toString(delivered_ms), ended, latest), NOT once)
 FROM (
-    SELECT *, state = 'delivered' AS delivered FROM {table}
-    WHERE event_partition = {partition} AND event_offset >= {first} AND event_offset < {end}
-        AND until_offset < 0 AND event_id != '{no_event}' AND at >= fromUnixTimestamp64Milli({since}, 'UTC'))
-GROUP BY event_offset, tenant, subscription_id, event_id
+    SELECT event_offset, tenant, event_id, toString(subscription_id) AS subscription,
+        toUInt32(uniqExactIf((kafka_log, kafka_partition, kafka_offset), delivered AND origin = 'automatic'))
+            AS automatic,
+        automatic = 1 AS once,
+        countIf(delivered) > 0 AS is_delivered,
+        toUnixTimestamp64Milli(minIf(at, delivered)) AS delivered_ms,
+        argMaxIf((toString(state), concat(code, exhausted, message) != ''), at,
+            state IN ('dead', 'cancelled')) AS ended,
+        argMax((toString(state), attempt, toString(code), left(message, {words})), at) AS latest
+    FROM (
+        SELECT *, state = 'delivered' AS delivered FROM {table}
+        WHERE event_partition = {partition} AND event_offset >= {first} AND event_offset < {end}
+            AND until_offset < 0 AND event_id != '{no_event}'
+            AND at >= fromUnixTimestamp64Milli({since}, 'UTC'))
+    GROUP BY event_offset, tenant, subscription_id, event_id)
+GROUP BY event_offset, tenant, event_id
 FORMAT JSONCompactEachRow
 """
 RANGES = """
@@ -39,11 +48,11 @@ FORMAT JSONCompactEachRow
 
 
 class Told(NamedTuple):
-    """What is known of one pair: `automatic` counts deliveries by the event itself, `delivered` says whether
-    there is any.
+    """What is known of a pair that was not just delivered once.
 
-    `ended` is dead or cancelled, or empty; `has_cause` whether it says why. `latest` are the words of its
-    newest attempt. `delivered_ms` is when it was delivered first.
+    `automatic` counts deliveries by the event itself, `delivered` says whether there is any. `ended` is dead
+    or cancelled, or empty; `has_cause` whether it says why. `latest` are the words of its newest attempt.
+    `delivered_ms` is when it was delivered first.
     """
 
     pair: Pair
@@ -54,6 +63,20 @@ class Told(NamedTuple):
     ended: str
     has_cause: bool
     latest: str
+
+
+class Said(NamedTuple):
+    """What is known of an event: the subscriptions that it was delivered to once, by itself, and others.
+
+    `delivered_ms` is when the latest of those got it.
+    """
+
+    offset: int
+    tenant: str
+    event_id: str
+    once: list[str]
+    delivered_ms: int
+    others: list[Told]
 
 
 class Ended(NamedTuple):
@@ -78,25 +101,10 @@ class Deliveries:
         self._clickhouse = clickhouse
         self._database = database
 
-    async def told(self, partition: int, first: int, end: int, since_ms: int) -> list[Told]:
+    async def told(self, partition: int, first: int, end: int, since_ms: int) -> list[Said]:
         """What attempts say that were made since then, but for ranges."""
-        return [
-            Told(
-                Pair(int(offset), tenant, subscription),
-                event,
-                automatic,
-                bool(delivered),
-                int(delivered_ms),
-                ended,
-                bool(has_cause),
-                _words(*latest),
-            )
-            for (
-                *(offset, tenant, subscription, event, automatic, delivered, delivered_ms),
-                (ended, has_cause),
-                latest,
-            ) in await self._lines(TOLD, partition, first, end, since_ms)
-        ]
+        lines = await self._lines(TOLD, partition, first, end, since_ms)
+        return [_said(int(offset), *line) for offset, *line in lines]
 
     async def ended(self, partition: int, first: int, end: int, since_ms: int) -> list[Ended]:
         """The ranges that ended as a whole and reach into this one."""
@@ -122,6 +130,25 @@ class Deliveries:
             words=WORDS,
         )
         return await read_back(self._clickhouse, asked, DOING)
+
+
+def _said(
+    offset: int, tenant: str, event_id: str, once: list[str], last_ms: str, others: list[Any]
+) -> Said:
+    told = [
+        Told(
+            Pair(offset, tenant, subscription),
+            event_id,
+            automatic,
+            bool(delivered),
+            int(delivered_ms),
+            ended,
+            bool(has_cause),
+            _words(*latest),
+        )
+        for subscription, automatic, delivered, delivered_ms, (ended, has_cause), latest in others
+    ]
+    return Said(offset, tenant, event_id, once, int(last_ms), told)
 
 
 def _words(state: str, attempt: int, code: str, message: str) -> str:
