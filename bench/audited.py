@@ -2,15 +2,11 @@
 
 `python -m bench.audited [--events N ...] [--subscriptions N]`. Each number has new servers: the log is
 filled, each subscription accepts everything, and the ledger says of each delivery that the queue has
-it, but for one, which must be named. The start of the command is in it.
+it, but for the last one, which must be named.
 """
 
 import argparse
 import asyncio
-import contextlib
-import json
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Sequence
@@ -31,9 +27,11 @@ from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.encoding.wire import decode_event
 from contracts.subscriptions import SubscriptionDraft, create, subscription_key
 from contracts.topics import EVENTS, ROUTE_GROUP, SUBSCRIPTIONS
-from local.stack import Ports, environment
 from processors.consume.replay import Log
 from processors.upkeep.database import Database
+from processors.upkeep.deliveries.account import Account
+from processors.upkeep.deliveries.audit import DeliveriesAudit
+from processors.upkeep.deliveries.period import When, period
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection, KafkaConnection
 from service.kafka.eventlog import EventLog
@@ -103,37 +101,38 @@ async def commit(kafka: KafkaConnection, log: Log) -> None:
     await consumer.stop()
 
 
-async def prepare(where: Endpoints, count: int, of: int) -> None:
-    """A log of `count` events, each delivered to `of` subscriptions but for one delivery."""
+async def measure(where: Endpoints, server: psutil.Process, count: int, of: int) -> list[float]:
+    """Events/s, us of CPU per event of audit and server, and the MiB that the audit added."""
     kafka = KafkaConnection(bootstrap_servers=where.kafka)
     connection = ClickHouseConnection(url=where.clickhouse, timeout_s=120)
     clickhouse, ids = ClickHouse(connection), [str(uuid.uuid4()) for _ in range(of)]
+    database, own = Database(clickhouse, connection), psutil.Process()
     await subscribe(kafka, ids)
     await fill(where.kafka, TENANT, just_made(TENANT, count))
     async with Log.connected(kafka) as log:
-        await deliver(log, Database(clickhouse, connection), where, ids)
+        await deliver(log, database, where, ids)
         await commit(kafka, log)
+        most, resting = 0, own.memory_info().rss
+
+        def look(doing: str, done: int, total: int) -> None:
+            nonlocal most
+            most = max(most, own.memory_info().rss)
+
+        before, began_s = (cpu_s(own), cpu_s(server)), time.monotonic()
+        audit = DeliveriesAudit(log, database.deliveries(), database.rows(0))
+        account = await audit(period(When()), look)
+        took_s = time.monotonic() - began_s
+    check(account, count * of)
+    used = [(cpu_s(own) - before[0]) / count * 1e6, (cpu_s(server) - before[1]) / count * 1e6]
     await clickhouse.close()
+    return [count / took_s, *used, (most - resting) / 2**20]
 
 
-def measure(ports: Ports, server: psutil.Process, count: int, of: int) -> list[float]:
-    """Events/s, us of CPU per event of audit and server, and the MiB that the audit had at most."""
-    command = [sys.executable, "-m", "processors", "audit", "--deliveries", "--json"]
-    before, began_s = cpu_s(server), time.monotonic()
-    with subprocess.Popen(command, env=environment(ports), stdout=subprocess.PIPE) as child:
-        process, most, used_s = psutil.Process(child.pid), 0, 0.0
-        while child.poll() is None:
-            with contextlib.suppress(psutil.Error):
-                most, used_s = max(most, process.memory_info().rss), cpu_s(process)
-            time.sleep(0.02)
-        answer = child.stdout.read() if child.stdout else b""
-    took_s = time.monotonic() - began_s
-    told = json.loads(answer)
-    counts = told["counts"]
-    if (counts["delivered"], counts["missing"]) != (count * of - 1, 1):
+def check(account: Account, owed: int) -> None:
+    """One that measures nothing is no measurement."""
+    counts = account.counts
+    if (counts["delivered"], counts["missing"], account.judged) != (owed - 1, 1, owed):
         raise SystemExit(f"not what was made: {counts}")
-    server_us = (cpu_s(server) - before) / count * 1e6
-    return [count / took_s, used_s / count * 1e6, server_us, most / 2**20]
 
 
 def main() -> None:
@@ -144,9 +143,9 @@ def main() -> None:
     asked = parser.parse_args()
     table = Table("events", "deliveries", "events/s", "audit us/event", "server us/event", "MiB")
     for count in asked.events:
-        with servers() as (where, ports, processes):
-            uvloop.run(prepare(where, count, asked.subscriptions))
-            told = measure(ports, processes["clickhouse"], count, asked.subscriptions)
+        with servers() as (where, _, processes):
+            server = processes["clickhouse"]
+            told = uvloop.run(measure(where, server, count, asked.subscriptions))
         shown = [f"{each:,.0f}" if each >= 100 else f"{each:.1f}" for each in told]
         table.add_row(f"{count:,}", f"{count * asked.subscriptions:,}", *shown)
     Console().print(table)
