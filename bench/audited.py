@@ -1,4 +1,4 @@
-"""`events audit --deliveries`: events per second, CPU of audit and server, and the memory that it takes.
+"""`events audit --deliveries`: events per second, CPU of audit and server, and what its memory grew by.
 
 `python -m bench.audited [--events N ...] [--subscriptions N]`. Each number has new servers: the log is
 filled, each subscription accepts everything, and the ledger says of each delivery that the queue has
