@@ -5,12 +5,13 @@ a progress bar, the second is in the production image. Results go to standard ou
 else to standard error.
 """
 
-import asyncio
 import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator
 from typing import Literal
+
+import uvloop
 
 from processors.consume.replay import Log, Progress
 from processors.consume.step import Halt, Transient
@@ -34,7 +35,7 @@ def audit(by: Operator, *, to_end: bool, as_json: bool) -> int:
     quieten()
     try:
         with by.bar() as progress:
-            account = asyncio.run(_audit(by.settings(), to_end, progress))
+            account = uvloop.run(_audit(by.settings(), to_end, progress))
     except (BadSettings, Unprovable, Halt, Transient) as error:
         by.complain(f"Not proven. {error}")
         return NOT_DONE
@@ -58,7 +59,7 @@ def rebuild(by: Operator, *, yes: bool, keep_old: bool, as_json: bool) -> int:
         if not yes:
             by.ask(f"Replace the table of events in {settings.clickhouse.url}?")
         with by.bar() as progress:
-            account, swapped, kept = asyncio.run(_rebuild(settings, keep_old, progress))
+            account, swapped, kept = uvloop.run(_rebuild(settings, keep_old, progress))
     except (BadSettings, Unprovable, Refused, Halt) as error:
         by.complain(f"Not rebuilt. {error}")
         return NOT_DONE
@@ -96,7 +97,7 @@ def accept_log(by: Operator, kind: Literal["new", "copy"]) -> int:
     quieten()
     try:
         with by.bar() as progress:
-            number = asyncio.run(_accept(by.settings(), kind, progress))
+            number = uvloop.run(_accept(by.settings(), kind, progress))
     except NotACopy as error:
         by.complain(f"It is no copy of the log that the table was made from. {error}")
         return WRONG

@@ -1,7 +1,8 @@
 """Migrate as an operator runs it: a line for each step, or the SQL of a read-only user; the exit code."""
 
-import asyncio
 import secrets
+
+import uvloop
 
 from contracts.clickhouse.schema import ACCESS_FILE, statements
 from processors.settings import SetupSettings
@@ -21,7 +22,7 @@ def migrate(by: Operator, *, print_access: bool) -> int:
     if print_access:
         _print_access(by, settings)
         return DONE
-    return asyncio.run(_migrate(by, settings))
+    return uvloop.run(_migrate(by, settings))
 
 
 async def _migrate(by: Operator, settings: SetupSettings) -> int:

@@ -1,7 +1,8 @@
 """`audit --deliveries` as an operator runs it: what is printed, and the exit code."""
 
-import asyncio
 import json
+
+import uvloop
 
 from processors.consume.replay import Progress
 from processors.consume.step import Halt, Transient
@@ -36,7 +37,7 @@ def audit_deliveries(by: Operator, when: When, *, to_end: bool, as_json: bool) -
             raise Unprovable("--to-end does not go with --deliveries: what is on its way waits.")
         asked = period(when)
         with by.bar() as progress:
-            account = asyncio.run(_audit(by.settings(), asked, progress))
+            account = uvloop.run(_audit(by.settings(), asked, progress))
     except (BadSettings, Unprovable, Halt, Transient) as error:
         by.complain(f"Not proven. {error}")
         return NOT_DONE
