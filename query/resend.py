@@ -29,6 +29,9 @@ from service.kafka.follow import SubscriptionsFollower
 
 Asked = TypeVar("Asked", Redrive, Replay)
 
+FOLLOWED_S = 600.0
+"""After this a redrive is not waited for any more: the ledger's rows may have been lost, or expired."""
+
 
 class Resend(Generic[Asked]):
     """Handler of one of the two: `kind`, the `model` of its body, and how it picks."""
@@ -58,6 +61,7 @@ class Resend(Generic[Asked]):
         asked = await read_request(self._model, scope, receive)
         subscription = await self._subscription(grant.tenant, subscription_id)
         if asked.dry_run:
+            await self._require_ledger(await self._store.current(), subscription, grant.tenant)
             wanted, counted = await self._counted(grant.tenant, subscription, asked)
             await self._answer_preview(send, wanted, counted)
             return
@@ -67,6 +71,7 @@ class Resend(Generic[Asked]):
                 await self._answer_job(send, 200, made)
                 return
             self._require_room(self._store.table, grant.tenant, subscription)
+            await self._require_ledger(self._store.table, subscription, grant.tenant)
             wanted, counted = await self._counted(grant.tenant, subscription, asked)
             if self._kind == "replay" and counted.beyond:
                 raise _too_many(counted.all)
@@ -120,6 +125,31 @@ class Resend(Generic[Asked]):
                 409,
                 f"A redrive of this subscription is under way, {other.id}: another one would send the"
                 " same events again. Wait for it, or cancel it.",
+            )
+
+    async def _require_ledger(self, table: Jobs, subscription: Subscription, tenant: str) -> None:
+        """Raises `Problem` 503 while the ledger lacks what the redrive before has done."""
+        if self._kind != "redrive":
+            return
+        last = next(
+            (
+                each
+                for each in table.of(tenant)
+                if each.subscription_id == subscription.id and each.kind == "redrive"
+            ),
+            None,
+        )
+        if last is None:
+            return
+        done = table.standing(last)
+        if done.updated_at < time.time() * 1000 - FOLLOWED_S * 1000:
+            return
+        with refusing():
+            told = await self._selection.told(last)
+        if told < done.sent + done.dead:
+            raise unavailable(
+                f"The ledger has not followed the redrive {last.id} yet: what that sent would be taken"
+                " for dead. Try again."
             )
 
     async def _make(
