@@ -14,13 +14,20 @@ from contracts import paths
 from contracts.clickhouse.resend import Wanted
 from contracts.clickhouse.search import rfc_3339
 from contracts.ids import derived_id, read_id
-from contracts.jobs import POSITIONS_MAX, RUNNING_MAX, Job, Jobs, Kind
+from contracts.jobs import Job, Jobs, Kind
 from contracts.problems import Problem, unavailable
 from contracts.resending import Redrive, Replay
 from contracts.subscriptions import Subscription, encode_json
 from query.explain import CATCH_UP_TIMEOUT_S
 from query.job_store import JobStore
 from query.jobs import job_document
+from query.resend_rules import (
+    last_redrive,
+    may_be_ahead,
+    require_followed,
+    require_room,
+    too_many,
+)
 from query.search import JSON_TYPE, read_request, refusing
 from query.selection import Counted, Selection
 from service.access.verifier import Grant, Verifier
@@ -58,6 +65,7 @@ class Resend(Generic[Asked]):
         asked = await read_request(self._model, scope, receive)
         subscription = await self._subscription(grant.tenant, subscription_id)
         if asked.dry_run:
+            await self._require_ledger(await self._store.current(), grant.tenant, subscription)
             wanted, counted = await self._counted(grant.tenant, subscription, asked)
             await self._answer_preview(send, wanted, counted)
             return
@@ -66,10 +74,11 @@ class Resend(Generic[Asked]):
             if (made := self._store.table.get(grant.tenant, job_id)) is not None:
                 await self._answer_job(send, 200, made)
                 return
-            self._require_room(self._store.table, grant.tenant, subscription)
+            require_room(self._store.table, grant.tenant, subscription, self._kind)
+            await self._require_ledger(self._store.table, grant.tenant, subscription)
             wanted, counted = await self._counted(grant.tenant, subscription, asked)
             if self._kind == "replay" and counted.beyond:
-                raise _too_many(counted.all)
+                raise too_many(counted.all)
             if counted.all:
                 job = await self._make(job_id, grant, subscription, asked, wanted, counted)
         if counted.all:
@@ -98,29 +107,13 @@ class Resend(Generic[Asked]):
             wanted = await self._pick(tenant, subscription, asked)
             return wanted, await self._selection.count(wanted)
 
-    def _require_room(self, table: Jobs, tenant: str, subscription: Subscription) -> None:
-        """Raises `Problem` 409."""
-        if not subscription.active:
-            raise Problem(
-                409, "The subscription is disabled: it receives nothing. Enable it first."
-            )
-        open_ = [each for each in table.of(tenant) if not table.standing(each).has_ended]
-        if len(open_) >= RUNNING_MAX:
-            raise Problem(
-                409,
-                f"The tenant has {len(open_)} jobs that have not ended; the limit is {RUNNING_MAX}."
-                " Wait for one, or cancel one.",
-                extra={"size": len(open_), "limit": RUNNING_MAX},
-            )
-        same = [each for each in open_ if each.subscription_id == subscription.id]
-        if self._kind == "redrive" and (
-            other := next((each for each in same if each.kind == "redrive"), None)
-        ):
-            raise Problem(
-                409,
-                f"A redrive of this subscription is under way, {other.id}: another one would send the"
-                " same events again. Wait for it, or cancel it.",
-            )
+    async def _require_ledger(self, table: Jobs, tenant: str, subscription: Subscription) -> None:
+        """Raises `Problem` 503 while the ledger lacks what the redrive before has done."""
+        last = last_redrive(table, tenant, subscription)
+        if self._kind == "replay" or last is None or not may_be_ahead(table, last):
+            return
+        with refusing():
+            require_followed(table, last, await self._selection.told(last))
 
     async def _make(
         self,
@@ -168,13 +161,3 @@ def _texts(asked: dict[str, Any]) -> dict[str, str]:
         name: value if isinstance(value, str) else encode_json(value).decode()
         for name, value in given.items()
     }
-
-
-def _too_many(count: int) -> Problem:
-    detail = "the range holds more events than one job takes: replay a shorter time, and then the next one"
-    return Problem(
-        400,
-        f"{count:,} events match; one replay takes {POSITIONS_MAX:,}. Ask for shorter times one after"
-        " the other; `dry_run` counts by day.",
-        errors=[{"pointer": "/to", "detail": detail, "limit": POSITIONS_MAX, "size": count}],
-    )

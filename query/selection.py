@@ -9,12 +9,13 @@ from contracts.clickhouse.resend import (
     read_counted,
     read_placed,
     read_samples,
+    select_told,
     wanted_again,
     wanted_dead,
 )
 from contracts.clickhouse.search import rfc_3339
 from contracts.filters import Filter, parse
-from contracts.jobs import POSITIONS_MAX, Kind
+from contracts.jobs import POSITIONS_MAX, Job, Kind
 from contracts.problems import unavailable
 from contracts.resending import SAMPLES_MAX, Redrive, Replay
 from contracts.subscription_table import filter_of
@@ -67,6 +68,11 @@ class Selection:
         if not asked.all:
             filters.append(filter_of(subscription))
         return wanted_again(self._database, tenant, asked, filters, await self._firsts())
+
+    async def told(self, job: Job) -> int:
+        """How many events of the job the ledger says the end of."""
+        query = select_told(self._database, job.tenant, job.subscription_id, job.id)
+        return int(await self._ask(query))
 
     async def count(self, wanted: Wanted) -> Counted:
         """How many they are."""

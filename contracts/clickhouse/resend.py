@@ -54,6 +54,9 @@ REPLAY = """
         '' AS code, '' AS message, toString(toDate(received_at)) AS kind
     FROM ({there})"""
 
+TOLD = """
+SELECT uniqExact(event_id) FROM {database}.deliveries
+WHERE {of_subscription} AND job_id = {{job:String}} AND state IN ('delivered', 'dead') FORMAT TabSeparated"""
 COUNTS = (
     "SELECT kind, count() FROM ({rows}) GROUP BY kind ORDER BY {order} FORMAT JSONCompactEachRow"
 )
@@ -142,6 +145,12 @@ def wanted_again(
         "to_ms": asked.to,
     }
     return Wanted(REPLAY.format(there=_there(database, conditions)), parameters, "kind")
+
+
+def select_told(database: str, tenant: str, subscription_id: str, job_id: str) -> Query:
+    """The query for how many events of a job the ledger says the end of."""
+    known = {"tenant": tenant, "subscription": subscription_id, "job": job_id}
+    return TOLD.format(database=database, of_subscription=OF_SUBSCRIPTION), known
 
 
 def _there(database: str, conditions: str) -> str:

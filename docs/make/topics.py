@@ -28,7 +28,7 @@ Days and partitions of `events` are the defaults of `EVENTS_TOPICS__RETENTION_DA
 OF_OURS = {
     DELIVERIES: ("What became of each delivery, one record an attempt.", "tenant:entity id"),
     DELIVERIES_JOBS: (
-        "Compacted: redrives, and how far each is in each partition.",
+        "Compacted: redrives and replays, and how far each is in each partition.",
         "tenant:job, tenant:job:partition",
     ),
     DELIVERIES_RETRY: (

@@ -137,6 +137,10 @@ def test_what_was_given_up_is_counted_sent_again_and_delivered(customer: Custome
     code, job, told = customer.command("deliveries", "redrive", *of, "--code", cause["of"], "--yes")
     assert (code, job["state"], job["sent"], job["per_cent"]) == (0, "done", 5, 100), told
     assert job["asked"] == {"codes": json.dumps([cause["of"]])}
+    seen = eventually(  # until the ledger has followed it is 503
+        lambda: customer.ask("redrive", dry_run=True), until=lambda seen: seen.status_code != 503
+    )
+    assert (seen.status_code, seen.json()["count"]) == (200, 0)
     messages = customer.received()
     assert sorted(attribute(each, "event_id") or "" for each in messages) == sorted(ids)
     for each in messages:
