@@ -12,7 +12,7 @@ from contracts.encoding.parse import BOM, ERRORS_MAX, Model, parse, read_json
 from contracts.filters import Refused
 from contracts.filters import parse as parse_filter
 from contracts.problems import Problem
-from contracts.subscriptions import Subscription, SubscriptionDraft, encode_json
+from contracts.subscriptions import KEPT_BY_SERVICE, Subscription, SubscriptionDraft, encode_json
 
 POINTER_MAX = 512
 """Characters of a pointer that an answer repeats: names are the client's."""
@@ -36,6 +36,7 @@ class _Replacement(SubscriptionDraft):
 
     ownership: Any = None
     inactive: Any = None
+    paused: Any = None
 
 
 def read_replacement(body: bytes) -> SubscriptionDraft:
@@ -75,7 +76,7 @@ def read_patch(body: bytes, subscription: Subscription) -> SubscriptionDraft:
         error = {"pointer": "", "detail": "a merge patch of a subscription is an object"}
         raise broken([error])
     document = subscription.document()
-    for name in ("id", "inactive", "ownership"):
+    for name in ("id", *KEPT_BY_SERVICE):
         document.pop(name, None)
     return read_draft(encode_json(merged(document, patch)))
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from contracts.changes import Changes
 from contracts.filters import Failure, Filter, Index, Refused, View, matches, parse
+from contracts.pauses import PAUSED, Pause
 from contracts.subscriptions import Subscription, read_stored, unreadable
 from contracts.tenants import is_tenant
 
@@ -52,6 +53,9 @@ class Subscriptions:
         subscription_id, _, more = rest.partition(":")
         if not is_tenant(tenant) or not subscription_id:
             raise UnreadableSubscription("the key is not tenant:id")
+        if more == PAUSED:
+            self._pause(tenant, subscription_id, value)
+            return
         if more:
             if self.changes is not None:
                 self.changes.apply(tenant, subscription_id, more, value)
@@ -74,6 +78,19 @@ class Subscriptions:
                     self.unconfirmed[tenant, subscription_id] = opened
             else:
                 self._index.put(tenant, subscription_id, filter_)
+
+    def _pause(self, tenant: str, subscription_id: str, value: bytes | None) -> None:
+        """Until a later record of the subscription; one that receives nothing stays as it is."""
+        subscription = self.get(tenant, subscription_id)
+        if value is None or subscription is None or not subscription.active:
+            return
+        try:
+            pause = Pause.model_validate_json(value)
+        except ValidationError as error:
+            raise UnreadableSubscription(_said(error)) from error
+        self.version += 1
+        self._by_tenant[tenant][subscription_id] = subscription.while_paused(pause)
+        self._index.remove(tenant, subscription_id)
 
     def has(self, tenant: str) -> bool:
         """Whether any subscription of the tenant may receive something: else no event is decoded."""

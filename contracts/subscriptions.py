@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from contracts.delivery_settings import DeliverySettings, DeliverySettingsPatch
 from contracts.destinations import SqsDestination
 from contracts.ownership import Ownership, queues_of
+from contracts.pauses import Pause
 
 DESCRIPTION_MAX, LABELS_MAX, LABEL_TEXT_MAX = 1024, 20, 256
 LABEL_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$"
@@ -25,6 +26,9 @@ FILTER = (
     "An event pattern as EventBridge has them, over event_type, event_source, operation, entity_id,"
     " entity_name, key_attributes, payload and fault; `{}` accepts every event."
 )
+
+KEPT_BY_SERVICE = ("inactive", "ownership", "paused")
+"""Members that clients read and do not write."""
 
 encode_json = msgspec.json.Encoder(decimal_format="number").encode
 """JSON in which a `Decimal` is the number that it was read from."""
@@ -72,13 +76,18 @@ class Subscription(SubscriptionDraft):
     id: str = Field(description="A UUID, unique within the tenant.")
     inactive: str | None = Field(
         None,
-        description="Why it receives nothing: what is stored cannot be read here, or a queue is not"
-        " confirmed yet. Absent otherwise.",
+        description="Why it receives nothing: what is stored cannot be read here, a queue is not confirmed"
+        " yet, or it is paused. Absent otherwise.",
     )
     ownership: Ownership | None = Field(
         None,
         description="Why its queues are the tenant's to name, kept by the service. Absent where it was"
         " stored before that was asked.",
+    )
+    paused: Pause | None = Field(
+        None,
+        description="Its queue took nothing for too long, so nothing is sent until it is enabled, or"
+        " changed in any other way. Absent otherwise.",
     )
 
     @property
@@ -91,6 +100,10 @@ class Subscription(SubscriptionDraft):
     def queues(self) -> dict[str, SqsDestination]:
         """The queues that it names, by their pointers."""
         return queues_of(self.destination, self.delivery)
+
+    def while_paused(self, pause: Pause) -> "Subscription":
+        """The same, as the service leaves it alone."""
+        return self.model_copy(update={"inactive": pause.inactive(), "paused": pause})
 
     def document(self) -> dict[str, Any]:
         """What POST, GET and PUT answer, as an object."""

@@ -13,6 +13,7 @@ from uuid_utils import uuid7
 
 from contracts.changes import Action, change_key, change_value
 from contracts.encoding.recordbatch import Record, encode_headers, new_record
+from contracts.pauses import pause_key
 from contracts.problems import unavailable
 from contracts.subscriptions import Subscription, subscription_key
 from contracts.topics import SUBSCRIPTIONS
@@ -61,6 +62,8 @@ class SubscriptionStore:
                 after.represent() if after else None,
             ),
         ]
+        if before is not None and before.paused is not None:  # lifted, and of no use any more
+            written.append((pause_key(grant.tenant, subscription.id), None))
         if changes is not None:
             excess = changes.excess(grant.tenant, len(change))
             written = [*((key, None) for key in excess), *written]

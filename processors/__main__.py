@@ -25,6 +25,7 @@ from contracts.topics import (
     MATERIALIZE_GROUP,
     REJECTED,
     ROUTE_GROUP,
+    SUBSCRIPTIONS,
 )
 from processors.consume.consume import Consume
 from processors.consume.loss import Guard
@@ -134,12 +135,17 @@ async def route(settings: RouteSettings) -> None:
     from processors.deliver.router import Limits, Router
     from processors.deliver.sender import Sender
 
-    written = (REJECTED, DELIVERIES, DELIVERIES_RETRY, DELIVERIES_DEAD, DELIVERIES_JOBS)
+    written = (
+        *(REJECTED, DELIVERIES, DELIVERIES_RETRY, DELIVERIES_DEAD, DELIVERIES_JOBS),
+        *(EVENTS, SUBSCRIPTIONS),  # what becomes of a queue is announced, and who is paused
+    )
     waiting = QueueLimits(WAITING_BYTES_MAX, settings.ack_timeout_s)
     topics = EventLog(settings.kafka, written, waiting)
     subscriptions, jobs = SubscriptionsFollower(settings.kafka), JobsFollower(settings.kafka)
     queues = SqsQueues(settings.sqs, settings.sends_max, settings.public_url, settings.destinations)
-    limits = Limits(settings.retry_pause_max_s, settings.retry_for_s, settings.sends_max)
+    limits = Limits(
+        settings.retry_pause_max_s, settings.retry_for_s, settings.sends_max, settings.pause_after_s
+    )
     router = Router(queues, topics, subscriptions, jobs, lambda: Log(settings.kafka), limits)
     confirmations = Confirmations(
         router.places, subscriptions, Sender(queues), settings.destinations

@@ -88,6 +88,11 @@ class RouteSettings(ConsumerSettings):
         gt=0,
         description="How long an event is owed to a queue before it goes to deliveries.dead.",
     )
+    pause_after_s: float = Field(
+        24 * 3600,
+        gt=0,
+        description="A subscription whose queue takes nothing for so long is paused.",
+    )
     sends_max: int = Field(128, ge=1, le=512, description="SQS calls under way at once.")
 
 

@@ -15,7 +15,10 @@ OPENS_AFTER = 3
 
 
 class Breaker:
-    """Of one lane. `why` is what failed last, `since_ms` when it began to fail."""
+    """Of one lane. `why` is what failed last, `since_ms` when it began to fail; 0 while it takes.
+
+    A lane that goes on after a restart has a `since_ms` before it fails.
+    """
 
     def __init__(self) -> None:
         self.is_open = False
@@ -37,7 +40,12 @@ class Breaker:
         """Something was taken; whether that has closed it."""
         closes = self.is_open
         self.is_open, self.failures, self.why, self._due_s = False, 0, None, 0.0
+        self.since_ms = 0
         return closes
+
+    def forgive(self) -> None:
+        """Nobody asks for anything now; when somebody does it is tried at once, and counted anew."""
+        self.since_ms, self._due_s = 0, 0.0
 
     def slowed(self, pause_s: float = FIRST_PAUSE_S) -> None:
         """Some was taken, some was not: wait once."""
@@ -46,7 +54,7 @@ class Breaker:
     def failed(self, why: Outcome, pause_max_s: float) -> bool:
         """Nothing was taken; whether that has opened it, or it is for another cause now."""
         told = self.is_open and self.why is not None and self.why.code == why.code
-        if not self.failures:
+        if not self.since_ms:
             self.since_ms = time.time_ns() // 1_000_000
         self.failures += 1
         self.why = why

@@ -17,6 +17,7 @@ from processors.deliver.deliver import NOTHING, Deliver
 from processors.deliver.firsts import Firsts
 from processors.deliver.lane import Lane, Position
 from processors.deliver.ledger import Ledger
+from processors.deliver.lifecycle import Lifecycle
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import STRAGGLERS_MAX, Behind, Place, Places, behind
 from processors.deliver.plan import Planned, plans
@@ -44,6 +45,7 @@ class CatchUp:
         reader: Reader,
         windows: Windows,
         firsts: Firsts,
+        lifecycle: Lifecycle,
         retry_for_s: float,
     ) -> None:
         self._places = places
@@ -54,6 +56,7 @@ class CatchUp:
         self._reader = reader
         self._windows = windows
         self._firsts = firsts
+        self._lifecycle = lifecycle
         self._retry_for_s = retry_for_s
 
     async def __call__(self, lane: Lane, place: Place) -> bool:
@@ -64,10 +67,13 @@ class CatchUp:
             return False  # its router reads again what it had in hand
         subscription = self._follower.table.get(*place.lane)
         if subscription is None or not subscription.active:
-            return await self._cancel(lane, place, now, routed)
+            paused = subscription is not None and subscription.paused is not None
+            why = "paused" if paused else "disabled or deleted"
+            return await self._cancel(lane, place, now, routed, why)
         self._tell_behind(lane, place, now.first, routed)
         if now.next_offset == routed and not now.stragglers:
             if lane.quick:
+                await self._lifecycle.recovered(lane, subscription)
                 self._forget(lane, place)
             await self._ledger.flush(lane)
             return False
@@ -82,13 +88,16 @@ class CatchUp:
         records, end, unread = await self._read(lane, place, now, routed)
         planned = self._plan(place, subscription, records)
         self._drop(lane, place, now, planned, unread)
+        failures = lane.breaker.failures
         left = await self._send(lane, subscription, planned, records, now)
+        if lane.breaker.failures > failures:
+            await self._lifecycle.failed(lane, subscription, planned.deliveries)
         await self._ledger.flush(lane)
         if generation != self._places.generation:
             return False
         offsets = sorted([each.delivery.position[1] for each in left] + unread)
         attempts = {offset: tries for (_, offset), tries in lane.attempts.items()}
-        after = behind(offsets, end, {**now.stragglers, **attempts})
+        after = behind(offsets, end, {**now.stragglers, **attempts}, lane.failure)
         self._places.put(place, after)
         lane.forget(place.partition, after.first)
         return after[:2] != now[:2] and len(offsets) < len(planned.deliveries) + len(unread)
@@ -171,6 +180,7 @@ class CatchUp:
             if each.delivery.position[1] in old and (each.tried or lane.breaker.failing)
         ]
         lane.overdue = bool(given_up)
+        await self._lifecycle.exhausted(lane, subscription, given_up, now.since_ms)
         exhausted = f"not taken for {owed_s:g} s"
         await self._dead(lane, subscription, given_up, exhausted)
         return [each for each in waiting if each.delivery.position not in lane.settled]
@@ -184,14 +194,16 @@ class CatchUp:
         for offset in now.stragglers.keys() - here - set(unread):
             self._tell_range(lane, place, offset, offset + 1, "erased, or no longer accepted")
 
-    async def _cancel(self, lane: Lane, place: Place, now: Behind, routed: int) -> bool:
+    async def _cancel(self, lane: Lane, place: Place, now: Behind, routed: int, why: str) -> bool:
         for offset in now.stragglers:
-            self._tell_range(lane, place, offset, offset + 1, "disabled or deleted")
+            self._tell_range(lane, place, offset, offset + 1, why)
         if now.next_offset < routed:
-            self._tell_range(lane, place, now.next_offset, routed, "disabled or deleted")
+            self._tell_range(lane, place, now.next_offset, routed, why)
         self._tell_behind(lane, place, routed, routed)
         await self._ledger.flush(lane)
         self._forget(lane, place)
+        lane.told_ms = 0
+        lane.breaker.forgive()
         return False
 
     def _lose(self, lane: Lane, place: Place, now: Behind, kept_from: int) -> None:

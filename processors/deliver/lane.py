@@ -27,6 +27,7 @@ class Lane:
 
     `unrecorded`: what the ledger lacks, with the keys of its records. `overdue`: the last turn gave up
     what was owed too long, and there may be more. `origin`: of what is sent through it.
+    `told_ms`: since when it failed when people were told of that; 0 if they were not, or it is over.
     `told_behind_s`: when the ledger was told how far it is behind, by partition.
     """
 
@@ -40,6 +41,7 @@ class Lane:
         self.attempts: dict[Position, int] = {}
         self.unrecorded: list[tuple[bytes, Attempt]] = []
         self.overdue = False
+        self.told_ms = 0
         self.told_behind_s: dict[int, float] = {}
         self._wave_s = 0.0
         self._moved_s = 0.0
@@ -58,12 +60,17 @@ class Lane:
     @property
     def quick(self) -> bool:
         """Whether its destination answers soon enough to be waited for."""
-        return self._wave_s < QUICK_S and not self.breaker.failing
+        return self._wave_s < QUICK_S and not self.breaker.since_ms
 
     def is_stuck(self, started_s: float) -> bool:
         """Whether its destination has kept silent for longer than it is used to."""
         silent_s = time.monotonic() - max(started_s, self._moved_s)
         return silent_s > max(PATIENCE_S, TIMES * self._wave_s)
+
+    @property
+    def failure(self) -> tuple[int, int]:
+        """What its places keep: since when it fails, and what was told of that."""
+        return self.breaker.since_ms, self.told_ms
 
     def answered(self, wave_s: float) -> None:
         """A wave of calls has taken so long."""

@@ -99,14 +99,16 @@ class Lanes:
         task: asyncio.Task[None] | None = None,
     ) -> None:
         """The router does not wait for this lane: it is behind from where it, or its `task`, is now."""
-        settled, first = self.of(key).settled, dict[int, int]()
+        lane, first = self.of(key), dict[int, int]()
         for position in sorted(_positions(planned)):
-            if position not in settled:
+            if position not in lane.settled:
                 first.setdefault(*position)
         for partition in _partitions(planned):
             place = Place(*key, partition)
             if place not in self._places.behind:
-                self._places.put(place, Behind(first.get(partition, ends[partition]), {}))
+                self._places.put(
+                    place, Behind(first.get(partition, ends[partition]), {}, 0, *lane.failure)
+                )
         if task is not None:
             task.add_done_callback(self._late)
 
@@ -185,7 +187,8 @@ class Lanes:
             place = Place(*key, number)
             offsets = sorted(offset for partition, offset in left if partition == number)
             if offsets or place in self._places.behind:
-                self._places.put(place, behind(offsets, ends[number], attempts))
+                now = behind(offsets, ends[number], attempts, lane.failure)
+                self._places.put(place, now)
 
     async def _serve_behind(self, key: Key) -> None:
         """Take turns until the lane has caught up."""
@@ -219,6 +222,16 @@ class Lanes:
             if generation == self._places.generation:
                 self._deliver.share = len(self._places.partitions) / partitions
                 self._places.learn(found, routed)
+                for key in self._places.woken:
+                    self._resume(key)
+
+    def _resume(self, key: Key) -> None:
+        """A lane fails since when all of its places say so; what was told of one was told."""
+        states = [self._places.behind[place] for place in self._places.of(key)]
+        failing_ms = [each.failing_ms for each in states]
+        lane = self.of(key)
+        lane.breaker.since_ms = max(failing_ms) if all(failing_ms) else 0
+        lane.told_ms = max(each.told_ms for each in states)
 
 
 def _positions(planned: Planned) -> list[Position]:

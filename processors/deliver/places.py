@@ -5,8 +5,9 @@ which offset its subscription is to be served again, and which single ones befor
 of `deliveries.retry` (compacted) has the key tenant:subscription:partition; its value is the first
 offset that may be missing, or none once all has caught up. Its headers: `next`, the offset from which
 nothing was handled, `stragglers`, those before it that are left, with the attempts made, and `since`,
-when the place fell behind, in ms since 1970. It is there before the router commits an offset behind
-it. Who has a partition writes its places.
+when the place fell behind, `failing`, since when nothing is taken, `told`, of which failure people were
+told: in ms since 1970, the last two only where there is one. It is there before the router commits an
+offset behind it. Who has a partition writes its places.
 """
 
 import asyncio
@@ -43,11 +44,16 @@ class Place(NamedTuple):
 
 
 class Behind(NamedTuple):
-    """Everything before `next_offset` is settled but for the `stragglers`: attempts by offset."""
+    """Everything before `next_offset` is settled but for the `stragglers`: attempts by offset.
+
+    `failing_ms` and `told_ms` are those of its lane, 0 for none.
+    """
 
     next_offset: int
     stragglers: Mapping[int, int]
     since_ms: int = 0
+    failing_ms: int = 0
+    told_ms: int = 0
 
     @property
     def first(self) -> int:
@@ -55,11 +61,16 @@ class Behind(NamedTuple):
         return min(self.stragglers, default=self.next_offset)
 
 
-def behind(left: Iterable[int], end: int, attempts: Mapping[int, int]) -> Behind:
-    """What is left, in order, of everything before `end`; the first few as stragglers."""
+def behind(
+    left: Iterable[int], end: int, attempts: Mapping[int, int], failure: tuple[int, int] = (0, 0)
+) -> Behind:
+    """What is left, in order, of everything before `end`; the first few as stragglers.
+
+    `failure` is the lane's.
+    """
     offsets = [*left]
     stragglers = {each: attempts.get(each, 0) for each in offsets[:STRAGGLERS_MAX]}
-    return Behind(min([*offsets[STRAGGLERS_MAX:], end]), stragglers)
+    return Behind(min([*offsets[STRAGGLERS_MAX:], end]), stragglers, 0, *failure)
 
 
 class Places:
@@ -132,9 +143,9 @@ class Places:
     def put(self, place: Place, now: Behind) -> None:
         """`place` is behind, like this."""
         before = self.behind.get(place)
-        if before is None or before[:2] != now[:2]:
-            since_ms = before.since_ms if before else _now_ms()
-            self.behind[place] = now._replace(since_ms=since_ms)
+        now = now._replace(since_ms=before.since_ms if before else _now_ms())
+        if before != now:
+            self.behind[place] = now
             self._by_lane.setdefault(place.lane, set()).add(place)
             self._unsaved.add(place)
         self.woken.add(place.lane)
@@ -177,6 +188,8 @@ def _written(state: Behind | None) -> tuple[bytes | None, bytes]:
     stragglers = ",".join(f"{offset}:{attempts}" for offset, attempts in state.stragglers.items())
     headers = {"since": str(state.since_ms), "next": str(state.next_offset)}
     headers |= {"stragglers": stragglers} if stragglers else {}
+    headers |= {"failing": str(state.failing_ms)} if state.failing_ms else {}
+    headers |= {"told": str(state.told_ms)} if state.told_ms else {}
     pairs = [(name, text.encode()) for name, text in headers.items()]
     return str(state.first).encode(), encode_headers(pairs)
 
@@ -196,6 +209,8 @@ def read_place(record: LogRecord) -> tuple[Place, Behind | None]:
         int(told.get("next", record.value)),
         {int(offset): int(attempts) for offset, attempts in pairs},
         int(told.get("since", record.timestamp)),
+        int(told.get("failing", 0)),
+        int(told.get("told", 0)),
     )
 
 

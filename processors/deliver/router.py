@@ -11,6 +11,7 @@ from processors.deliver.firsts import Firsts
 from processors.deliver.jobs import JobRunner
 from processors.deliver.lanes import Lanes
 from processors.deliver.ledger import Ledger
+from processors.deliver.lifecycle import Lifecycle
 from processors.deliver.measures import DeliveryMeasures
 from processors.deliver.places import Places
 from processors.deliver.reader import Reader, Source
@@ -22,11 +23,15 @@ from service.kafka.follow import JobsFollower, SubscriptionsFollower
 
 
 class Limits(NamedTuple):
-    """The operator's: longest pause between two tries and how long an event is owed, in s; calls at once."""
+    """The operator's: longest pause between two tries and how long an event is owed, in s; calls at once.
+
+    And how long a queue may take nothing before its subscription is paused, in s.
+    """
 
     pause_max_s: float
     retry_for_s: float
     calls_max: int
+    pause_after_s: float = 24 * 3600.0
 
 
 class Router:
@@ -48,9 +53,10 @@ class Router:
         calls_apart = max(1, limits.calls_max // 2)
         deliver = Deliver(send, ledger, dead, limits.pause_max_s, calls_apart)
         windows, firsts = Windows(self.reader, subscriptions), Firsts()
+        lifecycle = Lifecycle(topics, subscriptions, self.places, self.reader, limits.pause_after_s)
         catch_up = CatchUp(
             self.places, subscriptions, deliver, dead, ledger, self.reader, windows,
-            firsts, limits.retry_for_s,
+            firsts, lifecycle, limits.retry_for_s,
         )  # fmt: skip
         self.lanes = Lanes(self.places, subscriptions, deliver, dead, catch_up, self.reader)
         self.step = Route(subscriptions, self.places, self.lanes, firsts)

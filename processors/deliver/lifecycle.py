@@ -1,0 +1,99 @@
+"""What becomes of a lane that fails for long: people are told, it is paused, people are told that it is over.
+
+`Lane.told_ms` says of which failure people were told; with `Breaker.since_ms` it is kept in the lane's
+places, so a restart neither forgets nor repeats it.
+"""
+
+import time
+from collections.abc import Sequence
+
+from contracts.clickhouse.search import rfc_3339
+from contracts.deliveries import Delivery
+from contracts.encoding.recordbatch import encode_headers, new_record
+from contracts.pauses import Pause, pause_key
+from contracts.subscriptions import Subscription
+from contracts.topics import SUBSCRIPTIONS
+from processors.consume.park import keep
+from processors.consume.step import Transient
+from processors.deliver.announcements import Announcements, hops_from
+from processors.deliver.lane import Lane
+from processors.deliver.ledger import MESSAGE_MAX
+from processors.deliver.outcomes import Outcome
+from processors.deliver.places import Places
+from processors.deliver.reader import Reader
+from service.kafka.eventlog import EventLog
+from service.kafka.follow import SubscriptionsFollower
+
+CATCH_UP_TIMEOUT_S = 5.0
+
+
+class Lifecycle:
+    """Of all lanes; a subscription is paused after `pause_after_s` of nothing but failures."""
+
+    def __init__(
+        self,
+        topics: EventLog,
+        subscriptions: SubscriptionsFollower,
+        places: Places,
+        reader: Reader,
+        pause_after_s: float,
+    ) -> None:
+        self._topics = topics
+        self._subscriptions = subscriptions
+        self._places = places
+        self._reader = reader
+        self._pause_after_s = pause_after_s
+        self._announce = Announcements(topics)
+
+    async def exhausted(
+        self, lane: Lane, subscription: Subscription, given_up: Sequence[Outcome], since_ms: int
+    ) -> None:
+        """Tell of the first that are given up for time; once. Raises `Transient`."""
+        if not given_up or lane.told_ms:
+            return
+        hops = hops_from(each.delivery for each in given_up)
+        told_ms = lane.breaker.since_ms or since_ms
+        await self._announce(lane.key[0], subscription, "exhausted", told_ms, given_up[0], hops)
+        if hops == 1:
+            lane.told_ms = told_ms
+
+    async def recovered(self, lane: Lane, subscription: Subscription) -> None:
+        """Tell that what was told of is over. Raises `Transient`."""
+        if lane.told_ms and len(self._places.of(lane.key)) == 1:
+            await self._announce(lane.key[0], subscription, "recovered", lane.told_ms)
+            lane.told_ms = 0
+
+    async def failed(
+        self, lane: Lane, subscription: Subscription, waiting: Sequence[Delivery]
+    ) -> None:
+        """Another try was in vain: pause the subscription if it is time. Raises `Transient`."""
+        since_ms, now_ms = lane.breaker.since_ms, time.time_ns() // 1_000_000
+        if not since_ms or now_ms - since_ms < self._pause_after_s * 1000:
+            return
+        if not await self._subscriptions.catch_up(CATCH_UP_TIMEOUT_S):
+            raise Transient("the subscriptions cannot be read from Kafka")
+        if self._subscriptions.table.get(*lane.key) != subscription:
+            return  # somebody has just changed it
+        why = lane.breaker.why
+        pause = Pause(
+            at=rfc_3339(now_ms),
+            since=rfc_3339(since_ms),
+            missed_from=rfc_3339(await self._oldest_ms(lane, since_ms)),
+            code=why.code if why else "",
+            reason=(why.message[:MESSAGE_MAX] if why else "").encode(errors="replace").decode(),
+        )
+        tenant, subscription_id = lane.key
+        key, headers = pause_key(tenant, subscription_id), [("ce_tenant", tenant.encode())]
+        value = pause.model_dump_json().encode()
+        record = new_record(key, value, encode_headers(headers), now_ms)
+        await self._announce(tenant, subscription, "paused", since_ms, why, hops_from(waiting))
+        await keep(self._topics, SUBSCRIPTIONS, [record])
+
+    async def _oldest_ms(self, lane: Lane, since_ms: int) -> int:
+        """When the first event that is not settled had been received, in our partitions."""
+        oldest_ms = [since_ms]
+        for place in self._places.of(lane.key):
+            first = self._places.behind[place].first
+            records, _ = await self._reader.window(place.partition, first, first + 1)
+            oldest_ms += [each.timestamp for each in records[:1]]
+        return min(oldest_ms)
