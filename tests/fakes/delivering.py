@@ -11,7 +11,14 @@ from contracts.destinations import SqsDestination
 from contracts.encoding.recordbatch import Record
 from contracts.jobs import Jobs
 from contracts.subscription_table import Subscriptions
-from contracts.topics import DELIVERIES, DELIVERIES_DEAD, DELIVERIES_JOBS, DELIVERIES_RETRY, EVENTS
+from contracts.topics import (
+    DELIVERIES,
+    DELIVERIES_DEAD,
+    DELIVERIES_JOBS,
+    DELIVERIES_RETRY,
+    EVENTS,
+    SUBSCRIPTIONS,
+)
 from processors.consume.step import LogRecord, Transient
 from processors.deliver.outcomes import Outcome
 from processors.deliver.router import Limits, Router
@@ -129,12 +136,22 @@ class FakeQueues:
 
 
 class FakeFollower:
-    """Knows the subscriptions."""
+    """Knows the subscriptions, and what the router writes about them."""
 
     ready = True
 
-    def __init__(self, table: Subscriptions) -> None:
-        self.table = table
+    def __init__(self, table: Subscriptions, topics: FakeTopics | None = None) -> None:
+        self._table = table
+        self._topics = topics or FakeTopics()
+        self._applied = 0
+
+    @property
+    def table(self) -> Subscriptions:
+        """See `SubscriptionsFollower`."""
+        for each in self._topics.records[SUBSCRIPTIONS][self._applied :]:
+            self._table.apply(each.key, each.value)
+            self._applied += 1
+        return self._table
 
     async def catch_up(self, timeout_s: float) -> bool:
         """See `SubscriptionsFollower`."""
@@ -170,14 +187,15 @@ class RouterInMemory:
         *,
         retry_for_s: float = DAY_S,
         pause_max_s: float = 0.001,
+        pause_after_s: float = DAY_S,
     ) -> None:
         self.topics = topics or FakeTopics()
         self.log = FakeLog(self.topics, events)
         self.queues = queues
         written: Any = self.topics
-        follower: Any = FakeFollower(table)
+        follower: Any = FakeFollower(table, self.topics)
         jobs: Any = FakeJobs(self.topics)
-        limits = Limits(pause_max_s, retry_for_s, calls_max=16)
+        limits = Limits(pause_max_s, retry_for_s, 16, pause_after_s)
         router = Router(queues, written, follower, jobs, lambda: self.log, limits)
         self.router, self.places, self.lanes = router, router.places, router.lanes
         self.route = router.step

@@ -10,6 +10,7 @@ from contracts import changes
 from contracts.changes import Changes, change_key, change_value
 from contracts.encoding.wire import decode_event
 from contracts.filters import View
+from contracts.pauses import pause_key
 from contracts.subscription_table import Subscriptions, UnreadableSubscription
 from tests.builders import an_event, represented
 from tests.queues import arn
@@ -175,3 +176,53 @@ def test_a_change_tells_the_members_that_differ() -> None:
     before, after = {"name": "a", "enabled": True, "x": 1}, {"name": "b", "enabled": True, "y": 2}
     told = json.loads(change_value("1", "t", "me", "patch", before, after))
     assert (told["before"], told["after"]) == ({"name": "a", "x": 1}, {"name": "b", "y": 2})
+
+
+def paused(table: Subscriptions, name: str, **members: Any) -> None:
+    """A record of the router's."""
+    when = dict.fromkeys(("at", "since", "missed_from"), "2026-01-31T12:00:00.000Z")
+    body = when | {"code": "AccessDenied", "reason": "no"} | members
+    table.apply(pause_key("acme", name), json.dumps(body).encode())
+
+
+def test_a_pause_holds_until_the_next_record_of_the_subscription() -> None:
+    table = Subscriptions()
+    stored(table, "one")
+    version = table.version
+    paused(table, "one")
+    assert not matching(table)
+    assert table.version > version
+    found = table.get("acme", "one")
+    assert found is not None
+    assert not found.active
+    assert "AccessDenied" in found.document()["inactive"]
+    assert found.document()["paused"]["since"] == "2026-01-31T12:00:00.000Z"
+    stored(table, "one")  # the same again
+    assert matching(table) == {"one"}
+    table.apply(pause_key("acme", "one"), None)
+    assert matching(table) == {"one"}
+    lifted = table.get("acme", "one")
+    assert lifted is not None
+    assert "paused" not in lifted.document()
+
+
+def test_a_pause_of_what_is_not_there_or_was_lifted_since_is_none() -> None:
+    """What compaction leaves: the pause before the record that lifted it, or no subscription at all."""
+    table = Subscriptions()
+    paused(table, "one")
+    stored(table, "one")
+    paused(table, "two")
+    stored(table, "off", enabled=False)
+    paused(table, "off")
+    assert matching(table) == {"one"}
+    off = table.get("acme", "off")
+    assert off is not None
+    assert off.inactive is None
+
+
+def test_a_pause_that_cannot_be_read_is_told() -> None:
+    table = Subscriptions()
+    stored(table, "one")
+    with pytest.raises(UnreadableSubscription, match="at"):
+        paused(table, "one", at=1)
+    assert matching(table) == {"one"}
