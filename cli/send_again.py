@@ -74,7 +74,7 @@ def redrive(
         codes=code, event_ids=event, to=to, filter=_pattern(filter_), messages_per_s=messages_per_s
     ) | _given(**{"from": from_})
     where = endpoints(home, port_base)
-    _send_again(
+    send_again(
         where, tenant, f"{path_of(subscription)}/redrive", body, Wanted(dry_run, yes, detach)
     )
 
@@ -107,7 +107,7 @@ def replay(
         to=to, filter=_pattern(filter_), all=all_ or None, messages_per_s=messages_per_s
     ) | _given(**{"from": from_})
     where = endpoints(home, port_base)
-    _send_again(
+    send_again(
         where, tenant, f"{path_of(subscription_id)}/replay", body, Wanted(dry_run, yes, detach)
     )
 
@@ -125,9 +125,10 @@ def _pattern(file: str) -> dict[str, Any] | None:
     return found
 
 
-def _send_again(
+def send_again(
     where: Endpoints, tenant: str, path: str, body: dict[str, Any], how: Wanted
 ) -> None:
+    """Count what `body` asks for, ask a person unless told not to, and watch the job."""
     from cli.job_tables import job_lines, preview_lines
 
     counted = ask(where, tenant, "POST", path, json=body | {"dry_run": True}).json()

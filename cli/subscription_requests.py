@@ -18,6 +18,8 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The subscription'
 FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="JSON; - for standard input.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: the API's answer.")]
 
+MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
+
 
 def quoted(text: str) -> str:
     """As a step of a path."""

@@ -46,6 +46,10 @@ def page_of(subscription: dict[str, Any], health: dict[str, Any]) -> "Renderable
     from rich.text import Text
 
     lines = {"id": subscription["id"], "state": _state(subscription)}
+    if "paused" in subscription or not subscription.get("enabled", True):
+        lines["to go on"] = (
+            f"events subscriptions enable {subscription['id']} --catch-up, or --skip"
+        )
     if "destination" in subscription:  # else it cannot be read
         lines |= {
             "name": subscription["name"],

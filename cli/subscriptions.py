@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import ownership
+from cli import lifecycle, ownership
 from cli.answers import fail
 from cli.delivery_options import (
     DeadLetterOption,
@@ -20,6 +20,7 @@ from cli.endpoints import Endpoints, endpoints
 from cli.options import HOME, PORT_BASE, TENANT, HomeOption, PortBaseOption, TenantOption
 from cli.send_again import replay
 from cli.subscription_requests import (
+    MERGE_PATCH,
     FileArgument,
     IdArgument,
     JsonOption,
@@ -41,10 +42,11 @@ app = typer.Typer(
     help="Which events go to which queue: create, look, edit, try a filter, explain an event.",
 )
 
-for command in (ownership.check, ownership.confirm, ownership.identity, replay):
+for command in (
+    *(ownership.check, ownership.confirm, ownership.identity, replay),
+    *(lifecycle.enable, lifecycle.disable),
+):
     app.command()(command)
-
-MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 
 
 @app.command("list")

@@ -20,10 +20,12 @@ from contracts.problems import unavailable
 from contracts.resending import SAMPLES_MAX, Redrive, Replay
 from contracts.subscription_table import filter_of
 from contracts.subscriptions import Subscription
-from contracts.topics import EVENTS
+from contracts.topics import EVENTS, MATERIALIZE_GROUP
 from query.bounded import BoundedQueries
 from service.connections import KafkaConnection
-from service.kafka.kept import NotTold, first_offsets
+from service.kafka.kept import NotTold, first_offsets, is_past
+
+VIEW_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,11 @@ class Selection:
         return wanted_dead(self._database, tenant, subscription.id, asked, filter_, firsts)
 
     async def again(self, tenant: str, subscription: Subscription, asked: Replay) -> Wanted:
-        """What was received in the range, and is accepted."""
+        """What was received in the range, and is accepted; all of it is in the view by then."""
         filters: list[Filter] = [] if asked.filter is None else [parse(asked.filter)]
         if not asked.all:
             filters.append(filter_of(subscription))
+        await self._require_view(asked.to)
         return wanted_again(self._database, tenant, asked, filters, await self._firsts())
 
     async def told(self, job: Job) -> int:
@@ -104,6 +107,16 @@ class Selection:
     async def places(self, wanted: Wanted) -> dict[str, list[int]]:
         """Where they are, the oldest `POSITIONS_MAX`."""
         return read_placed(await self._ask(wanted.places(POSITIONS_MAX)))
+
+    async def _require_view(self, to_ms: int) -> None:
+        try:
+            if await is_past(self._kafka, EVENTS, MATERIALIZE_GROUP, to_ms, VIEW_TIMEOUT_S):
+                return
+        except NotTold as error:
+            raise unavailable(f"How far the view is, is not known: {error}. Try again.") from None
+        raise unavailable(
+            "Events of the range are not in the view yet. Try again, or end it sooner."
+        )
 
     async def _firsts(self) -> Sequence[int]:
         try:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from contracts.changes import Changes
+from contracts.pauses import pause_key
 from contracts.paths import SUBSCRIPTIONS as PATH
 from contracts.subscription_table import Subscriptions
 from ingest import pages
@@ -269,3 +270,31 @@ def test_an_inactive_one_is_shown_with_its_reason_and_can_be_replaced() -> None:
     assert edge.ask("GET", PATH).json()["items"] == [shown.json()]
     replaced = edge.ask("PUT", path, json=BODY, headers={"If-Match": shown.headers["etag"]})
     assert (replaced.status_code, "inactive" in replaced.json()) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [("PATCH", {"enabled": True}), ("PATCH", {}), ("PUT", None), ("DELETE", None)],
+)
+def test_a_pause_is_shown_and_whatever_is_changed_lifts_it(method: str, body: Any) -> None:
+    edge = Edge()
+    made = edge.create()
+    path, key = made.headers["location"], pause_key("acme", made.json()["id"])
+    when = dict.fromkeys(("at", "since", "missed_from"), "2026-01-31T12:00:00.000Z")
+    pause = when | {"code": "AccessDenied", "reason": "no"}
+    edge.follower.table.apply(key, json.dumps(pause).encode())
+    shown = edge.ask("GET", path)
+    assert shown.json()["paused"] == pause
+    assert "AccessDenied" in shown.json()["inactive"]
+    assert shown.headers["etag"] != made.headers["etag"]
+    given = {name: member for name, member in shown.json().items() if name != "id"}
+    headers = MERGE if method == "PATCH" else {}
+    content = json.dumps(given if method == "PUT" else body).encode()
+    request = {"headers": headers | {"If-Match": shown.headers["etag"]}, "content": content}
+    if method == "PUT":
+        request["headers"] = request["headers"] | {"Content-Type": "application/json"}
+    assert edge.ask(method, path, **request).status_code in (200, 204)
+    assert (key, None) in edge.log.records
+    if method != "DELETE":
+        assert edge.ask("GET", path).json() == made.json()
+    assert edge.changes(path)[0]["before"]["paused"] == pause

@@ -1,0 +1,150 @@
+"""Disabled, paused, enabled again, on the local stack: what was missed comes once, or not at all."""
+
+import functools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests import stack as stacks
+from tests.cli.terminal import Terminal
+from tests.e2e.test_send_again import EVENTS, SUBSCRIPTIONS, Customer
+from tests.stack import Stack, eventually
+from tests.subscribed import create_queue, subscribe
+
+COUNT = 12
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that gives up after two seconds, and pauses after four."""
+    settings = ("EVENTS_RETRY_FOR_S=2", "EVENTS_RETRY_PAUSE_MAX_S=1", "EVENTS_PAUSE_AFTER_S=4")
+    running = stacks.start(tmp_path_factory.mktemp("lifecycle") / "home", *settings)
+    yield running
+    stacks.stop(running)
+
+
+@pytest.fixture
+def customer(stack: Stack, tenant: str) -> Iterator[Customer]:
+    with stack.client(tenant) as client:
+        yield Customer(stack, tenant, client)
+
+
+def shown(customer: Customer) -> Any:
+    answer = customer.client.get(f"{SUBSCRIPTIONS}/{customer.subscription}")
+    return answer.raise_for_status()
+
+
+def ids(messages: list[dict[str, Any]]) -> list[str]:
+    return [json.loads(each["Body"])["id"] for each in messages]
+
+
+@pytest.fixture
+def missed(customer: Customer) -> list[str]:
+    """What was posted and routed while the subscription was disabled."""
+    create_queue(customer.stack, customer.queue)
+    create_queue(customer.stack, f"other-{customer.tenant}")
+    code, disabled, _ = customer.command("subscriptions", "disable", customer.subscription)
+    assert (code, disabled["enabled"]) == (0, False)
+    other = subscribe(customer.client, f"other-{customer.tenant}", event_source=["ORDER"])
+    posted = customer.post(COUNT, event_source="ORDER")
+    deliveries = f"{SUBSCRIPTIONS}/{other}/deliveries"
+
+    def delivered() -> int:
+        found = customer.client.get(deliveries, params={"state": "delivered"}).json()
+        return len(found["deliveries"])
+
+    eventually(delivered, until=lambda count: count == COUNT)  # so the router is past them
+    return posted
+
+
+def test_what_a_disabled_subscription_missed_comes_once(
+    customer: Customer, missed: list[str]
+) -> None:
+    code, job, said = customer.command(
+        "subscriptions", "enable", customer.subscription, "--catch-up"
+    )
+    assert code == 0, said
+    assert (job["kind"], job["sent"]) == ("replay", COUNT)
+    later = customer.post(1, event_source="ORDER")
+    customer.until(delivered=COUNT + 1)
+    assert sorted(ids(customer.received())) == sorted(missed + later)
+
+
+@pytest.mark.usefixtures("missed")
+def test_what_is_skipped_never_comes(customer: Customer) -> None:
+    code, enabled, said = customer.command(
+        "subscriptions", "enable", customer.subscription, "--skip"
+    )
+    assert code == 0, said
+    assert enabled["enabled"]
+    later = customer.post(1, event_source="ORDER")
+    customer.until(delivered=1)
+    assert ids(customer.received()) == later
+
+
+def test_catching_up_with_what_was_never_stopped_is_refused(customer: Customer) -> None:
+    code, nothing, said = customer.command(
+        "subscriptions", "enable", customer.subscription, "--catch-up"
+    )
+    assert (code, nothing) == (1, None)
+    assert "events subscriptions replay" in said
+
+
+def test_a_queue_that_is_not_there_has_its_subscription_paused_until_it_is_enabled(
+    customer: Customer,
+) -> None:
+    ops = f"ops-{customer.tenant}"
+    create_queue(customer.stack, ops)
+    subscribe(customer.client, ops, event_type=["SYSTEM_EVENT"])
+    before = shown(customer)
+    customer.post(1, event_source="ORDER")  # is given up
+    eventually(lambda: "dead" in customer.states())
+    waiting = customer.post(1, event_source="ORDER")
+    while "paused" not in (found := shown(customer)).json():
+        waiting += customer.post(1, event_source="ORDER")
+    paused = found.json()
+    assert paused["paused"]["code"] == "QueueDoesNotExist"
+    assert paused["inactive"].startswith("paused: ")
+    assert found.headers["etag"] != before.headers["etag"]
+    where = ("--tenant", customer.tenant, "--home", str(customer.stack.home))
+    with Terminal("subscriptions", "show", customer.subscription, *where) as terminal:
+        assert terminal.end() == 0, terminal.seen
+    assert f"events subscriptions enable {customer.subscription} --catch-up" in terminal.seen
+    told = announcements(customer, ops, 2)
+    assert [each["event_payload"]["key_attributes"]["kind"] for each in told] == [
+        *("exhausted", "paused")
+    ]
+    for each in told:
+        assert each["entity_id"] == customer.subscription
+        path = f"{EVENTS}/{each['id']}"
+        read = eventually(
+            functools.partial(customer.client.get, path),
+            until=lambda answer: answer.status_code == 200,
+        )
+        assert read.json() == each
+    create_queue(customer.stack, customer.queue)
+    code, job, said = customer.command(
+        "subscriptions", "enable", customer.subscription, "--catch-up"
+    )
+    assert code == 0, said
+    assert "paused" not in shown(customer).json()
+    assert job["sent"] > 0
+    got = ids(customer.received())
+    assert len(got) == len(set(got))
+    dead = customer.client.get(
+        f"{SUBSCRIPTIONS}/{customer.subscription}/deliveries", params={"state": "dead"}
+    ).json()["deliveries"]
+    assert set(waiting) <= set(got) | {each["event_id"] for each in dead}
+
+
+def announcements(customer: Customer, queue: str, count: int) -> list[dict[str, Any]]:
+    found = list[dict[str, Any]]()
+    eventually(
+        lambda: (
+            found.extend(json.loads(each["Body"]) for each in customer.received(queue)) or found
+        ),
+        until=lambda so_far: len(so_far) >= count,
+    )
+    return found
