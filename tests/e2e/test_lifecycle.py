@@ -101,9 +101,13 @@ def test_a_queue_that_is_not_there_has_its_subscription_paused_until_it_is_enabl
     before = shown(customer)
     customer.post(1, event_source="ORDER")  # is given up
     eventually(lambda: "dead" in customer.states())
-    waiting = customer.post(1, event_source="ORDER")
-    while "paused" not in (found := shown(customer)).json():
-        waiting += customer.post(1, event_source="ORDER")
+    waiting = list[str]()
+
+    def tried_again() -> Any:
+        waiting.extend(customer.post(1, event_source="ORDER"))
+        return shown(customer)
+
+    found = eventually(tried_again, until=lambda answer: "paused" in answer.json())
     paused = found.json()
     assert paused["paused"]["code"] == "QueueDoesNotExist"
     assert paused["inactive"].startswith("paused: ")
@@ -126,7 +130,8 @@ def test_a_queue_that_is_not_there_has_its_subscription_paused_until_it_is_enabl
         assert read.json() == each
     create_queue(customer.stack, customer.queue)
     code, job, said = customer.command(
-        "subscriptions", "enable", customer.subscription, "--catch-up"
+        *("subscriptions", "enable", customer.subscription, "--catch-up"),
+        *("--messages-per-s", "10000"),
     )
     assert code == 0, said
     assert "paused" not in shown(customer).json()
@@ -141,10 +146,10 @@ def test_a_queue_that_is_not_there_has_its_subscription_paused_until_it_is_enabl
 
 def announcements(customer: Customer, queue: str, count: int) -> list[dict[str, Any]]:
     found = list[dict[str, Any]]()
-    eventually(
-        lambda: (
-            found.extend(json.loads(each["Body"]) for each in customer.received(queue)) or found
-        ),
-        until=lambda so_far: len(so_far) >= count,
-    )
+
+    def received() -> int:
+        found.extend(json.loads(each["Body"]) for each in customer.received(queue))
+        return len(found)
+
+    eventually(received, until=lambda number: number >= count)
     return found
