@@ -9,6 +9,7 @@ from contracts.documents.json_schema import Published
 from contracts.documents.openapi import VERSION
 from contracts.encoding.wire import ERASED
 from contracts.events import Event
+from contracts.pauses import Pause
 from contracts.subscriptions import Subscription
 from contracts.tenants import TENANT_PATTERN
 from contracts.topics import DELIVERIES_DEAD, EVENTS, REJECTED, SUBSCRIPTIONS
@@ -37,8 +38,9 @@ CLAIM_CHECK = {
 
 def asyncapi() -> dict[str, Any]:
     """The document, members in a stable order."""
+    models = (Event, Subscription, Change, Pause)
     _, schemas = models_json_schema(
-        [(Event, "validation"), (Subscription, "validation"), (Change, "validation")],
+        [(model, "validation") for model in models],
         ref_template=SCHEMA,
         schema_generator=Published,
     )
@@ -49,8 +51,8 @@ def asyncapi() -> dict[str, Any]:
         "subscriptions": _channel(
             SUBSCRIPTIONS,
             "subscription",
-            "Compacted: the present subscriptions, and who changed them.",
-            also=("subscriptionChange",),
+            "Compacted: the present subscriptions, who changed them, and which are paused.",
+            also=("subscriptionChange", "subscriptionPause"),
         ),
         "rejected": _channel(REJECTED, "rejected", "Records of `events` that no step could read."),
         "deadDeliveries": _channel(DELIVERIES_DEAD, "deadDelivery", "Deliveries refused for good."),
@@ -90,8 +92,8 @@ def _channel(
 
 
 def _messages() -> dict[str, Any]:
-    event, subscription, change = (
-        {"$ref": SCHEMA.format(model=name)} for name in ("Event", "Subscription", "Change")
+    event, subscription, change, pause = (
+        {"$ref": SCHEMA.format(model=name)} for name in ("Event", "Subscription", "Change", "Pause")
     )
     tenant = {"type": "string", "pattern": TENANT_PATTERN}
     cloud_events = {
@@ -136,6 +138,11 @@ def _messages() -> dict[str, Any]:
             "tenant:id; without a value it is deleted", {"ce_tenant": tenant}, subscription
         ),
         "subscriptionChange": _message("tenant:id:change:UUID", {"ce_tenant": tenant}, change),
+        "subscriptionPause": _message(
+            "tenant:id:paused; it holds until the next record of tenant:id",
+            {"ce_tenant": tenant},
+            pause,
+        ),
         "rejected": _message("as in `events`", origin, {"description": "The original bytes."}),
         "deadDelivery": _message("tenant:subscription id", attributes | refused, event),
         "delivery": {"headers": _object(attributes), "payload": event},
