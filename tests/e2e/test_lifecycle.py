@@ -9,7 +9,7 @@ import pytest
 
 from tests import stack as stacks
 from tests.cli.terminal import Terminal
-from tests.e2e.test_send_again import EVENTS, SUBSCRIPTIONS, Customer
+from tests.e2e.test_send_again import EVENTS, EVER, SUBSCRIPTIONS, Customer
 from tests.stack import Stack, eventually
 from tests.subscribed import create_queue, subscribe
 
@@ -82,6 +82,15 @@ def test_what_is_skipped_never_comes(customer: Customer) -> None:
     later = customer.post(1, event_source="ORDER")
     customer.until(delivered=1)
     assert ids(customer.received()) == later
+
+
+def test_a_replay_waits_for_what_the_view_does_not_have_yet(customer: Customer) -> None:
+    with customer.stack.freeze("materialize"):
+        customer.post(1, event_source="ORDER")
+        answer = customer.ask("replay", **EVER)
+    assert answer.status_code == 503, answer.text
+    assert "not in the view yet" in answer.json()["detail"]
+    eventually(lambda: customer.preview("replay", **EVER)["count"], until=lambda count: count == 1)
 
 
 def test_catching_up_with_what_was_never_stopped_is_refused(customer: Customer) -> None:
