@@ -81,7 +81,9 @@ def enable(
     body: dict[str, Any] = {"from": missed_from, "to": missed_to}
     if messages_per_s is not None:
         body["messages_per_s"] = messages_per_s
-    send_again(where, tenant, f"{path}/replay", body, Wanted(dry_run=False, yes=True, detach=detach))
+    send_again(
+        where, tenant, f"{path}/replay", body, Wanted(dry_run=False, yes=True, detach=detach)
+    )
 
 
 def _set(

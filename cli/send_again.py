@@ -125,9 +125,7 @@ def _pattern(file: str) -> dict[str, Any] | None:
     return found
 
 
-def send_again(
-    where: Endpoints, tenant: str, path: str, body: dict[str, Any], how: Wanted
-) -> None:
+def send_again(where: Endpoints, tenant: str, path: str, body: dict[str, Any], how: Wanted) -> None:
     """Count what `body` asks for, ask a person unless told not to, and watch the job."""
     from cli.job_tables import job_lines, preview_lines
 
