@@ -5,6 +5,7 @@ of `since`, so whoever tells the same again, after a restart or in another proce
 Never a loop: an announcement has a hop count, and what fails to deliver one is not announced.
 """
 
+import re
 import time
 from collections.abc import Iterable
 from typing import Literal
@@ -30,6 +31,7 @@ HOPS = "hops"
 HOPS_MAX = 1
 """An announcement about an announcement would be the second."""
 SAME_WITHIN_MS = 3_600_000
+_is_count = re.compile("[0-9]{1,4}", re.ASCII).fullmatch  # a client may write anything there
 NO_ITEM = -1
 """No request of a client has such an item, so none of its Idempotency-Keys gives one of our ids."""
 
@@ -114,7 +116,7 @@ def _hops(delivery: Delivery) -> int:
     except msgspec.DecodeError:
         return 0
     hops = attributes.get(HOPS, "") if isinstance(attributes, dict) else ""
-    return int(hops) if hops.isascii() and hops.isdigit() else 0
+    return int(hops) if _is_count(hops) else 0
 
 
 def _now_ms() -> int:

@@ -132,7 +132,11 @@ class JobRunner:
         now_ms = time.time_ns() // 1_000_000
         subscription = self._subscriptions.table.get(job.tenant, job.subscription_id)
         if job.state == "cancelled" or subscription is None or not subscription.active:
-            reason = "" if job.state == "cancelled" else "its subscription is disabled or deleted"
+            reason = (
+                ""
+                if job.state == "cancelled"
+                else "its subscription is disabled, paused or deleted"
+            )
             return _moved(progress, at=now_ms, state="cancelled", reason=reason)
         positions = job.positions[str(part.partition)]
         wanted = positions[progress.next : progress.next + WINDOW]

@@ -94,6 +94,8 @@ class Lifecycle:
         oldest_ms = [since_ms]
         for place in self._places.of(lane.key):
             first = self._places.behind[place].first
+            if first >= self._places.routed.get(place.partition, 0):
+                continue  # it lacks nothing
             records, _ = await self._reader.window(place.partition, first, first + 1)
             oldest_ms += [each.timestamp for each in records[:1]]
         return min(oldest_ms)

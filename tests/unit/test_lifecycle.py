@@ -144,6 +144,15 @@ def test_an_announcement_about_an_announcement_would_be_a_hop_too_many() -> None
     assert hops_from([]) > HOPS_MAX
 
 
+@pytest.mark.parametrize("hops", ["9" * 8192, "\u0661", "-1", "1.0", ""])
+def test_what_a_client_writes_into_the_hop_count_breaks_nothing(hops: str) -> None:
+    told = announcement("acme", a_subscription(), "exhausted", 1, None, hops=1)
+    told.event_payload.key_attributes = {HOPS: hops}
+    body = msgspec.json.encode(told).decode()
+    assert hops_from([Delivery(body, {"event_type": "SYSTEM_EVENT"}, "", (0, 0))]) == 1
+    assert hops_from([Delivery("no event", {"event_type": "SYSTEM_EVENT"}, "", (0, 0))]) == 1
+
+
 def test_the_same_is_told_under_the_same_id_and_another_under_another() -> None:
     def id_of(tenant: str, subscription: Subscription, kind: Kind, since_ms: int) -> str:
         return announcement(tenant, subscription, kind, since_ms, None, 1).id
