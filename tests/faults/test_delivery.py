@@ -21,7 +21,7 @@ AWAY, WELL = "away.fifo", "well"
 
 
 async def subscribe(story: Scenario, **queues: str) -> None:
-    """Subscriptions to all but what the router announces, their ids by queue; they replace all that there were."""
+    """Subscriptions to all but announcements, their ids by queue; they replace all that there were."""
     async with AIOKafkaProducer(bootstrap_servers=story.servers.ports.url("kafka")) as producer:
         for queue, subscription_id in queues.items():
             body = {
