@@ -5,6 +5,7 @@ The router and what the audit reads are in memory; tests/view has the real ones.
 
 import argparse
 import asyncio
+import json
 import random
 import time
 from collections.abc import Sequence
@@ -185,6 +186,21 @@ async def test_who_was_changed_since_or_is_gone_is_not_judged() -> None:
     assert found(account) == {"changed": 10, "gone": 2}  # nobody is called one
     assert account.proven
     assert account.judged == 0
+
+
+async def test_what_was_received_before_a_pause_is_not_judged() -> None:
+    when = dict.fromkeys(("at", "since", "missed_from"), "2026-01-31T12:00:00.000Z")
+    pause = FakeRecord(
+        json.dumps(when | {"code": "", "reason": ""}).encode(),
+        key=b"acme:one:paused",
+        timestamp=SINCE_MS + 9000,
+        topic="subscriptions",
+    )
+    topics, events = FakeTopics(), events_of(4)
+    tell(topics, events[0][0], "one", "delivered")
+    account = await audited(topics, events, subscription("one"), pause).audit()
+    assert not found(account)  # it is not called foreign, nor are others missing
+    assert account.proven
 
 
 async def test_what_nobody_was_owed_is_foreign() -> None:

@@ -1,5 +1,6 @@
 """Who is owed an event: the subscriptions as they are now, where they have been so since before it came."""
 
+from contracts.pauses import PAUSED
 from contracts.subscription_table import Subscriptions, UnreadableSubscription
 from contracts.topics import SUBSCRIPTIONS
 from processors.deliver.lane import Key
@@ -24,7 +25,8 @@ class Subscribed:
         except UnreadableSubscription:
             return  # the router passes over it too
         names = (key or b"").decode("utf-8", "replace").split(":")
-        if len(names) != 2:  # who changed it is another record
+        paused = len(names) == 3 and names[2] == PAUSED and value is not None
+        if len(names) != 2 and not paused:  # who changed it is another record
             return
         if value is None:
             self._changed_ms.pop((names[0], names[1]), None)
