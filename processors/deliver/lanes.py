@@ -59,8 +59,10 @@ class Lanes:
 
     @property
     def open(self) -> int:
-        """How many breakers are open."""
-        return sum(each.breaker.is_open for each in self._lanes.values())
+        """How many breakers are open, of those that have something to send."""
+        return sum(
+            each.breaker.is_open and self.is_behind(key) for key, each in self._lanes.items()
+        )
 
     def of(self, key: Key) -> Lane:
         """The lane of a subscription."""
