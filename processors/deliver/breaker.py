@@ -12,6 +12,8 @@ from processors.deliver.outcomes import Outcome
 
 FIRST_PAUSE_S = 1.0
 OPENS_AFTER = 3
+IDLE_S = 600.0
+"""And twice the longest pause: who was not tried for longer has not been failing since."""
 
 
 class Breaker:
@@ -25,6 +27,7 @@ class Breaker:
         self.failures = 0
         self.why: Outcome | None = None
         self.since_ms = 0
+        self._tried_ms = 0
         self._due_s = 0.0
 
     @property
@@ -54,8 +57,11 @@ class Breaker:
     def failed(self, why: Outcome, pause_max_s: float) -> bool:
         """Nothing was taken; whether that has opened it, or it is for another cause now."""
         told = self.is_open and self.why is not None and self.why.code == why.code
-        if not self.since_ms:
-            self.since_ms = time.time_ns() // 1_000_000
+        now_ms = time.time_ns() // 1_000_000
+        idle_ms = IDLE_S * 1000 + 2000 * pause_max_s
+        if not self.since_ms or (self._tried_ms and now_ms - self._tried_ms > idle_ms):
+            self.since_ms = now_ms  # in between there was nothing to try it with
+        self._tried_ms = now_ms
         self.failures += 1
         self.why = why
         # full jitter: who failed together does not come back together

@@ -5,7 +5,6 @@ long; cancelled what its subscription no longer wants; lost what has left Kafka.
 """
 
 import logging
-import math
 import time
 from collections.abc import Sequence
 
@@ -21,15 +20,12 @@ from processors.deliver.lifecycle import Lifecycle
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import STRAGGLERS_MAX, Behind, Place, Places, behind
 from processors.deliver.plan import Planned, plans
+from processors.deliver.ranges import Ranges
 from processors.deliver.reader import Reader
 from processors.deliver.windows import Windows
 from service.kafka.follow import SubscriptionsFollower
 
 log = logging.getLogger(__name__)
-
-TELL_EVERY_S = 10.0
-CAUGHT_UP = math.inf
-"""Instead of when it was told to be behind."""
 
 
 class CatchUp:
@@ -53,6 +49,7 @@ class CatchUp:
         self._deliver = deliver
         self._dead = dead
         self._ledger = ledger
+        self._ranges = Ranges(ledger, places)
         self._reader = reader
         self._windows = windows
         self._firsts = firsts
@@ -70,16 +67,19 @@ class CatchUp:
             paused = subscription is not None and subscription.paused is not None
             why = "paused" if paused else "disabled or deleted"
             return await self._cancel(lane, place, now, routed, why)
-        self._tell_behind(lane, place, now.first, routed)
+        self._ranges.behind(lane, place, now.first, routed)
         if now.next_offset == routed and not now.stragglers:
             if lane.quick:
                 await self._lifecycle.recovered(lane, subscription)
-                self._forget(lane, place)
+                if (
+                    self._places.routed.get(place.partition) == routed
+                ):  # nothing was left to it meanwhile
+                    self._forget(lane, place)
             await self._ledger.flush(lane)
             return False
         kept_from, _ = await self._reader.bounds(place.partition)
         if now.first < kept_from:
-            self._lose(lane, place, now, kept_from)
+            self._ranges.lost(lane, place, now.first, kept_from)
             now = Behind(
                 max(now.next_offset, kept_from),
                 {each: tries for each, tries in now.stragglers.items() if each >= kept_from},
@@ -96,10 +96,10 @@ class CatchUp:
         if generation != self._places.generation:
             return False
         offsets = sorted([each.delivery.position[1] for each in left] + unread)
-        attempts = {offset: tries for (_, offset), tries in lane.attempts.items()}
-        after = behind(offsets, end, {**now.stragglers, **attempts}, lane.failure)
+        attempts = {**now.stragglers, **lane.attempts_in(place.partition)}
+        after = behind(offsets, end, attempts, lane.failure)
         self._places.put(place, after)
-        lane.forget(place.partition, after.first)
+        self._places.drop(lane, place.partition, after.first)
         return after[:2] != now[:2] and len(offsets) < len(planned.deliveries) + len(unread)
 
     async def _read(
@@ -179,10 +179,10 @@ class CatchUp:
             for each in waiting
             if each.delivery.position[1] in old and (each.tried or lane.breaker.failing)
         ]
-        lane.overdue = bool(given_up)
         await self._lifecycle.exhausted(lane, subscription, given_up, now.since_ms)
         exhausted = f"not taken for {owed_s:g} s"
         await self._dead(lane, subscription, given_up, exhausted)
+        lane.overdue = any(each.delivery.position in lane.settled for each in given_up)
         return [each for each in waiting if each.delivery.position not in lane.settled]
 
     def _drop(
@@ -192,52 +192,26 @@ class CatchUp:
         here = {each.position[1] for each in planned.deliveries}
         here |= {each.delivery.position[1] for each in planned.unmade}
         for offset in now.stragglers.keys() - here - set(unread):
-            self._tell_range(lane, place, offset, offset + 1, "erased, or no longer accepted")
+            self._ranges.cancelled(lane, place, offset, offset + 1, "erased, or no longer accepted")
 
     async def _cancel(self, lane: Lane, place: Place, now: Behind, routed: int, why: str) -> bool:
         for offset in now.stragglers:
-            self._tell_range(lane, place, offset, offset + 1, why)
+            self._ranges.cancelled(lane, place, offset, offset + 1, why)
         if now.next_offset < routed:
-            self._tell_range(lane, place, now.next_offset, routed, why)
-        self._tell_behind(lane, place, routed, routed)
+            self._ranges.cancelled(lane, place, now.next_offset, routed, why)
+        self._ranges.behind(lane, place, routed, routed)
         await self._ledger.flush(lane)
-        self._forget(lane, place)
+        if self._places.routed.get(place.partition) == routed:
+            self._forget(lane, place)
+        elif place in self._places.behind:  # the router has left more to it: for the next turn
+            self._places.put(place, Behind(routed, {}))
         lane.told_ms = 0
         lane.breaker.forgive()
         return False
 
-    def _lose(self, lane: Lane, place: Place, now: Behind, kept_from: int) -> None:
-        log.error("%s: records before %d left Kafka before they were delivered", place, kept_from)
-        self._ledger.note_lane(
-            lane,
-            "dead",
-            partition=place.partition,
-            offset=now.first,
-            until=kept_from,
-            exhausted="the event left Kafka",
-        )
-
-    def _tell_behind(self, lane: Lane, place: Place, first: int, until: int) -> None:
-        """How far it is behind, now and then; that it is not, once."""
-        now_s, told_s = time.monotonic(), lane.told_behind_s.get(place.partition, -math.inf)
-        is_told = told_s == CAUGHT_UP
-        if is_told if first == until else not is_told and now_s - told_s < TELL_EVERY_S:
-            return
-        since_ms = self._places.behind[place].since_ms
-        self._ledger.note_lane(
-            lane, "behind", partition=place.partition, offset=first, until=until, since_ms=since_ms
-        )
-        lane.told_behind_s[place.partition] = CAUGHT_UP if first == until else now_s
-
-    def _tell_range(self, lane: Lane, place: Place, first: int, until: int, why: str) -> None:
-        outcome = Outcome(NOTHING, "never", message=why)
-        self._ledger.note_lane(
-            lane, "cancelled", why=outcome, partition=place.partition, offset=first, until=until
-        )
-
     def _forget(self, lane: Lane, place: Place) -> None:
         self._places.forget(place)
-        lane.forget(place.partition, self._places.routed.get(place.partition, 0))
+        self._places.drop(lane, place.partition, self._places.routed.get(place.partition, 0))
         log.info("subscription %s of %s is not behind any more", *place[1::-1])
 
 

@@ -1,5 +1,6 @@
 """What is given up: the customer's queue for dead letters, `deliveries.dead`, and the ledger."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from service.kafka.eventlog import EventLog
 
 log = logging.getLogger(__name__)
 
+PATIENCE_S = 10.0
+"""A queue for dead letters that is slow is asked of the rest in the next turn."""
+
 OF_A_JOB = ("attempt", "origin")
 """Attributes that a dead letter has no room for: `attempts` and `replay_id` say as much."""
 
@@ -24,7 +28,11 @@ OF_A_JOB = ("attempt", "origin")
 class DeadLetters:
     """Gives up."""
 
-    def __init__(self, send: Sender, ledger: Ledger, dead: EventLog) -> None:
+    def __init__(
+        self, send: Sender, ledger: Ledger, dead: EventLog, apart: asyncio.Semaphore
+    ) -> None:
+        """`apart`: the calls of lanes that are served apart, of which those for dead letters are some."""
+        self._apart = apart
         self._send = send
         self._ledger = ledger
         self._dead = dead
@@ -39,14 +47,15 @@ class DeadLetters:
         """Settle `outcomes` as dead, for the bound that is `exhausted`, if one is. What has to wait.
 
         The customer's queue for dead letters gets them first; where it does not answer, what has
-        not exhausted its time waits for it. Raises `Transient` if Kafka does not take what is given up.
+        not exhausted its time waits for it, and what it was not asked of. Raises `Transient` if
+        Kafka does not take what is given up.
         """
         outcomes = [each for each in outcomes if each.delivery.position not in lane.settled]
         told = await self._to_customer(lane, subscription, outcomes, exhausted)
         waiting: list[Outcome] = []
         dead: list[Outcome] = []
         for each, answer in zip(outcomes, told, strict=True):
-            if answer.state == "again" and not exhausted:
+            if answer.state == "again" and (not exhausted or not answer.tried):
                 waiting.append(answer)
             else:
                 dead.append(each._replace(message=f"{each.message}{_after(answer)}"))
@@ -75,10 +84,16 @@ class DeadLetters:
         if queue is None:
             return [Outcome(each.delivery, "sent") for each in outcomes]
         told: list[Outcome] = []
+        until_s, down = time.monotonic() + PATIENCE_S, False
         for at in range(0, len(outcomes), SQS_BATCH_ENTRIES_MAX):
             some = outcomes[at : at + SQS_BATCH_ENTRIES_MAX]
+            if down or time.monotonic() > until_s:
+                told += [Outcome(each.delivery, "again", tried=False) for each in some]
+                continue
             letters = [dead_letter(each, lane, exhausted) for each in some]
-            answers = await self._send(queue, letters)
+            async with self._apart:
+                answers = await self._send(queue, letters)
+            down = all(each.state == "again" for each in answers)
             told += [
                 answer._replace(delivery=each.delivery)
                 for answer, each in zip(answers, some, strict=True)

@@ -23,7 +23,7 @@ from processors.deliver.waves import waves
 log = logging.getLogger(__name__)
 
 CALLS_AT_ONCE, CALLS_APART = 16, 4
-"""For one subscription, and for one that is served apart; all together have `sends_max`."""
+"""For one subscription, and for one that is served apart or new; all together have `sends_max`."""
 PATIENCE_S = 10.0
 """Who is served apart starts no more calls after this, so that its turn ends."""
 NOTHING = Delivery("", {}, "", (0, 0))
@@ -42,16 +42,16 @@ class Deliver:
         ledger: Ledger,
         dead: DeadLetters,
         pause_max_s: float,
-        calls_apart: int,
+        apart: asyncio.Semaphore,
     ) -> None:
-        """`calls_apart`: at once, of all lanes together that are served apart."""
+        """`apart`: the calls at once of all lanes together that are served apart."""
         self.resting = False
         self.share = 1.0
         self._send = send
         self._ledger = ledger
         self._dead = dead
         self._pause_max_s = pause_max_s
-        self._apart = asyncio.Semaphore(calls_apart)
+        self._apart = apart
 
     async def __call__(
         self,
@@ -73,7 +73,7 @@ class Deliver:
         why = Outcome(NOTHING, "again", message="its turn has ended", tried=False)
         allowed = self._allowed(lane, subscription, len(todo))
         until_s, held = time.monotonic() + PATIENCE_S, set[str]()
-        calls = CALLS_APART if apart else CALLS_AT_ONCE
+        calls = CALLS_AT_ONCE if lane.proven and not apart else CALLS_APART
         try:
             for batches in waves(todo[:allowed], destination, calls):
                 if self.resting or time.monotonic() > until_s:

@@ -27,6 +27,7 @@ from processors.deliver.dead_letters import DeadLetters
 from processors.deliver.deliver import Deliver
 from processors.deliver.lane import Key, Lane
 from processors.deliver.lanes import AGAIN_S, Lanes
+from processors.deliver.ledger import Ledger
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import Places
 from processors.deliver.plan import Planned, again
@@ -63,6 +64,7 @@ class JobRunner:
         lanes: Lanes,
         deliver: Deliver,
         dead: DeadLetters,
+        ledger: Ledger,
         reader: Reader,
         topics: EventLog,
         retry_for_s: float,
@@ -73,6 +75,7 @@ class JobRunner:
         self._lanes = lanes
         self._deliver = deliver
         self._dead = dead
+        self._ledger = ledger
         self._reader = reader
         self._topics = topics
         self._retry_for_s = retry_for_s
@@ -118,12 +121,23 @@ class JobRunner:
                 return
             await asyncio.sleep(max(lane.breaker.wait_s(), lane.rate.wait_s(), rate.wait_s()))
             try:
-                before, progress = progress, await self._window(job, part, lane, progress, rate)
-                if generation == self._places.generation and progress != before:
-                    await self._keep(part, progress)
+                doing = asyncio.ensure_future(self._done(job, part, lane, progress, rate))
+                self._lanes.beside.add(doing)
+                doing.add_done_callback(self._lanes.beside.discard)
+                progress = await doing
             except Transient as error:
                 log.warning("job %s of %s waits: %s", part.job_id, part.tenant, error)
                 await asyncio.sleep(AGAIN_S)
+
+    async def _done(
+        self, job: Job, part: Part, lane: Lane, before: Progress, rate: Rate
+    ) -> Progress:
+        """A window, and its progress kept. Raises `Transient`."""
+        generation = self._places.generation
+        progress = await self._window(job, part, lane, before, rate)
+        if generation == self._places.generation and progress != before:
+            await self._keep(part, progress)
+        return progress
 
     async def _window(
         self, job: Job, part: Part, lane: Lane, progress: Progress, rate: Rate
@@ -149,7 +163,11 @@ class JobRunner:
         planned = again(records, subscription, job.id, lane.origin, lane.attempts)
         left = await self._send(lane, planned, job.messages_per_s, rate)
         if any(each.tried for each in left) and self._overdue(job, subscription, progress):
-            left = await self._dead(lane, subscription, left, "not taken while the job was to run")
+            async with lane.lock:
+                why = "not taken while the job was to run"
+                left = await self._dead(lane, subscription, left, why)
+        async with lane.lock:  # what is given up, or could not be made, is told too
+            await self._ledger.flush(lane)
         waits = min((each.delivery.position[1] for each in left), default=None)
         done = taken if waits is None else [each for each in taken if each < waits]
         outcomes = Counter(lane.settled.get((part.partition, each)) for each in done)

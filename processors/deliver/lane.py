@@ -62,6 +62,11 @@ class Lane:
         """Whether its destination answers soon enough to be waited for."""
         return self._wave_s < QUICK_S and not self.breaker.since_ms
 
+    @property
+    def proven(self) -> bool:
+        """Whether it has answered soon before: until then few calls are risked."""
+        return self._moved_s > 0 and self.quick
+
     def is_stuck(self, started_s: float) -> bool:
         """Whether its destination has kept silent for longer than it is used to."""
         silent_s = time.monotonic() - max(started_s, self._moved_s)
@@ -81,6 +86,14 @@ class Lane:
         """It needs nothing any more."""
         self.settled[position] = state
         self.attempts.pop(position, None)
+
+    def attempts_in(self, partition: int) -> dict[int, int]:
+        """How often offsets of a partition were sent."""
+        return {
+            offset: tries
+            for (number, offset), tries in self.attempts.items()
+            if number == partition
+        }
 
     def forget(self, partition: int, before: int) -> None:
         """Nobody asks for positions before this offset again."""

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import logging
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from processors.consume.step import Transient
 from processors.deliver.catch_up import CatchUp
@@ -33,7 +34,10 @@ REST_S = 8.0
 
 
 class Lanes:
-    """Lanes by tenant and subscription, made when they are first asked for."""
+    """Lanes by tenant and subscription, made when they are first asked for.
+
+    `beside` is what others have under way: a rest waits for it too.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Lanes:
         self._behind: dict[Key, asyncio.Task[None]] = {}
         self._in_hand: set[asyncio.Task[None]] = set()
         self._touched: set[Lane] = set()
+        self.beside: set[asyncio.Future[Any]] = set()
         self._failure: BaseException | None = None
         self._turns = asyncio.Semaphore(TURNS_AT_ONCE)
 
@@ -102,10 +107,11 @@ class Lanes:
     ) -> None:
         """The router does not wait for this lane: it is behind from where it, or its `task`, is now."""
         lane, first = self.of(key), dict[int, int]()
-        for position in sorted(_positions(planned)):
+        self._touched.add(lane)
+        for position in sorted(planned.positions):
             if position not in lane.settled:
                 first.setdefault(*position)
-        for partition in _partitions(planned):
+        for partition in {partition for partition, _ in planned.positions}:
             place = Place(*key, partition)
             if place not in self._places.behind:
                 self._places.put(
@@ -121,6 +127,7 @@ class Lanes:
                 lane.settled.clear()
                 lane.attempts.clear()
         self._touched.clear()
+        self._places.in_hand.clear()
 
     async def rest(self) -> None:
         """Let calls that are under way come to their end, within a bound, and begin none."""
@@ -128,7 +135,7 @@ class Lanes:
         for key, task in self._behind.items():
             if not self.of(key).lock.locked():
                 task.cancel()
-        if tasks := {*self._behind.values(), *self._in_hand}:
+        if tasks := {*self._behind.values(), *self._in_hand, *self.beside}:
             await asyncio.wait(tasks, timeout=REST_S)
         with contextlib.suppress(Transient):  # then more is sent again
             await self._places.save()
@@ -170,9 +177,7 @@ class Lanes:
         async with lane.lock:
             left = await self._dead(lane, planned.subscription, planned.unmade)
             left += await self._deliver(lane, planned.subscription, planned.deliveries)
-            if (
-                generation == self._places.generation
-            ):  # else who has the partitions reads them again
+            if generation == self._places.generation:  # else others read these records again
                 self._leave(key, planned, [each.delivery.position for each in left], ends)
 
     def _leave(
@@ -184,18 +189,19 @@ class Lanes:
     ) -> None:
         """A lane is behind where something is left, and where it was spilled."""
         lane = self.of(key)
-        attempts = {offset: tries for (_, offset), tries in lane.attempts.items()}
-        for number in _partitions(planned):
+        for number in {partition for partition, _ in planned.positions}:
             place = Place(*key, number)
             offsets = sorted(offset for partition, offset in left if partition == number)
             if offsets or place in self._places.behind:
-                now = behind(offsets, ends[number], attempts, lane.failure)
+                now = behind(offsets, ends[number], lane.attempts_in(number), lane.failure)
                 self._places.put(place, now)
 
     async def _serve_behind(self, key: Key) -> None:
         """Take turns until the lane has caught up."""
-        lane = self.of(key)
-        while self._places.of(key) and not self._deliver.resting:
+        lane, generation = self.of(key), self._places.generation
+        while generation == self._places.generation and not self._deliver.resting:
+            if not self._places.of(key):
+                return
             pause_s = 0.0 if lane.overdue else lane.breaker.wait_s()
             await asyncio.sleep(max(pause_s, lane.rate.wait_s()))
             try:
@@ -234,12 +240,3 @@ class Lanes:
         lane = self.of(key)
         lane.breaker.since_ms = max(failing_ms) if all(failing_ms) else 0
         lane.told_ms = max(each.told_ms for each in states)
-
-
-def _positions(planned: Planned) -> list[Position]:
-    made = [each.position for each in planned.deliveries]
-    return made + [each.delivery.position for each in planned.unmade]
-
-
-def _partitions(planned: Planned) -> set[int]:
-    return {partition for partition, _ in _positions(planned)}

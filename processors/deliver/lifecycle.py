@@ -70,10 +70,6 @@ class Lifecycle:
         since_ms, now_ms = lane.breaker.since_ms, time.time_ns() // 1_000_000
         if not since_ms or now_ms - since_ms < self._pause_after_s * 1000:
             return
-        if not await self._subscriptions.catch_up(CATCH_UP_TIMEOUT_S):
-            raise Transient("the subscriptions cannot be read from Kafka")
-        if self._subscriptions.table.get(*lane.key) != subscription:
-            return  # somebody has just changed it
         why = lane.breaker.why
         pause = Pause(
             at=rfc_3339(now_ms),
@@ -87,6 +83,10 @@ class Lifecycle:
         value = pause.model_dump_json().encode()
         record = new_record(key, value, encode_headers(headers), now_ms)
         await self._announce(tenant, subscription, "paused", since_ms, why, hops_from(waiting))
+        if not await self._subscriptions.catch_up(CATCH_UP_TIMEOUT_S):
+            raise Transient("the subscriptions cannot be read from Kafka")
+        if self._subscriptions.table.get(*lane.key) != subscription:
+            return  # somebody has just changed it
         await keep(self._topics, SUBSCRIPTIONS, [record])
 
     async def _oldest_ms(self, lane: Lane, since_ms: int) -> int:

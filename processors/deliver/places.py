@@ -19,7 +19,7 @@ from typing import NamedTuple
 from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.topics import DELIVERIES_RETRY
 from processors.consume.step import LogRecord, Transient
-from processors.deliver.lane import Key
+from processors.deliver.lane import Key, Lane
 from service.kafka.eventlog import EventLog
 
 STRAGGLERS_MAX = 100
@@ -78,12 +78,14 @@ class Places:
 
     `routed` is the offset after the last that the router has taken in hand, by partition: up to there
     a place that is behind is served apart. `woken` are the lanes that may have something to do, `moved` says
-    that there are some; `generation` changes when partitions go.
+    that there are some; `generation` changes when partitions go. `in_hand` is the first offset of the
+    router's batch, by partition: it may be tried again, so what was settled of it is remembered.
     """
 
     def __init__(self, topic: EventLog) -> None:
         self.behind: dict[Place, Behind] = {}
         self.routed: dict[int, int] = {}
+        self.in_hand: dict[int, int] = {}
         self.woken: set[Key] = set()
         self.moved = asyncio.Event()
         self.generation = 0
@@ -115,7 +117,14 @@ class Places:
         """These partitions are ours from now on; what is behind in them is to be read anew."""
         self.generation += 1
         self.partitions = frozenset(partitions)
-        for each in (self.behind, self._by_lane, self.routed, self.woken, self._unsaved):
+        for each in (
+            self.behind,
+            self._by_lane,
+            self.routed,
+            self.in_hand,
+            self.woken,
+            self._unsaved,
+        ):
             each.clear()
         self._known.clear()
         self.moved.set()
@@ -161,6 +170,10 @@ class Places:
             self._by_lane[place.lane] = left
         else:
             del self._by_lane[place.lane]
+
+    def drop(self, lane: Lane, partition: int, before: int) -> None:
+        """Nobody asks what became of these offsets again, but of those in hand."""
+        lane.forget(partition, min(before, self.in_hand.get(partition, before)))
 
     async def save(self) -> None:
         """On return Kafka has what has changed. Raises `Transient`."""

@@ -30,6 +30,12 @@ class Planned(NamedTuple):
     deliveries: list[Delivery]
     unmade: list[Outcome]
 
+    @property
+    def positions(self) -> list[Position]:
+        """Of all."""
+        made = [each.position for each in self.deliveries]
+        return made + [each.delivery.position for each in self.unmade]
+
 
 class Plan:
     """Of some records: `ends` is the offset after the last of them, by partition."""

@@ -55,6 +55,7 @@ class Route:
             raise Transient("the subscriptions cannot be read from Kafka")
         if not await self._places.is_known(CATCH_UP_TIMEOUT_S):
             raise Transient("who is behind cannot be read from Kafka")
+        self._places.in_hand = {each.partition: each.offset for each in reversed(records)}
         for plan in plans(self._follower.table, records, self._firsts, self._places.behind):
             # with no await since the plan was made: who is behind gets them apart
             self._places.take(plan.ends)

@@ -49,9 +49,9 @@ class Router:
         self.places = Places(topics)
         self.reader = Reader(source_of)
         ledger, send = Ledger(topics), Sender(queues)
-        dead = DeadLetters(send, ledger, topics)
-        calls_apart = max(1, limits.calls_max // 2)
-        deliver = Deliver(send, ledger, dead, limits.pause_max_s, calls_apart)
+        apart = asyncio.Semaphore(max(1, limits.calls_max // 2))
+        dead = DeadLetters(send, ledger, topics, apart)
+        deliver = Deliver(send, ledger, dead, limits.pause_max_s, apart)
         windows, firsts = Windows(self.reader, subscriptions), Firsts()
         lifecycle = Lifecycle(topics, subscriptions, self.places, self.reader, limits.pause_after_s)
         catch_up = CatchUp(
@@ -62,8 +62,8 @@ class Router:
         self.step = Route(subscriptions, self.places, self.lanes, firsts)
         self.measures = DeliveryMeasures(self.places, self.lanes, ledger)
         self._jobs = JobRunner(
-            jobs, subscriptions, self.places, self.lanes, deliver, dead, self.reader, topics,
-            limits.retry_for_s,
+            jobs, subscriptions, self.places, self.lanes, deliver, dead, ledger, self.reader,
+            topics, limits.retry_for_s,
         )  # fmt: skip
 
     async def run(self) -> None:

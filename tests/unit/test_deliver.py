@@ -1,5 +1,6 @@
 """What one subscription holds stops nobody else: messages that raise, regions that are none, codes."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -95,7 +96,8 @@ async def deliver(
     """Ten messages; the offsets that are left."""
     log: Any = topics
     send, ledger = Sender(queues), Ledger(log)
-    made = Deliver(send, ledger, DeadLetters(send, ledger, log), 1.0, calls_apart=1)
+    apart = asyncio.Semaphore(1)
+    made = Deliver(send, ledger, DeadLetters(send, ledger, log, apart), 1.0, apart)
     left = await made(lane or Lane(KEY), subscription or a_subscription(), deliveries(10))
     return [each.delivery.position[1] for each in left]
 

@@ -19,7 +19,7 @@ from contracts.deliveries import Delivery
 from contracts.subscription_table import Subscriptions
 from contracts.topics import DELIVERIES, DELIVERIES_DEAD
 from processors.consume.step import Transient
-from processors.deliver import breaker, catch_up, lane, lanes
+from processors.deliver import breaker, lane, lanes, ranges
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import Behind, Place
 from tests.builders import an_event, represented
@@ -445,7 +445,7 @@ async def test_a_lane_that_is_woken_as_its_task_ends_is_served() -> None:
 async def test_how_far_a_lane_is_behind_is_told_and_that_it_has_caught_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(catch_up, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(ranges, "TELL_EVERY_S", 0.0)
     queues = FakeQueues(refusing("not_now", "AccessDenied"))
     table = table_of(a_subscription(arn("q"), id="one"))
     async with RouterInMemory(queues, table, log_of(COUNT)) as router:
