@@ -16,8 +16,12 @@ from contracts.encoding.recordbatch import Record
 from contracts.topics import DELIVERIES, EVENTS
 from processors.consume.step import Transient
 from processors.deliver import breaker, jobs, lane, lanes
+from processors.deliver.dead_letters import DeadLetters
+from processors.deliver.lane import Lane
+from processors.deliver.ledger import Ledger
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import Place
+from processors.deliver.sender import Sender
 from service.kafka.partition import Unaccepted
 from tests.fakes.delivering import FakeQueues, FakeTopics, RouterInMemory
 from tests.queues import arn
@@ -208,28 +212,17 @@ async def test_attempts_are_those_of_their_partition() -> None:
         assert router.places.behind[place].stragglers[3] < 1000
 
 
-async def test_a_queue_for_dead_letters_that_hangs_holds_up_no_other_lane(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(lanes, "TURNS_AT_ONCE", 4)
-    queues = FakeQueues()
-    queues.gate["dead"], queues.gate["well"] = asyncio.Event(), asyncio.Event()
-
-    def script(batch: Sequence[Delivery]) -> list[Outcome]:
-        bad = batch[0].attributes["subscription_id"] != "well"
-        return [Outcome(each, "again" if bad else "sent", "503") for each in batch]
-
-    queues.script = script
+async def test_a_queue_for_dead_letters_that_takes_nothing_is_asked_once_a_turn() -> None:
     letters = DeliverySettings(dead_letter=a_subscription(arn("dead")).destination)
-    bad = [a_subscription(arn("q"), id=f"s{n}", delivery=letters) for n in range(8)]
-    table = table_of(*bad, a_subscription(arn("well"), id="well"))
-    async with RouterInMemory(queues, table, log_of(200), retry_for_s=0.001) as router:
-        await router.step(0, 0, 200)
-        calls = len(queues.calls)
-        queues.gate["well"].set()
-        queues.gate["dead"].set()  # it answers now, and takes nothing
-        await until(lambda: len(queues.sent["well"]) == 200)
-        assert len(queues.calls) > calls
+    subscription = a_subscription(arn("q"), id="one", delivery=letters)
+    queues, topics, lane_ = FakeQueues(refusing("again")), FakeTopics(), Lane(("acme", "one"))
+    written: Any = topics
+    dead = DeadLetters(Sender(queues), Ledger(written), written, asyncio.Semaphore(1))
+    outcomes = [Outcome(Delivery("{}", {}, "", (0, at)), "again") for at in range(50)]
+    left = await dead(lane_, subscription, outcomes, "not taken for a day")
+    assert queues.calls == [10]  # a call may take seconds, and others wait for the turn
+    assert [each.delivery.position[1] for each in left] == list(range(10, 50))
+    assert len(topics.dead) == len(lane_.settled) == 10
 
 
 async def test_who_was_not_tried_for_long_is_not_paused_at_its_first_failure(
