@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOAD_INSTALLED := .venv-load/.installed
 STEP := -m local.step
-WORKERS ?= 2
+WORKERS ?= 3
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 DOCS_INSTALLED := .venv-docs/.installed
 
@@ -23,7 +23,7 @@ setup: $(INSTALLED) ## Install into .venv: pinned packages, a JVM, the broker's 
 unit: setup ## Run the tests that need no server, in under a minute
 	@EVENTS_MODEL_EXAMPLES=$${EVENTS_MODEL_EXAMPLES:-100} $(BIN)/pytest --quiet $(SIDE_BY_SIDE) tests/unit tests/filters tests/model
 
-test: setup ## Run the tests against real local servers, WORKERS=2 side by side; the long stories are in test-faults
+test: setup ## Run the tests against real local servers, WORKERS=3 side by side; the long stories are in test-faults
 	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" --durations=15
 
 coverage: setup ## Lines and branches that `make test` runs, services included; TESTS="tests/unit tests/filters" for some

@@ -74,7 +74,7 @@ class Follower(Generic[Followed]):
         """Stop following; the table stays as it is."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait({self._task}, timeout=5)
+            await asyncio.wait({self._task}, timeout=4 * self._connection.request_timeout_s)
 
     async def catch_up(self, timeout_s: float) -> bool:
         """Whether the table holds all that the topic held at the call, before the timeout."""
