@@ -143,3 +143,16 @@ def test_a_claim_check_says_where_the_body_is_and_what_it_is(public_url: str, ur
         "sha256": hashlib.sha256(body).hexdigest(),
     }
     assert check.size_bytes < 1024  # the least that a queue takes
+
+
+@given(
+    st.text(max_size=50),
+    st.dictionaries(
+        st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=40), st.text(max_size=50)
+    ),
+)
+def test_the_quick_bound_of_a_size_is_never_too_small(
+    body: str, attributes: dict[str, str]
+) -> None:
+    made = Delivery(body, attributes, "", (0, 0))
+    assert made.most_bytes >= made.size_bytes

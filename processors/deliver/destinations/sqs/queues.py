@@ -6,13 +6,13 @@ A batch that is refused for its shape, or for what one of its messages holds, is
 which. Retries are for who calls: there are none here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 
-from contracts.deliveries import Delivery, claim_check, packed
+from contracts.deliveries import SQS_BATCH_ENTRIES_MAX, Delivery, claim_check, packed
 from contracts.destinations import SqsDestination
 from processors.deliver.destinations.sqs.codes import Refusal, meaning_of_entry, read_batch
 from processors.deliver.destinations.sqs.facts import Facts, QueueFacts, Unavailable
@@ -64,9 +64,8 @@ class SqsQueues:
             facts = await self._facts.of(destination, role)
         except Unavailable as error:
             return _all(deliveries, error.refusal)
-        messages = [self._fit(each, facts.bytes_max) for each in deliveries]
         outcomes: list[Outcome] = []
-        for batch in packed(messages, facts.batch_bytes_max):
+        for batch in self._batches(deliveries, facts):
             outcomes += await self._send(destination, facts, batch, outcomes, role)
         return [
             outcome if outcome.delivery is each else outcome._replace(delivery=each)
@@ -87,6 +86,16 @@ class SqsQueues:
             return role_of(self._destinations, deliveries[0].attributes["tenant"], destination)
         except ValueError as error:
             raise Unavailable(Refusal("not_now", "NoSecret", str(error))) from error
+
+    def _batches(
+        self, deliveries: Sequence[Delivery], facts: Facts
+    ) -> Iterable[Sequence[Delivery]]:
+        """As the queue takes them; what is small in any case is not measured."""
+        most = sum([each.most_bytes for each in deliveries])
+        if len(deliveries) <= SQS_BATCH_ENTRIES_MAX and most <= facts.bytes_max:
+            return (deliveries,) if deliveries else ()
+        messages = [self._fit(each, facts.bytes_max) for each in deliveries]
+        return packed(messages, facts.batch_bytes_max)
 
     def _fit(self, delivery: Delivery, bytes_max: int) -> Delivery:
         if delivery.size_bytes <= bytes_max:
