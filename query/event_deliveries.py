@@ -11,13 +11,12 @@ from contracts.clickhouse.ledger import StoredAttempt
 from contracts.encoding.wire import decode_event
 from contracts.filters import View
 from contracts.ids import made_at_ms, read_id
-from contracts.problems import unavailable
 from contracts.subscriptions import encode_json
 from query.deliveries import Deliveries
 from query.events import JSON_TYPE, no_such_event
-from query.explain import CATCH_UP_TIMEOUT_S
 from query.lookup import Lookup
 from query.search import refusing
+from query.subscriptions import caught_up
 from service.access.verifier import Verifier
 from service.http.asgi import Receive, Scope, Send, respond, single_headers
 from service.kafka.follow import SubscriptionsFollower
@@ -42,8 +41,7 @@ class GetEventDeliveries:
         """Authenticate, look up, ask the ledger and the subscriptions, answer."""
         tenant = await self._verifier.tenant(single_headers(scope))
         event_id = read_id(scope["path_params"]["eventId"], "event")
-        if not await self._follower.catch_up(CATCH_UP_TIMEOUT_S):
-            raise unavailable("The subscriptions cannot be read from Kafka. Try again.")
+        await caught_up(self._follower)
         representation = await self._lookup.find(tenant, event_id)
         if representation is None:
             raise no_such_event()

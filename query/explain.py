@@ -10,16 +10,15 @@ from typing import Any
 from contracts.encoding.wire import decode_event
 from contracts.filters import Unmet, View, explain
 from contracts.ids import read_id
-from contracts.problems import unavailable
 from contracts.subscription_table import filter_of
 from contracts.subscriptions import Subscription, encode_json
 from query.events import JSON_TYPE, no_such_event
 from query.lookup import Lookup
+from query.subscriptions import caught_up
 from service.access.verifier import Verifier
 from service.http.asgi import Receive, Scope, Send, respond, single_headers
 from service.kafka.follow import SubscriptionsFollower
 
-CATCH_UP_TIMEOUT_S = 5.0
 AT_ONCE = 20
 """Subscriptions that are asked before others have their turn of the loop."""
 
@@ -36,8 +35,7 @@ class ExplainEvent:
         """Authenticate, look up, ask every subscription, answer."""
         tenant = await self._verifier.tenant(single_headers(scope))
         event_id = read_id(scope["path_params"]["eventId"], "event")
-        if not await self._follower.catch_up(CATCH_UP_TIMEOUT_S):
-            raise unavailable("The subscriptions cannot be read from Kafka. Try again.")
+        await caught_up(self._follower)
         representation = await self._lookup.find(tenant, event_id)
         if representation is None:
             raise no_such_event()

@@ -15,10 +15,9 @@ from contracts.clickhouse.resend import Wanted
 from contracts.clickhouse.search import rfc_3339
 from contracts.ids import derived_id, read_id
 from contracts.jobs import Job, Jobs, Kind
-from contracts.problems import Problem, unavailable
+from contracts.problems import Problem
 from contracts.resending import Redrive, Replay
 from contracts.subscriptions import Subscription, encode_json
-from query.explain import CATCH_UP_TIMEOUT_S
 from query.job_store import JobStore
 from query.jobs import job_document
 from query.resend_rules import (
@@ -30,6 +29,7 @@ from query.resend_rules import (
 )
 from query.search import JSON_TYPE, read_request, refusing
 from query.selection import Counted, Selection
+from query.subscriptions import caught_up
 from service.access.verifier import Grant, Verifier
 from service.http.asgi import Receive, Scope, Send, respond, single_headers
 from service.kafka.follow import SubscriptionsFollower
@@ -87,8 +87,7 @@ class Resend(Generic[Asked]):
             await self._answer_preview(send, wanted, counted)
 
     async def _subscription(self, tenant: str, subscription_id: str) -> Subscription:
-        if not await self._follower.catch_up(CATCH_UP_TIMEOUT_S):
-            raise unavailable("The subscriptions cannot be read from Kafka. Try again.")
+        await caught_up(self._follower)
         found = self._follower.table.get(tenant, subscription_id)
         if found is None:
             raise Problem(404, "There is no such subscription.")

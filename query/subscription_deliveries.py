@@ -11,15 +11,15 @@ from contracts.clickhouse.search import rfc_3339
 from contracts.criteria import Criteria
 from contracts.ids import read_id
 from contracts.ledger import DeliveryCriteria, DeliverySearch
-from contracts.problems import Problem, unavailable
+from contracts.problems import Problem
 from contracts.subscriptions import Subscription, encode_json
 from query.advice import advice
 from query.criteria import next_query, parse_as, read_pairs
 from query.cursor import decode, encode
 from query.deliveries import Deliveries
 from query.events import JSON_TYPE
-from query.explain import CATCH_UP_TIMEOUT_S
 from query.search import refusing, rest_of
+from query.subscriptions import caught_up
 from service.access.verifier import Verifier
 from service.http.asgi import Receive, Scope, Send, respond, single_headers
 from service.kafka.follow import SubscriptionsFollower
@@ -37,8 +37,7 @@ class _OfSubscription:
         """Tenant, id, and the subscription where it is there."""
         tenant = await self._verifier.tenant(single_headers(scope))
         subscription_id = str(read_id(scope["path_params"]["id"], "subscription"))
-        if not await self._follower.catch_up(CATCH_UP_TIMEOUT_S):
-            raise unavailable("The subscriptions cannot be read from Kafka. Try again.")
+        await caught_up(self._follower)
         return tenant, subscription_id, self._follower.table.get(tenant, subscription_id)
 
     async def _health(

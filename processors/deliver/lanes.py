@@ -25,7 +25,6 @@ from service.kafka.follow import SubscriptionsFollower
 
 log = logging.getLogger(__name__)
 
-CATCH_UP_TIMEOUT_S = 5.0
 TURNS_AT_ONCE = 64
 IDLE_S = 0.1
 """How long a slow lane that has everything waits for more."""

@@ -19,12 +19,10 @@ from processors.deliver.announcements import Announcements, hops_from
 from processors.deliver.lane import Lane
 from processors.deliver.ledger import MESSAGE_MAX
 from processors.deliver.outcomes import Outcome
-from processors.deliver.places import Places
+from processors.deliver.places import CATCH_UP_TIMEOUT_S, Places
 from processors.deliver.reader import Reader
 from service.kafka.eventlog import EventLog
 from service.kafka.follow import SubscriptionsFollower
-
-CATCH_UP_TIMEOUT_S = 5.0
 
 
 class Lifecycle:

@@ -23,6 +23,8 @@ from processors.deliver.lane import Key, Lane
 from service.kafka.eventlog import EventLog
 
 STRAGGLERS_MAX = 100
+CATCH_UP_TIMEOUT_S = 5.0
+"""How long a step or a decision waits for what Kafka says of places and subscriptions."""
 
 
 class Place(NamedTuple):

@@ -16,8 +16,8 @@ from collections.abc import Collection, Mapping, Sequence
 from processors.consume.step import LogRecord, Reject, Transient
 from processors.deliver.firsts import Firsts
 from processors.deliver.lane import Key
-from processors.deliver.lanes import CATCH_UP_TIMEOUT_S, Lanes
-from processors.deliver.places import Places
+from processors.deliver.lanes import Lanes
+from processors.deliver.places import CATCH_UP_TIMEOUT_S, Places
 from processors.deliver.plan import Plan, plans
 from service.kafka.follow import SubscriptionsFollower
 

@@ -12,23 +12,14 @@ import msgspec
 
 from contracts.clickhouse.deliveries import AttemptBlock, AttemptRow, decode_storable
 from processors.consume.step import LogRecord, Reject
-from processors.materialize.step import spans, without
+from processors.materialize.step import Positions, spans, stored_of, without
 
 
-class Table(Protocol):
+class Table(Positions, Protocol):
     """The table as this step needs it. Every method raises `Transient` when ClickHouse fails."""
 
     async def insert(self, block: AttemptBlock) -> None:
         """Write `block`, its rows all of one day; on return they are stored, all of them."""
-
-    async def wait_for_inserts(self, partitions: Collection[int]) -> None:
-        """See `processors.materialize.step.Rows`, here and below."""
-
-    async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
-        """The highest stored offset of each of these partitions, -1 for none."""
-
-    async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
-        """The stored (partition, offset) within the spans: first and last offset by partition."""
 
 
 class Ledger:
@@ -68,11 +59,7 @@ class Ledger:
             self._may_hold |= await self._table.high_water(unknown)
 
     async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
-        """Partition and offset of those of `records` that the table holds already."""
-        doubtful = [
-            record for record in records if record.offset <= self._may_hold[record.partition]
-        ]
-        return await self._table.present(spans(doubtful)) if doubtful else set()
+        return await stored_of(records, self._table, self._may_hold)
 
 
 def read_attempts(records: Sequence[LogRecord]) -> tuple[list[AttemptRow], list[Reject]]:

@@ -30,11 +30,8 @@ CHUNK_RECORDS = 500
 """Records that are decoded and encoded before the next are: few enough for the CPU's cache."""
 
 
-class Rows(Protocol):
-    """The table as this step needs it. Every method raises `Transient` when ClickHouse fails."""
-
-    async def insert(self, block: Block) -> None:
-        """Write `block`, its rows all of one month; on return they are stored, all of them."""
+class Positions(Protocol):
+    """What a table says of the positions that it has. Methods raise `Transient` when ClickHouse fails."""
 
     async def wait_for_inserts(self, partitions: Collection[int]) -> None:
         """Return when no insert into these partitions is running any more, whoever sent it."""
@@ -44,6 +41,13 @@ class Rows(Protocol):
 
     async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
         """The stored (partition, offset) within the spans: first and last offset by partition."""
+
+
+class Rows(Positions, Protocol):
+    """The table as this step needs it. Every method raises `Transient` when ClickHouse fails."""
+
+    async def insert(self, block: Block) -> None:
+        """Write `block`, its rows all of one month; on return they are stored, all of them."""
 
     async def filter(self) -> NamesFilter:
         """The derived ids of all events that are stored or were erased, of whichever partition."""
@@ -118,11 +122,18 @@ class Materialize:
                 self._may_hold[partition] = max(offset, self._copied.get(partition, 0) - 1)
 
     async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
-        """Partition and offset of those of `records` that the table holds already."""
-        doubtful = [
-            record for record in records if record.offset <= self._may_hold[record.partition]
-        ]
-        return await self._table.present(spans(doubtful)) if doubtful else set()
+        return await stored_of(records, self._table, self._may_hold)
+
+
+async def stored_of(
+    records: Sequence[LogRecord], table: Positions, may_hold: Mapping[int, int]
+) -> set[tuple[int, int]]:
+    """Partition and offset of those of `records` that the table holds already.
+
+    It is asked of those at offsets that it may hold, by partition. Raises `Transient`.
+    """
+    doubtful = [record for record in records if record.offset <= may_hold[record.partition]]
+    return await table.present(spans(doubtful)) if doubtful else set()
 
 
 def without(
