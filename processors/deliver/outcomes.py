@@ -18,7 +18,7 @@ DENIED = frozenset(
 
 State = Literal["sent", "again", "never", "not_now"]
 WAITS = ("again", "not_now")
-"""What is left for later."""
+"""What is left for later, and would be overtaken by what is sent after it."""
 
 
 class Outcome(NamedTuple):

@@ -17,7 +17,7 @@ from contracts.destinations import SqsDestination
 from processors.deliver.destinations.sqs.codes import Refusal, meaning_of_entry, read_batch
 from processors.deliver.destinations.sqs.facts import Facts, QueueFacts, Unavailable
 from processors.deliver.destinations.sqs.wire import Wire
-from processors.deliver.outcomes import Outcome
+from processors.deliver.outcomes import WAITS, Outcome
 from service.aws.roles import Role, Roles, role_of
 from service.connections import SqsConnection
 from service.destinations import Destinations
@@ -25,8 +25,6 @@ from service.destinations import Destinations
 THREADS = 4
 """For what is asked seldom: credentials, and facts about queues."""
 REFUSED = Refusal("not_now", "DestinationRefused", "the operator lets nobody name this queue")
-HELD = ("again", "not_now")
-"""What comes after one of these would overtake it."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -111,7 +109,7 @@ class SqsQueues:
         role: Role | None,
     ) -> list[Outcome]:
         """Send `batch`, halved where it has to be, unless what was sent `before` it has failed."""
-        if failed := next((each for each in before if each.state in HELD), None):
+        if failed := next((each for each in before if each.state in WAITS), None):
             return [failed._replace(delivery=each, tried=False) for each in batch]
         body = request(facts.url, batch, destination.is_fifo)
         answer = await self._wire.send_batch(destination.region, facts, body, role)
