@@ -1,14 +1,18 @@
 """A token request read and checked: RFC 6749 sections 2.3.1, 3.3, 4.4 and 5.2.
 
-Any client id that is a tenant's name may ask, with the one secret; it is then that tenant.
+By client credentials any client id that is a tenant's name may ask, with the one secret; it is then that
+tenant. Codes and refresh tokens are in `grants`.
 """
 
 import base64
 import binascii
 import re
 import secrets
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote_plus
+
+from starlette.requests import Request
 
 from contracts.tenants import is_tenant
 
@@ -16,6 +20,7 @@ LIFETIME_S = 3600
 LIFETIME_MAX_S = 24 * 3600
 SCOPE = "authentication"
 FIELDS_MAX = 20
+FORM_BYTES_MAX = 16 * 1024
 
 _scope_tokens = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")  # 3.3
 _lifetime = re.compile(r"[0-9]{1,6}")
@@ -37,14 +42,12 @@ class TokenRequest(NamedTuple):
     lifetime_s: int
 
 
-def read_request(
-    content_type: str, authorization: str, body: bytes, client_secret: str
+def read_client_credentials(
+    form: Mapping[str, str], authorization: str, client_secret: str
 ) -> TokenRequest:
-    """The request in `body` once its client is authenticated. Raises `TokenRefused`."""
-    form = _read_form(content_type, body)
-    client_id, given = _credentials(authorization, form)
-    known = secrets.compare_digest(given.encode(), client_secret.encode())
-    if not (known and is_tenant(client_id)):
+    """The request in `form` once its client is authenticated. Raises `TokenRefused`."""
+    client_id, given = credentials(authorization, form)
+    if not (is_same(given, client_secret) and is_tenant(client_id)):
         raise TokenRefused(
             "invalid_client",
             "client_id must be a tenant's name and client_secret what the file client_secret in"
@@ -54,29 +57,58 @@ def read_request(
     if grant is None:
         raise TokenRefused("invalid_request", "grant_type is missing: client_credentials")
     if grant != "client_credentials":
-        raise TokenRefused("unsupported_grant_type", "grant_type must be client_credentials")
+        raise TokenRefused(
+            "unsupported_grant_type",
+            "grant_type must be client_credentials, authorization_code or refresh_token",
+        )
     scope = form.get("scope", SCOPE)
-    if not _scope_tokens.fullmatch(scope):
+    if not is_scope(scope):
         raise TokenRefused("invalid_scope", "scope is one or more words separated by one space")
     return TokenRequest(client_id, scope, _read_lifetime(form.get("lifetime_s", str(LIFETIME_S))))
 
 
-def _read_form(content_type: str, body: bytes) -> dict[str, str]:
+def is_scope(text: str) -> bool:
+    """Whether `text` is what section 3.3 calls a scope."""
+    return _scope_tokens.fullmatch(text) is not None
+
+
+def is_same(given: str, secret: str) -> bool:
+    """Whether two secrets are one, in a time that does not tell where they differ."""
+    return secrets.compare_digest(given.encode(), secret.encode())
+
+
+async def read_body(request: Request) -> bytes:
+    """The body, of a bounded size. Raises `TokenRefused`."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > FORM_BYTES_MAX:
+            raise TokenRefused("invalid_request", f"the form may have {FORM_BYTES_MAX:,} bytes")
+    return body
+
+
+def read_form(content_type: str, body: bytes) -> dict[str, str]:
+    """The parameters of a form. Raises `TokenRefused`."""
     if content_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise TokenRefused(
             "invalid_request", "Content-Type must be application/x-www-form-urlencoded"
         )
+    return read_parameters(body)
+
+
+def read_parameters(encoded: bytes) -> dict[str, str]:
+    """The parameters of a form's body or of a query. Raises `TokenRefused`."""
     try:
-        fields = parse_qsl(body.decode(), errors="strict", max_num_fields=FIELDS_MAX)
+        fields = parse_qsl(encoded.decode(), errors="strict", max_num_fields=FIELDS_MAX)
     except ValueError:
-        raise TokenRefused("invalid_request", "the body is no form in UTF-8") from None
+        raise TokenRefused("invalid_request", "the parameters are no form in UTF-8") from None
     form = dict(fields)
     if len(form) != len(fields):
         raise TokenRefused("invalid_request", "a parameter came twice; send each once")
     return form
 
 
-def _credentials(authorization: str, form: dict[str, str]) -> tuple[str, str]:
+def credentials(authorization: str, form: Mapping[str, str]) -> tuple[str, str]:
     """Client id and secret, from HTTP Basic or from the form, never from both."""
     if not authorization:
         return form.get("client_id", ""), form.get("client_secret", "")

@@ -13,6 +13,7 @@ import pytest
 from contracts.problems import Problem
 from local.issuer.app import create_app
 from local.issuer.request import FIELDS_MAX
+from local.issuer.tokens import Issued
 from service.access.keys import SigningKeys
 from service.access.verifier import Verifier
 from service.connections import Access
@@ -196,7 +197,7 @@ def test_a_rotation_keeps_the_previous_key_and_drops_the_one_before(tmp_path: Pa
 async def test_only_the_same_machine_may_rotate_keys(tmp_path: Path) -> None:
     async def rotate_from(host: str) -> int:
         transport = httpx.ASGITransport(
-            create_app(tmp_path, "http://issuer", "events-api"), client=(host, 1)
+            create_app(tmp_path, Issued("http://issuer", "events-api")), client=(host, 1)
         )
         async with httpx.AsyncClient(transport=transport, base_url="http://issuer") as client:
             return (await client.post("/rotate")).status_code
@@ -208,4 +209,4 @@ async def test_only_the_same_machine_may_rotate_keys(tmp_path: Path) -> None:
 def test_a_broken_key_file_is_named_at_start(tmp_path: Path) -> None:
     (tmp_path / "1.pem").write_text("no key")
     with pytest.raises(ValueError, match=r"1\.pem is no private key: remove it"):
-        create_app(tmp_path, "http://issuer", "events-api")
+        create_app(tmp_path, Issued("http://issuer", "events-api"))
