@@ -6,6 +6,7 @@ COPY requirements/service.txt requirements/
 RUN python -m venv --without-pip /venv \
  && pip --python /venv/bin/python install --no-cache-dir --require-hashes --only-binary :all: \
     -r requirements/service.txt
+COPY console console
 COPY contracts contracts
 COPY ingest ingest
 COPY processors processors
@@ -23,6 +24,6 @@ COPY --from=build /src /app
 WORKDIR /app
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001
-# ingest, query: serve HTTP on EVENTS_HTTP__PORT; processors materialize|route|setup,
+# ingest, query, console: serve HTTP on EVENTS_HTTP__PORT; processors materialize|route|setup,
 # and for operators processors audit|rebuild|accept-log|migrate
 CMD ["python", "-m", "ingest"]

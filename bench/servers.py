@@ -27,15 +27,15 @@ NO_LIMITS = {
 
 
 def free_port_base() -> int:
-    """The first of ten consecutive ports on loopback that are free now.
+    """The first of twenty consecutive ports on loopback that are free now.
 
     Tried in random order, so that two runs side by side do not choose the same; below the range
     from which systems take the ports of outgoing connections.
     """
-    for base in random.sample(range(12_000, 32_000, 10), 200):
+    for base in random.sample(range(12_000, 32_000, 20), 200):
         with contextlib.ExitStack() as stack:
             try:
-                for port in range(base, base + 10):
+                for port in range(base, base + 20):
                     stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
             except OSError:
                 continue

@@ -177,6 +177,8 @@ def show(current: "State") -> None:
     Console().print(table)
     stack_settings.show(current.settings)
     Console().print("Try it:  events post examples/event.json")
+    if "console" in current.endpoints:
+        Console().print(f"Look:    {current.endpoints['console']}")
 
 
 def _running(home: Path) -> "State | None":

@@ -22,7 +22,7 @@ class Ports:
         """Port by process name."""
         servers = ("api", "clickhouse", "sqs", "issuer", "kafka", "kafka controller")
         ours = ("materialize", "route", "metrics", "ledger")  # the metrics are the api's
-        names = (*servers, *ours)
+        names = (*servers, *ours, "console", "console metrics")
         return {name: self.base + offset for offset, name in enumerate(names)}
 
     def url(self, name: str) -> str:
@@ -33,13 +33,14 @@ class Ports:
     @property
     def endpoints(self) -> dict[str, str]:
         """Address by name, as `events status` shows them."""
-        names = ("api", "clickhouse", "kafka", "sqs", "issuer", *PROCESSORS)
+        names = ("console", "api", "clickhouse", "kafka", "sqs", "issuer", *PROCESSORS)
         return {name: self.url(name) for name in names}
 
     @property
     def metrics(self) -> dict[str, str]:
         """Where a process of ours shows its metrics, by its name."""
-        addresses = {name: self.url(name) for name in PROCESSORS} | {"api": self.url("metrics")}
+        addresses = {name: self.url(name) for name in PROCESSORS}
+        addresses |= {"api": self.url("metrics"), "console": self.url("console metrics")}
         return {name: f"{url}/metrics" for name, url in addresses.items()}
 
 
@@ -93,7 +94,15 @@ def services(ports: Ports) -> list[Process]:
 
     measured = {"EVENTS_HTTP__METRICS_PORT": str(ports.by_name["metrics"])}
     api = Process("api", "local.api", ready=ports.url("api") + "/readyz", settings=measured)
-    return [api, *map(processor, PROCESSORS)]
+    return [api, *map(processor, PROCESSORS), _console(ports)]
+
+
+def _console(ports: Ports) -> Process:
+    given = {
+        "EVENTS_HTTP__PORT": str(ports.by_name["console"]),
+        "EVENTS_HTTP__METRICS_PORT": str(ports.by_name["console metrics"]),
+    }
+    return Process("console", "console", ready=ports.url("console") + "/healthz", settings=given)
 
 
 def environment(ports: Ports, settings: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -122,6 +131,7 @@ def joined(ports: Ports) -> dict[str, str]:
         "EVENTS_SQS__ENDPOINT_URL": ports.url("sqs"),
         "EVENTS_ACCESS__ISSUER": ports.url("issuer"),
         "EVENTS_ACCESS__JWKS_URL": ports.url("issuer") + "/jwks",
+        "EVENTS_CONSOLE__API_URL": ports.url("api"),
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": REGION,

@@ -33,6 +33,7 @@ MODELS = {
     "materialize": "processors.settings:MaterializeSettings",
     "route": "processors.settings:RouteSettings",
     "ledger": "processors.settings:LedgerSettings",
+    "console": "console.settings:ConsoleSettings",
     "setup": "processors.settings:SetupSettings",
 }
 """Who reads settings. By name: one environment serves all, so each knows the names of the others."""

@@ -17,6 +17,7 @@ BUDGETS_S = {
     "e2e": 560,
     "attacks": 90,
     "local": 220,
+    "console": 60,
     "clients": 20,
     "adapters": 140,
     "cli": 140,
@@ -26,7 +27,7 @@ BUDGETS_S = {
 }
 """By folder, in the order in which they are begun: what cannot be divided first."""
 
-TOGETHER = ("faults", "view", "cluster", "clients")
+TOGETHER = ("faults", "view", "cluster", "clients", "console")
 """Folders whose tests share servers of their own: one worker runs them. Elsewhere a file is a group."""
 
 

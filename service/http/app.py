@@ -77,6 +77,24 @@ def asgi_app(
     health: Resources = {"/healthz": {"GET": healthz}, "/readyz": {"GET": readyz}}
     routes = [Route(path, Resource(handlers)) for path, handlers in (resources | health).items()]
 
+    lifespan = lifespan_of(waiting_for, running, front)
+    router = Router(routes, default=not_found, redirect_slashes=False, lifespan=lifespan)
+    exact = {route.path: route.app for route in routes if "{" not in route.path}
+
+    def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # a path without parameters needs no trying of route by route, nor the calls in between
+        return exact.get(scope.get("path", ""), router)(scope, receive, send)
+
+    return app
+
+
+def lifespan_of(
+    waiting_for: WaitingFor,
+    running: Callable[[], AbstractAsyncContextManager[None]],
+    front: Front | None = None,
+) -> Callable[[Any], AbstractAsyncContextManager[dict[str, Door]]]:
+    """The lifespan of an application of ours; see `asgi_app`."""
+
     @contextlib.asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[dict[str, Door]]:
         async with running():
@@ -88,14 +106,7 @@ def asgi_app(
             async with _measured(front, door, waiting_for):
                 yield {"door": door}
 
-    router = Router(routes, default=not_found, redirect_slashes=False, lifespan=lifespan)
-    exact = {route.path: route.app for route in routes if "{" not in route.path}
-
-    def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        # a path without parameters needs no trying of route by route, nor the calls in between
-        return exact.get(scope.get("path", ""), router)(scope, receive, send)
-
-    return app
+    return lifespan
 
 
 def serve(app: ASGIApp | str, http: Http) -> None:

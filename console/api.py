@@ -1,0 +1,164 @@
+"""The public API as the console's one source: asked with the token of whoever looks, and a deadline.
+
+What it refuses is `Refused`, to be shown as it is; when it does not answer that is `Unanswered`.
+"""
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from console.session import Session
+from console.settings import Console
+
+ANSWER_BYTES_MAX = 256 * 1024 * 1024
+"""Above a page of the largest events; what is larger is not read."""
+
+Query = dict[str, str | int | None]
+
+
+class Refused(Exception):
+    """A problem document (RFC 9457) that the API answered."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        self.status = status
+        self.title = str(problem.get("title", "The API refused"))
+        self.detail = str(problem.get("detail", f"It answered {status}."))
+        self.errors: list[dict[str, Any]] = problem.get("errors") or []
+        self.code = problem.get("code")
+        super().__init__(self.detail)
+
+
+class Unanswered(Exception):
+    """The API did not answer, or not in time; the message says which."""
+
+
+class Api:
+    """One pool of connections to the API, for all sessions of the process."""
+
+    def __init__(self, settings: Console) -> None:
+        self.url = settings.api_url.rstrip("/")
+        self._settings = settings
+        self._client: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Open the pool; no connection is made yet."""
+        connector = aiohttp.TCPConnector(limit=self._settings.api_connections_max)
+        timeout = aiohttp.ClientTimeout(total=self._settings.api_timeout_s, connect=5)
+        self._client = aiohttp.ClientSession(
+            connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+        )
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        if self._client is not None:
+            await self._client.close()
+
+    async def is_ready(self) -> bool:
+        """Whether the API says that it is."""
+        try:
+            assert self._client is not None  # noqa: S101 # the lifespan has started it
+            async with self._client.get(f"{self.url}/readyz") as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    def of(self, session: Session) -> "Caller":
+        """The API as this session sees it."""
+        return Caller(self, session)
+
+    async def ask(
+        self, method: str, path: str, headers: dict[str, str], query: Query, body: bytes | None
+    ) -> Any:
+        """The JSON of the answer, None for an empty one. Raises `Refused`, `Unanswered`."""
+        assert self._client is not None  # noqa: S101 # the lifespan has started it
+        given = {name: str(value) for name, value in query.items() if value is not None}
+        try:
+            async with self._client.request(
+                method, self.url + path, params=given, headers=headers, data=body
+            ) as answer:
+                content = await _read(answer)
+                if answer.status >= 400:
+                    raise Refused(answer.status, _problem(content))
+                return json.loads(content) if content else None
+        except TimeoutError:
+            raise Unanswered("The API did not answer in time.") from None
+        except aiohttp.ClientError as error:
+            raise Unanswered(f"The API cannot be reached ({type(error).__name__}).") from error
+        except ValueError as error:
+            raise Unanswered("The API answered something that is not JSON.") from error
+
+
+class Caller:
+    """The API for one session: requests carry its token and its tenant."""
+
+    def __init__(self, api: Api, session: Session) -> None:
+        self._api = api
+        self._session = session
+        self.url = api.url
+
+    async def get(self, path: str, **query: str | int | None) -> Any:
+        """GET `path`; a name of `query` that ends in `_` is written without it."""
+        return await self._ask("GET", path, query, None)
+
+    async def post(self, path: str, body: object = None) -> Any:
+        """POST `body` as JSON."""
+        return await self._ask("POST", path, {}, body)
+
+    async def send(self, method: str, path: str, body: object = None, **headers: str) -> Any:
+        """Any other method; of `headers` the name's `_` is a `-`."""
+        return await self._ask(method, path, {}, body, headers)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: object,
+        more: dict[str, str] | None = None,
+    ) -> Any:
+        headers = {
+            "Authorization": f"Bearer {await self._session.access_token()}",
+            "X-TWC-Tenant": self._session.tenant,
+            **{name.replace("_", "-"): text for name, text in (more or {}).items()},
+        }
+        content = None
+        if body is not None:
+            content = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        asked = {name.removesuffix("_"): value for name, value in query.items()}
+        return await self._api.ask(method, path, headers, asked, content)
+
+
+async def gather(*asked: Any) -> list[Any]:
+    """The answers of several questions at once; a `Refused` or `Unanswered` in place of its answer."""
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException) and not isinstance(each, Refused | Unanswered):
+            raise each
+    return found
+
+
+def path(template: str, **names: str) -> str:
+    """A path of `contracts.paths` with its parameters filled in, percent-encoded."""
+    return template.format(**{name: quote(text, safe="") for name, text in names.items()})
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    parts, size = [], 0
+    async for part in answer.content.iter_any():
+        size += len(part)
+        if size > ANSWER_BYTES_MAX:
+            raise Unanswered(f"The API's answer has more than {ANSWER_BYTES_MAX:,} bytes.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _problem(content: bytes) -> dict[str, Any]:
+    try:
+        problem = json.loads(content)
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}

@@ -1,0 +1,110 @@
+"""The console's table of contents: its pages, what stands around them, and when it is ready."""
+
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from console.api import Api, Refused, Unanswered
+from console.headers import SecurityHeaders
+from console.html.assets import Assets
+from console.html.environment import environment
+from console.page import Page, Site
+from console.pages import errors, event, home, search
+from console.session import NotSignedIn, SignedIn, nobody
+from console.settings import ConsoleSettings
+from service.http.app import Front, lifespan_of
+from service.logs import configure
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Page], Awaitable[Response]]
+PAGES: list[tuple[str, str, Handler]] = [
+    ("GET", "/", home.home),
+    ("GET", "/search", search.search),
+    ("GET", "/events/{id}", event.event),
+]
+"""Method, path, handler."""
+
+
+def create_app(settings: ConsoleSettings, signed_in: SignedIn = nobody) -> ASGIApp:
+    """The ASGI application; `signed_in` says who asks."""
+    assets, api = Assets(), Api(settings.console)
+    site = Site(settings.console, api, environment(assets))
+
+    def route(method: str, path: str, handler: Handler) -> Route:
+        async def endpoint(request: Request) -> Response:
+            return await _answer(request, signed_in, site, handler)
+
+        return Route(path, endpoint, methods=[method])
+
+    async def waiting_for() -> list[str]:
+        return [] if await api.is_ready() else ["api"]
+
+    async def healthz(request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(request: Request) -> Response:
+        waiting = await waiting_for()
+        body = json.dumps({"ready": not waiting, "waiting_for": waiting})
+        return Response(body, 503 if waiting else 200, media_type="application/json")
+
+    @contextlib.asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        await api.start()
+        try:
+            yield
+        finally:
+            await api.stop()
+
+    async def not_found(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        return await _answer(request, signed_in, site, errors.of_status(status))
+
+    return Starlette(
+        routes=[
+            *(route(*page) for page in PAGES),
+            Route("/static/{name}", assets.serve),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+        ],
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers={404: not_found, 405: not_found},
+        lifespan=lifespan_of(waiting_for, running, Front(settings.http, [])),
+    )
+
+
+async def _answer(request: Request, signed_in: SignedIn, site: Site, handler: Handler) -> Response:
+    """The handler's page, or the one that says why there is none."""
+    try:
+        session = await signed_in(request)
+    except NotSignedIn as error:
+        if error.where is None:
+            return errors.no_sign_in(site)
+        return RedirectResponse(error.where, 303)
+    page = Page(request, session, site)
+    try:
+        return await handler(page)
+    except NotSignedIn as error:  # the session ended meanwhile
+        return RedirectResponse(error.where or "/", 303)
+    except Refused as refused:
+        return errors.refused(page, refused)
+    except Unanswered as unanswered:
+        return errors.unanswered(page, unanswered)
+    except Exception:
+        log.exception("%s %s failed", request.method, request.url.path)
+        return errors.failed(page)
+
+
+def from_environment() -> ASGIApp:
+    """The application of one worker."""
+    configure("console")
+    return create_app(ConsoleSettings())

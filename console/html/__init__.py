@@ -1,0 +1,1 @@
+"""What stands in the pages: templates, static files, times, texts from outside, JSON, charts."""

@@ -1,0 +1,44 @@
+"""The templates: Jinja2, everything escaped, a name that is missing an error."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from console.html import charts, text, times
+from console.html.assets import Assets
+
+FOLDER = Path(__file__).parent.parent / "templates"
+
+
+def environment(assets: Assets) -> Environment:
+    """The templates' environment; each is compiled when it is first used."""
+    made = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {
+        "foreign": text.foreign,
+        "marked": text.marked,
+        "number": number,
+        "ago": times.ago,
+        "duration": times.duration,
+        "rfc_3339": times.rfc_3339,
+    }
+    shared: dict[str, Any] = {
+        "asset": assets.url,
+        "bars": charts.bars,
+        "sparkline": charts.sparkline,
+        "RELATIVE": times.RELATIVE,
+    }
+    made.globals |= shared
+    return made
+
+
+def number(count: float) -> str:
+    """A count with its thousands apart."""
+    return f"{count:,}"

@@ -1,0 +1,52 @@
+"""Texts from outside as HTML: characters that steer or hide are named, the direction is isolated.
+
+An id or a payload may hold escapes, marks that turn the line around, or script: what a reader sees
+is what is there.
+"""
+
+import unicodedata
+
+from markupsafe import Markup, escape
+
+NAMES = {0: "NUL", 9: "TAB", 10: "LF", 13: "CR", 27: "ESC", 127: "DEL"}
+SHOWN_MAX = 10_000
+"""Characters of a text that are not many: beyond, it is cut."""
+
+
+def is_hidden(character: str) -> bool:
+    """Whether it is seen by what it does alone: controls, marks of direction, joiners, surrogates."""
+    return not character.isprintable() and character != " "
+
+
+def marked(text: str, keep: str = "") -> Markup:
+    """`text` escaped, each hidden character as a label; those of `keep` stay."""
+    if text.isprintable():
+        return escape(text)
+    parts: list[Markup] = []
+    plain: list[str] = []
+    for character in text:
+        if is_hidden(character) and character not in keep:
+            parts.append(escape("".join(plain)))
+            parts.append(_label(character))
+            plain.clear()
+        else:
+            plain.append(character)
+    parts.append(escape("".join(plain)))
+    return Markup("").join(parts)
+
+
+def foreign(text: object, limit: int = SHOWN_MAX) -> Markup:
+    """A text from outside, in a direction of its own; cut at `limit` characters, and says so."""
+    whole = str(text)
+    shown = marked(whole[:limit])
+    if len(whole) > limit:
+        shown += Markup('<span class="cut">… {:,} characters in all</span>').format(len(whole))
+    return Markup("<bdi>{}</bdi>").format(shown)
+
+
+def _label(character: str) -> Markup:
+    code = ord(character)
+    name = unicodedata.name(character, NAMES.get(code, "control character"))
+    return Markup('<span class="hidden-char" title="{}">{}</span>').format(
+        name, NAMES.get(code) or f"U+{code:04X}"
+    )

@@ -1,0 +1,179 @@
+"""What a handler of a page has: the request, who asks, the API as they see it, and how to answer.
+
+The URL is the state: the time range and the tenant are in every link that `link` makes.
+"""
+
+import secrets
+import time
+import zlib
+from collections.abc import AsyncIterator
+from datetime import UTC, tzinfo
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+from jinja2 import Environment
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from console.api import Api, Caller, Refused
+from console.html import times
+from console.html.times import Range
+from console.session import Session
+from console.settings import Console
+
+FORM_BYTES_MAX = 256 * 1024
+FORM_FIELDS_MAX = 200
+COMPRESSED_MIN = 1024
+HTML = "text/html; charset=utf-8"
+NO_STORE = {"Cache-Control": "no-store", "Vary": "Accept-Encoding, Cookie"}
+"""What is on a page is the tenant's: no cache keeps it."""
+
+
+class Site(NamedTuple):
+    """What all pages of a process share."""
+
+    settings: Console
+    api: Api
+    templates: Environment
+
+
+class Page:
+    """One request for a page by somebody who is signed in."""
+
+    def __init__(self, request: Request, session: Session, site: Site) -> None:
+        self.request = request
+        self.session = session
+        self.site = site
+        self.api: Caller = site.api.of(session)
+        self.query = request.query_params
+        self.range: Range = times.read_range(
+            self.query.get("range"), self.query.get("from"), self.query.get("to")
+        )
+        self.zone: tzinfo = times.zone_of(request.cookies.get("zone"))
+
+    @property
+    def is_part(self) -> bool:
+        """Whether a script asks for a part of a page, to put it into the page that is there."""
+        return self.request.headers.get("x-part") == "1"
+
+    def path(self, name: str) -> str:
+        """A parameter of the request's path."""
+        return str(self.request.path_params[name])
+
+    def link(self, path: str, **query: object) -> str:
+        """A link within the console that keeps the time range; what is None or empty is left out."""
+        kept = {} if {"range", "from_", "to"} & query.keys() else self.range.query
+        given = {name.removesuffix("_"): value for name, value in query.items()}
+        pairs = [
+            (name, str(value)) for name, value in {**kept, **given}.items() if _is_given(value)
+        ]
+        return f"{path}?{urlencode(pairs)}" if pairs else path
+
+    def here(self, **query: object) -> str:
+        """This page's own link, with other parameters in place of those that are named."""
+        given = {name.removesuffix("_"): value for name, value in query.items()}
+        if {"range", "from", "to"} & given.keys():
+            given = {"range": None, "from": None, "to": None} | given
+        merged: dict[str, object] = {**dict(self.query), **given}
+        pairs = [(name, str(value)) for name, value in merged.items() if _is_given(value)]
+        path = self.request.url.path
+        return f"{path}?{urlencode(pairs)}" if pairs else path
+
+    def is_under(self, path: str) -> bool:
+        """Whether this page belongs to the part of the console that begins at `path`."""
+        here = self.request.url.path
+        return here == path or (path != "/" and here.startswith(f"{path}/"))
+
+    def input_time(self, time_ms: int) -> str:
+        """A moment as `<input type=datetime-local>` has it: UTC, which a script makes local."""
+        return times.shown(time_ms, UTC, "second").replace(" ", "T")
+
+    def time(self, time_ms: int, form: str = "full") -> Markup:
+        """A moment in the viewer's zone, in UTC when it is pointed at."""
+        utc = times.shown(time_ms, UTC) + " UTC"
+        return Markup('<time datetime="{}" title="{}" data-form="{}">{}</time>').format(
+            times.rfc_3339(time_ms), utc, form, times.shown(time_ms, self.zone, form)
+        )
+
+    def since(self, time_ms: int) -> Markup:
+        """How long ago a moment was, the moment when it is pointed at."""
+        utc = times.shown(time_ms, UTC) + " UTC"
+        return Markup('<time datetime="{}" title="{}" data-form="ago">{}</time>').format(
+            times.rfc_3339(time_ms), utc, times.ago(time_ms)
+        )
+
+    def text(self, template: str, **context: Any) -> str:
+        """A template filled in; it sees this page as `page`."""
+        return self.site.templates.get_template(template).render(page=self, **context)
+
+    def render(self, template: str, status: int = 200, **context: Any) -> Response:
+        """A page, compressed."""
+        content = self.text(template, **context).encode()
+        headers = dict(NO_STORE)
+        if len(content) >= COMPRESSED_MIN and self._takes_gzip():
+            content = _compressed(content)
+            headers["Content-Encoding"] = "gzip"
+        return Response(content, status, headers, HTML)
+
+    def stream(self, parts: AsyncIterator[str]) -> Response:
+        """A page whose parts are shown as they come; each is sent at once."""
+        headers = dict(NO_STORE)
+        if self._takes_gzip():
+            headers["Content-Encoding"] = "gzip"
+            return StreamingResponse(_flushed(parts), 200, headers, HTML)
+        return StreamingResponse(parts, 200, headers, HTML)
+
+    def see(self, path: str, **query: object) -> Response:
+        """To another page of the console, after a form was sent (RFC 9110 section 15.4.4)."""
+        return RedirectResponse(self.link(path, **query), 303, NO_STORE)
+
+    async def form(self) -> dict[str, str]:
+        """The fields of a form that this session was shown. Raises `Refused` 403, 400 or 413."""
+        body = b""
+        async for part in self.request.stream():
+            body += part
+            if len(body) > FORM_BYTES_MAX:
+                raise _wrong_form(413, f"The form has more than {FORM_BYTES_MAX:,} bytes.")
+        try:
+            pairs = parse_qsl(
+                body.decode(), True, bool(body), errors="strict", max_num_fields=FORM_FIELDS_MAX
+            )
+        except ValueError:
+            raise _wrong_form(400, "This is not a form of the console.") from None
+        fields = dict(pairs)
+        if not secrets.compare_digest(fields.pop("csrf", "").encode(), self.session.csrf.encode()):
+            raise _wrong_form(403, "The form is of another session. Load the page again.")
+        return fields
+
+    @property
+    def now_ms(self) -> int:
+        """Ms since 1970."""
+        return time.time_ns() // 1_000_000
+
+    def _takes_gzip(self) -> bool:
+        return "gzip" in self.request.headers.get("accept-encoding", "")
+
+
+def _is_given(value: object) -> bool:
+    return value is not None and value != ""
+
+
+def _wrong_form(status: int, detail: str) -> Refused:
+    return Refused(status, {"title": "The form was not taken", "detail": detail})
+
+
+def _gzip() -> "zlib._Compress":
+    return zlib.compressobj(5, zlib.DEFLATED, 31)
+
+
+def _compressed(content: bytes) -> bytes:
+    packer = _gzip()
+    return packer.compress(content) + packer.flush()
+
+
+async def _flushed(parts: AsyncIterator[str]) -> AsyncIterator[bytes]:
+    packer = _gzip()
+    async for part in parts:
+        yield packer.compress(part.encode()) + packer.flush(zlib.Z_SYNC_FLUSH)
+    yield packer.flush()

@@ -1,0 +1,40 @@
+// Copying: texts, and a link to what is shown whose times do not move.
+const said = document.getElementById("said");
+let silence;
+
+export function say(text) {
+  said.textContent = text;
+  clearTimeout(silence);
+  silence = setTimeout(() => (said.textContent = ""), 2500);
+}
+
+export async function copyText(text, what = "Copied") {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(what);
+  } catch {
+    say("The browser does not let this page copy");
+  }
+}
+
+export function enhanceCopy(root) {
+  for (const button of root.querySelectorAll("button[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => copyText(button.dataset.copy));
+  }
+}
+
+const UNITS = { m: 60e3, h: 3600e3, d: 86400e3 };
+
+export function shareLink() {
+  const url = new URL(location.href);
+  if (!url.searchParams.has("from")) {
+    const range = url.searchParams.get("range") ?? "24h";
+    const length = parseInt(range, 10) * UNITS[range.at(-1)];
+    const now = Date.now();
+    url.searchParams.delete("range");
+    url.searchParams.set("from", new Date(now - length).toISOString());
+    url.searchParams.set("to", new Date(now).toISOString());
+  }
+  copyText(url.href, "Link copied; its times are fixed");
+}

@@ -1,0 +1,67 @@
+// The keyboard: rows by j and k, the line by /, pages by g and a letter; ? lists all.
+import { shareLink } from "./copy.js";
+
+const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
+const rows = () => [...document.querySelectorAll("table.rows tbody tr, .rows > li")].filter((row) => row.querySelector("a.row"));
+
+function move(step) {
+  const all = rows();
+  if (!all.length) return;
+  const at = all.findIndex((row) => row.classList.contains("cursor"));
+  const selected = all.findIndex((row) => row.getAttribute("aria-selected") === "true");
+  const from = at >= 0 ? at : selected;
+  const to = Math.min(Math.max(from + step, 0), all.length - 1);
+  all[at]?.classList.remove("cursor");
+  all[to].classList.add("cursor");
+  all[to].scrollIntoView({ block: "nearest" });
+  all[to].querySelector("a.row").focus({ preventScroll: true });
+  if (document.querySelector("[data-panel] [data-panel-open]")) all[to].querySelector("a.row").click();
+}
+
+function open() {
+  const row = document.querySelector("tr.cursor a.row, li.cursor a.row");
+  row?.click();
+}
+
+let waiting = false;
+
+function pressed(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (typing(event.target)) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  const dialog = document.querySelector("dialog[open]");
+  if (dialog) return;
+  if (waiting) {
+    waiting = false;
+    const link = document.querySelector(`a[data-key="g ${event.key}"]`);
+    if (link) link.click();
+    return;
+  }
+  const does = {
+    j: () => move(1),
+    k: () => move(-1),
+    o: open,
+    y: shareLink,
+    "?": () => document.getElementById("keys").showModal(),
+    "/": () => document.querySelector("[data-line]")?.focus(),
+    g: () => {
+      waiting = true;
+      setTimeout(() => (waiting = false), 1200);
+    },
+    Escape: () => document.dispatchEvent(new CustomEvent("close-panel")),
+  }[event.key];
+  if (does) {
+    event.preventDefault();
+    does();
+  }
+}
+
+export function enhanceKeys() {
+  document.addEventListener("keydown", pressed);
+  for (const button of document.querySelectorAll("[data-does=keys]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => document.getElementById("keys").showModal());
+  }
+}

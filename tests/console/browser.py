@@ -1,0 +1,89 @@
+"""A browser that looks at the console: what it must not see is an error of the test that made it look."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+
+Scheme = Literal["light", "dark"]
+WIDE, NARROW = 1280, 390
+HEIGHTS = {WIDE: 800, NARROW: 844}
+ZONE = "Europe/Berlin"
+NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
+
+def executable() -> str | None:
+    """The browser of the system, None when none is installed."""
+    return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+@dataclass
+class Looking:
+    """One window; `wrong` holds errors of scripts, what the policy refused, and requests elsewhere."""
+
+    base: str
+    page: Page
+    context: BrowserContext
+    wrong: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> Page:
+        """Open a path of the console; on return it is loaded."""
+        self.page.goto(self.base + path, wait_until="load")
+        return self.page
+
+    def check(self) -> None:
+        """axe finds nothing on the page that is shown, and nothing sticks out sideways."""
+        found = Axe().run(self.page)
+        assert found.violations_count == 0, f"{self.page.url}\n{found.generate_report()}"
+        sideways = self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert sideways <= 0, f"{self.page.url} is {sideways} px too wide"
+
+    def shoot(self, path: Path) -> None:
+        """A picture of what the window shows."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=path)
+
+    def _noted(self, message: ConsoleMessage) -> None:
+        expected = "Failed to load resource" in message.text  # its status is the test's to judge
+        if message.type in ("error", "warning") and not expected:
+            self.wrong.append(f"{message.type}: {message.text}")
+
+    def _asked(self, request: Request) -> None:
+        if not request.url.startswith((self.base, "data:", "blob:")):
+            self.wrong.append(f"asked elsewhere: {request.url}")
+
+
+@contextmanager
+def looking(
+    browser: Browser,
+    base: str,
+    width: int = WIDE,
+    scheme: Scheme = "light",
+    scripts: bool = True,
+) -> Iterator[Looking]:
+    """A window of its own; when it closes nothing may have gone wrong in it."""
+    context = browser.new_context(
+        viewport={"width": width, "height": HEIGHTS[width]},
+        color_scheme=scheme,
+        timezone_id=ZONE,
+        java_script_enabled=scripts,
+        bypass_csp=False,
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    try:
+        window = Looking(base, context.new_page(), context)
+        window.page.on("console", window._noted)
+        window.page.on("pageerror", lambda error: window.wrong.append(f"script: {error}"))
+        window.page.on("request", window._asked)
+        window.page.set_default_timeout(30_000)
+        yield window
+        assert not window.wrong, window.wrong
+    finally:
+        context.close()
