@@ -3,7 +3,6 @@
 All criteria must hold. Texts are compared exactly; only `q` finds parts, in any case.
 """
 
-import math
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -20,6 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from contracts.events import (
     AttributeName,
+    AttributeText,
     EntityId,
     EntityName,
     Event,
@@ -28,8 +28,8 @@ from contracts.events import (
     Operation,
 )
 
-QUERY_BYTES_MAX = 4096
-"""Of a query string; the link to the next page repeats it in a header."""
+QUERY_BYTES_MAX = 32 * 1024
+"""Of a query string: the longest key attribute, percent-encoded."""
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
@@ -45,7 +45,7 @@ RFC_3339 = re.compile(
 def instant_ms(text: object) -> int:
     """An RFC 3339 time as ms since 1970, rounded up: the first millisecond that is not before it."""
     try:
-        if not isinstance(text, str) or not RFC_3339.fullmatch(text):
+        if not isinstance(text, str) or not (given := RFC_3339.fullmatch(text)):
             raise ValueError
         time = datetime.fromisoformat(text.upper())
     except ValueError:
@@ -56,7 +56,8 @@ def instant_ms(text: object) -> int:
     if not YEAR_MIN <= time.year <= YEAR_MAX:
         raise PydanticCustomError("year", f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
     whole = time.replace(microsecond=0).astimezone(UTC)
-    return int(whole.timestamp()) * 1000 + math.ceil(time.microsecond / 1000)
+    nanoseconds = int((given[1] or ".")[1:].ljust(9, "0"))  # `datetime` leaves out the last three
+    return int(whole.timestamp()) * 1000 - -nanoseconds // 1_000_000
 
 
 Instant = Annotated[
@@ -73,7 +74,10 @@ def whole_number(text: object) -> object:
     return text
 
 
-SearchedAttribute = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+TEXT = (
+    "With this text in the payload, the fault or its message, as a person reads it: escapes of JSON"
+    " resolved, in any case, with its accents."
+)
 SearchedText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 SearchedName = Annotated[EntityName, StringConstraints(min_length=1)]
 
@@ -92,13 +96,11 @@ class Criteria(BaseModel):
     operation: Operation | None = Field(None, description="While this was done.")
     entity_id: EntityId | None = Field(None, description="About this entity, exactly.")
     entity_name: SearchedName | None = Field(None, description="With this entity name, exactly.")
-    key_attributes: Annotated[dict[AttributeName, SearchedAttribute], Field(max_length=5)] = Field(
+    key_attributes: Annotated[dict[AttributeName, AttributeText], Field(max_length=5)] = Field(
         default_factory=dict,
         description="With these key attributes, exactly: `key_attributes.correlationId=4711`.",
     )
-    q: SearchedText | None = Field(
-        None, description="With this text in the decoded payload or fault, in any case."
-    )
+    q: SearchedText | None = Field(None, description=TEXT)
 
 
 class Search(Criteria):

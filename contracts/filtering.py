@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from contracts.criteria import LIMIT_DEFAULT, LIMIT_MAX, Instant, SearchedText
+from contracts.criteria import LIMIT_DEFAULT, LIMIT_MAX, TEXT, Instant, SearchedText
 from contracts.events import Event
 from contracts.subscriptions import FILTER
 
@@ -30,9 +30,7 @@ class FilterTest(Ranged):
 class FilterSearch(Ranged):
     """The body of POST /api/v1/events:search."""
 
-    q: SearchedText | None = Field(
-        None, description="With this text in the decoded payload or fault, in any case."
-    )
+    q: SearchedText | None = Field(None, description=TEXT)
     limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX, description="Most events of a page.")
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
         None, description="`next` of the page before, with the same filter, range and q."

@@ -42,6 +42,8 @@ from service.http.asgi import (
 log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 64 * 1024
+LINK_BYTES_MAX = 4096
+"""Of the header that repeats the query; a longer one is left out, for clients and proxies take few KiB."""
 JSON_TYPE = (b"content-type", b"application/json")
 DAY_MS = 24 * 60 * 60 * 1000
 CLOCK_SKEW_MS = 60_000
@@ -73,8 +75,8 @@ class SearchEvents:
             page = await self._pages.find(tenant, search, rest, search.limit)
         cursor = encode(page.rest, tenant, search) if page.rest else None
         headers = [JSON_TYPE]
-        if cursor:
-            link = f'<{paths.EVENTS}?{next_query(pairs, cursor)}>; rel="next"'
+        link = cursor and f'<{paths.EVENTS}?{next_query(pairs, cursor)}>; rel="next"'
+        if link and len(link) <= LINK_BYTES_MAX:
             headers.append((b"link", link.encode("ascii")))
         await respond(send, 200, headers, shown_page(page, cursor))
 

@@ -1,5 +1,7 @@
 """SQL of searches in the table of events: positions of matching rows, newest first.
 
+Text is looked for where it is stored, and in `search_text` where that says it otherwise; both sides are
+folded alike (`contracts/encoding/legible.py`).
 Rows are found in two steps. The first reads only the columns that the criteria name and gives
 positions, the second is the lookup by id, so that a search shows what GET shows: of two rows of an
 event, which may lie in two pages or months, the one that stays.
@@ -14,6 +16,7 @@ from typing import Any, NamedTuple
 from contracts.clickhouse.table import read_stored
 from contracts.criteria import Criteria
 from contracts.encoding.codec import represent
+from contracts.encoding.legible import folded
 from contracts.filters import Filter, to_sql
 
 TOO_MANY_ROWS = (158, 307)
@@ -34,14 +37,16 @@ LIMIT {{count:UInt32}}
 FORMAT TabSeparated
 """
 
-TEXT = "positionCaseInsensitiveUTF8(ifNull({column}, ''), {{q:String}}) > 0"
+STORED = "positionCaseInsensitive(ifNull({column}, ''), {{q:String}}) > 0"
+TEXT = """(position(search_text, {folded:String}) > 0
+        OR position(caseFoldUTF8(fault_message), caseFoldUTF8({q:String})) > 0"""
+ASCII_TEXT = f"{TEXT} OR {STORED.format(column='payload')} OR {STORED.format(column='fault')})"
 CONDITIONS = {
     "event_type": "event_type = {event_type:String}",
     "event_source": "event_source = {event_source:String}",
     "operation": "operation = {operation:String}",
     "entity_id": "entity_id = {entity_id:String}",
     "entity_name": "entity_name = {entity_name:String}",
-    "q": f"({TEXT.format(column='payload')} OR {TEXT.format(column='fault')})",
 }
 
 
@@ -97,7 +102,12 @@ def select_positions(
     for number, (name, value) in enumerate(criteria.key_attributes.items()):
         key, text = f"attribute_name_{number}", f"attribute_{number}"
         conditions.append(f"key_attributes[{{{key}:String}}] = {{{text}:String}}")
+        if not value:  # which is also what a map says of a name that is not in it
+            conditions.append(f"mapContains(key_attributes, {{{key}:String}})")
         parameters |= {key: name, text: value}
+    if criteria.q is not None:
+        parameters |= {"q": criteria.q.casefold(), "folded": folded(criteria.q)}
+        conditions.append(ASCII_TEXT if parameters["q"].isascii() else f"{TEXT})")
     if filter_ is not None:
         accepted, more = to_sql(filter_)
         conditions.append(accepted)

@@ -12,6 +12,7 @@ import msgspec
 
 from contracts.encoding.codec import EventJson, decode_base64
 from contracts.encoding.leb128 import leb128
+from contracts.encoding.legible import search_text
 from contracts.encoding.native import nulls, numbers, strings, text, texts, uuids, words
 from contracts.ids import is_derived
 
@@ -140,6 +141,11 @@ _COLUMNS = (
         "Nullable(String)",
         lambda batch: nulls(batch.faults),
         lambda batch: strings([each or b"" for each in batch.faults]),
+    ),
+    _Column(
+        "search_text",
+        "String",
+        lambda batch: strings([*map(search_text, batch.contents, batch.faults)]),
     ),
 )
 INSERT_COLUMNS = tuple(column.name for column in _COLUMNS)

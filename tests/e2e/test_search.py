@@ -71,11 +71,14 @@ def own_query(stack: Stack, **settings: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def searched(stack: Stack) -> Iterator[tuple[httpx.Client, list[dict[str, Any]]]]:
     """A tenant with six events, and those in the order in which they were posted."""
+    as_php = r'{"stra\u00dfe": "http:\/\/shop \/ M\u00fcller"}'
     events = [
         an_event(event_type="FAULT", entity_id="O'Brien \\ 7"),
         an_event(event_source="CUSTOMER", entity_name="Jörg %_"),
-        an_event(event_payload=a_payload(operation="READ")),
-        an_event(event_payload=a_payload(key_attributes={"a.b'c": "x y+z", "n": "1"})),
+        an_event(
+            event_payload=a_payload(operation="READ", base64_encoded_payload_json=encoded(as_php))
+        ),
+        an_event(event_payload=a_payload(key_attributes={"a.b'c": "x y+z", "n": "1", "q": ""})),
         an_event(
             event_type="FAULT",
             event_payload=a_payload(
@@ -104,8 +107,15 @@ FILTERS: dict[str, tuple[dict[str, str], list[int]]] = {
     "an attribute with another value": ({"key_attributes.n": "2"}, []),
     "an attribute that nobody has": ({"key_attributes.m": "1"}, []),
     "an attribute of the longest text": ({"key_attributes.n": "'\\" * 512}, []),
+    "an attribute that is empty": ({"key_attributes.q": ""}, [3]),
+    "an empty text of no attribute": ({"key_attributes.m": ""}, []),
     "two attributes": ({"key_attributes.n": "1", "key_attributes.a.b'c": "x y+z"}, [3]),
     "text of a fault and a payload": ({"q": "TimeOut"}, [4, 5]),
+    "text behind escapes": ({"q": "HTTP://shop / mÜl"}, [2]),
+    "text of a name, in another spelling": ({"q": "STRASSE"}, [2]),
+    "escapes as they were posted": ({"q": "shop \\/ M\\u00fcller"}, [2]),
+    "text without its accents": ({"q": "muller"}, []),
+    "a message as the fault views show it": ({"q": "timeout für *"}, [4]),
     "text that is no pattern": ({"q": "100%"}, [4]),
     "text with an underscore": ({"q": "timeout_"}, [5]),
     "text with quotes beyond ASCII": ({"q": "'äö'"}, [5]),

@@ -64,7 +64,6 @@ REFUSED = {
     "another case": ("operation=read", {"pointer": "/operation"}),
     "an empty text": ("q=", {"pointer": "/q", "limit": 1, "size": 0}),
     "an empty name": ("entity_name=", {"pointer": "/entity_name", "limit": 1, "size": 0}),
-    "an empty attribute": ("key_attributes.a=", {"pointer": "/key_attributes.a", "limit": 1}),
     "an attribute without a name": ("key_attributes.=1", {"pointer": "/key_attributes.", "size": 0}),
     "attributes without a dot": ("key_attributes=1", {"pointer": "/key_attributes"}),
     "many attributes": (
@@ -72,6 +71,10 @@ REFUSED = {
         {"pointer": "/key_attributes", "limit": 5, "size": 6},
     ),
     "a long text": (f"q={LONG}", {"pointer": "/q", "limit": 256, "size": 600}),
+    "a long attribute": (
+        "key_attributes.a=" + "x" * 8193,
+        {"pointer": "/key_attributes.a", "limit": 8192, "size": 8193},
+    ),
     "a long entity": (f"entity_id={LONG}", {"pointer": "/entity_id", "limit": 512, "size": 600}),
     "a limit of nothing": ("limit=0", {"pointer": "/limit", "limit": 1}),
     "a limit in Arabic digits": ("limit=%D9%A5", {"pointer": "/limit", "size": 1}),
@@ -106,8 +109,8 @@ def test_a_query_that_is_no_form_is_refused(query: str) -> None:
 
 
 def test_a_long_query_is_refused_with_its_size() -> None:
-    document = refusal("q=" + "x" * 4095)
-    assert (document["size"], document["limit"]) == (4097, 4096)
+    document = refusal("q=" + "x" * 32767)
+    assert (document["size"], document["limit"]) == (32769, 32768)
 
 
 def test_every_wrong_parameter_is_named_and_no_value_is_repeated() -> None:
@@ -123,6 +126,19 @@ def test_a_time_is_the_first_millisecond_that_is_not_before_it(at: datetime) -> 
     assert found == -(-exact_us // 1000)
 
 
+@pytest.mark.parametrize(
+    ("fraction", "ms"), [("0000000", 0), ("0000001", 1), ("000999999", 1), ("001000001", 2)]
+)
+def test_every_digit_of_a_fraction_counts(fraction: str, ms: int) -> None:
+    assert instant_ms(f"2026-09-21T14:13:20.{fraction}Z") == 1_790_000_000_000 + ms
+
+
+@pytest.mark.parametrize("name", ["q", "from", "key_attributes.a", "ü.b c", "[key]", "/", "="])
+@pytest.mark.parametrize("text", ["", "x" * 8192])
+def test_an_attribute_of_any_name_is_asked_for(name: str, text: str) -> None:
+    assert search(**{f"key_attributes.{name}": text}).key_attributes == {name: text}
+
+
 @given(st.dictionaries(st.sampled_from(["entity_id", "entity_name", "q"]), values))
 def test_values_are_read_as_they_were_sent_and_are_never_part_of_the_sql(
     given_: dict[str, str],
@@ -131,8 +147,9 @@ def test_values_are_read_as_they_were_sent_and_are_never_part_of_the_sql(
     found = search(**given_, **attribute)
     sql, parameters = select_positions("events", "acme", found, 0, REST.position, 50)
     assert {name: getattr(found, name) for name in given_} == given_
-    assert set(given_.values()) <= set(parameters.values())
-    blank = dict.fromkeys(given_, "x")
+    as_asked = {name: text.casefold() if name == "q" else text for name, text in given_.items()}
+    assert set(as_asked.values()) <= set(parameters.values())
+    blank = {name: "x" if text.casefold().isascii() else "é" for name, text in given_.items()}
     other = search(**blank, **dict.fromkeys(attribute, "x"))
     assert select_positions("events", "acme", other, 0, REST.position, 50)[0] == sql
 

@@ -1,0 +1,70 @@
+"""Payload and fault as a person reads them: what a search for text looks at beside the bytes.
+
+Texts and what is asked for are folded alike, by Unicode's full case folding (`str.casefold`, section
+3.13 of the Unicode Standard), and accents are kept. Escapes of JSON strings (RFC 8259 section 7) are
+what they stand for, in every layer of JSON within JSON. Bytes that are no UTF-8 are U+FFFD.
+"""
+
+import re
+
+APART = "\0"
+"""Between texts, so that nothing is found across two of them; in a text U+FFFD stands for it."""
+LAYERS_MAX = 4
+
+_BACKSLASH = "\udc5c"  # half a character, which no decoded text holds
+_UNITS = re.compile(
+    r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})"
+)
+_ESCAPES = {r"\"": '"', r"\/": "/", r"\n": "\n", r"\t": "\t", r"\r": "\r", r"\b": "\b", r"\f": "\f"}
+
+
+def folded(text: str) -> str:
+    """`text` so that two spellings that differ in case alone are equal."""
+    return text.casefold().replace(APART, "\ufffd")
+
+
+def search_text(payload: bytes | None, fault: bytes | None) -> bytes:
+    """What both say where their bytes do not say it, in UTF-8: empty for ASCII without a backslash.
+
+    ASCII with its escapes as they are is not repeated here: it can be searched where it is stored.
+    """
+    if (payload is None or (b"\\" not in payload and payload.isascii())) and (
+        fault is None or (b"\\" not in fault and fault.isascii())
+    ):
+        return b""
+    readings = [reading for text in (payload, fault) if text for reading in _readings(text)]
+    return APART.join(readings).encode()
+
+
+def _readings(stored: bytes) -> list[str]:
+    is_ascii = stored.isascii()
+    if is_ascii and b"\\" not in stored:
+        return []
+    text = stored.decode("utf-8", "replace")
+    found = [] if is_ascii else [folded(text)]
+    for _ in range(LAYERS_MAX):
+        if "\\" not in text:
+            break
+        text, before = _unescaped(text), text
+        if text == before:
+            break
+        found.append(folded(text))
+    return found
+
+
+def _unescaped(text: str) -> str:
+    r"""`text` with the escapes of one layer resolved; of what is none, as in C:\new, it makes a guess."""
+    text = text.replace("\\\\", _BACKSLASH)
+    for escape, meant in _ESCAPES.items():
+        text = text.replace(escape, meant)
+    if "\\u" in text:
+        text = _UNITS.sub(_character, text)
+    return text.replace(_BACKSLASH, "\\")
+
+
+def _character(units: re.Match[str]) -> str:
+    """What one escape stands for, or two halves of a character; a half alone is U+FFFD."""
+    if units[3] is None:
+        return chr(0x10000 + ((int(units[1], 16) & 0x3FF) << 10) + (int(units[2], 16) & 0x3FF))
+    code = int(units[3], 16)
+    return "\ufffd" if 0xD800 <= code < 0xE000 else chr(code)
