@@ -9,10 +9,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from console.access.guard import Guard
+from console.access.rules import require
+from console.access.sign_in import SignIn
+from console.access.wiring import parts_of
 from console.api import Api, Refused, Unanswered
 from console.headers import SecurityHeaders
 from console.html.assets import Assets
@@ -35,10 +39,16 @@ PAGES: list[tuple[str, str, Handler]] = [
 """Method, path, handler."""
 
 
-def create_app(settings: ConsoleSettings, signed_in: SignedIn = nobody) -> ASGIApp:
-    """The ASGI application; `signed_in` says who asks."""
+def create_app(settings: ConsoleSettings, signed_in: SignedIn | None = None) -> ASGIApp:
+    """The ASGI application; `signed_in` says who asks, in place of the settings' issuer."""
     assets, api = Assets(), Api(settings.console)
     site = Site(settings.console, api, environment(assets))
+    url = settings.console.url
+    parts = parts_of(url, settings.access, settings.sign_in, settings.session)
+    sign_in = [] if parts is None else SignIn(url, parts, site.templates).routes()
+    if signed_in is None:
+        signed_in = nobody if parts is None else parts.sessions.signed_in
+    origins = tuple if parts is None else lambda: parts.issuer.origins
 
     def route(method: str, path: str, handler: Handler) -> Route:
         async def endpoint(request: Request) -> Response:
@@ -72,11 +82,15 @@ def create_app(settings: ConsoleSettings, signed_in: SignedIn = nobody) -> ASGIA
     return Starlette(
         routes=[
             *(route(*page) for page in PAGES),
+            *sign_in,
             Route("/static/{name}", assets.serve),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
         ],
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=[
+            Middleware(SecurityHeaders, origins, url.startswith("https:")),
+            Middleware(Guard, url),
+        ],
         exception_handlers={404: not_found, 405: not_found},
         lifespan=lifespan_of(waiting_for, running, Front(settings.http, [])),
     )
@@ -87,14 +101,13 @@ async def _answer(request: Request, signed_in: SignedIn, site: Site, handler: Ha
     try:
         session = await signed_in(request)
     except NotSignedIn as error:
-        if error.where is None:
-            return errors.no_sign_in(site)
-        return RedirectResponse(error.where, 303)
+        return errors.not_signed_in(request, site, error)
     page = Page(request, session, site)
     try:
+        await require(request, session)
         return await handler(page)
     except NotSignedIn as error:  # the session ended meanwhile
-        return RedirectResponse(error.where or "/", 303)
+        return errors.not_signed_in(request, site, error)
     except Refused as refused:
         return errors.refused(page, refused)
     except Unanswered as unanswered:

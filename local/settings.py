@@ -28,6 +28,7 @@ OWN = frozenset(
         *joined(Ports()),
         "EVENTS_HTTP__WORKERS",  # the stack's API is one process
         "EVENTS_CLICKHOUSE__DATABASE",  # the commands ask this one
+        "EVENTS_SESSION__SECRET",  # it makes one
     )
 )
 """What joins the parts of the stack, or has no effect there: not for others to set."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local.private import kept_secret
+
 PORT_BASE = 8800
 REGION = "eu-west-1"
 PROCESSORS = ("materialize", "route", "ledger")
@@ -66,15 +68,18 @@ class Process:
 def servers(home: Path, ports: Ports) -> list[Process]:
     """The servers behind the services; independent of each other."""
 
-    def server(name: str, ready: str) -> Process:
-        arguments = ["--path", str(home / name), "--port", str(ports.by_name[name])]
+    def server(name: str, ready: str, *more: str) -> Process:
+        arguments = ["--path", str(home / name), "--port", str(ports.by_name[name]), *more]
         return Process(name, f"local.{name}", arguments, ready)
+
+    console = ports.url("console")
+    client = f"console={console}/sign-in/callback,{console}/signed-out"
 
     return [
         server("kafka", ports.url("kafka")),
         server("clickhouse", ports.url("clickhouse") + "/ping"),
         server("sqs", ports.url("sqs").removeprefix("http://")),
-        server("issuer", ports.url("issuer") + "/healthz"),
+        server("issuer", ports.url("issuer") + "/healthz", "--client", client),
     ]
 
 
@@ -83,7 +88,7 @@ def setup() -> Process:
     return Process("setup", "processors", ["setup"])
 
 
-def services(ports: Ports) -> list[Process]:
+def services(home: Path, ports: Ports) -> list[Process]:
     """Our own services."""
 
     def processor(name: str) -> Process:
@@ -94,11 +99,12 @@ def services(ports: Ports) -> list[Process]:
 
     measured = {"EVENTS_HTTP__METRICS_PORT": str(ports.by_name["metrics"])}
     api = Process("api", "local.api", ready=ports.url("api") + "/readyz", settings=measured)
-    return [api, *map(processor, PROCESSORS), _console(ports)]
+    return [api, *map(processor, PROCESSORS), _console(home, ports)]
 
 
-def _console(ports: Ports) -> Process:
+def _console(home: Path, ports: Ports) -> Process:
     given = {
+        "EVENTS_SESSION__SECRET": kept_secret(home / "console" / "session_secret"),
         "EVENTS_HTTP__PORT": str(ports.by_name["console"]),
         "EVENTS_HTTP__METRICS_PORT": str(ports.by_name["console metrics"]),
     }
@@ -132,6 +138,7 @@ def joined(ports: Ports) -> dict[str, str]:
         "EVENTS_ACCESS__ISSUER": ports.url("issuer"),
         "EVENTS_ACCESS__JWKS_URL": ports.url("issuer") + "/jwks",
         "EVENTS_CONSOLE__API_URL": ports.url("api"),
+        "EVENTS_CONSOLE__URL": ports.url("console"),
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": REGION,

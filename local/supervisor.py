@@ -71,7 +71,7 @@ class Supervisor:
         finally:
             preparing.cancel()
             await asyncio.wait({preparing})
-        await self._start_all(stack.services(self._ports))
+        await self._start_all(stack.services(self._home, self._ports))
         self._state.phase = "running"
         self._save()
 

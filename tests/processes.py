@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import IO
 
 import httpx
 import uvicorn
@@ -54,10 +55,15 @@ def is_ready(address: str) -> bool:
 
 @contextlib.contextmanager
 def running_module(
-    module: str, *arguments: str, ready: str, environment: dict[str, str] | None = None
+    module: str,
+    *arguments: str,
+    ready: str,
+    environment: dict[str, str] | None = None,
+    output: IO[bytes] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m module arguments`, from when `ready` (URL or host:port) answers until the end."""
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment)
+    argv = [sys.executable, "-m", module, *arguments]
+    process = subprocess.Popen(argv, env=environment, stdout=output, stderr=output)
 
     def answers() -> bool:
         assert process.poll() is None, f"{module} ended with {process.returncode}"

@@ -24,7 +24,7 @@ class Cookie:
     def __init__(self, url: str, name: str) -> None:
         parts = urlsplit(url)
         is_secure = parts.scheme == "https"
-        self.name = f"__Host-{name}" if is_secure else f"{name}-{parts.port or 80}"
+        self.name = f"__Host-events-{name}" if is_secure else f"events-{parts.port or 80}-{name}"
         self._attributes = "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if is_secure else "")
 
     def read(self, cookies: Mapping[str, str]) -> str:

@@ -5,6 +5,8 @@ sessions of its own; what is left of it is this file.
 """
 
 import asyncio
+import base64
+import hashlib
 import time
 from typing import NamedTuple
 from urllib.parse import quote_plus, urlencode, urlsplit
@@ -140,6 +142,12 @@ class Issuer:
         if status != 200:
             raise IssuerAway(f"The issuer answered {status}.")
         return content
+
+
+def challenge_of(verifier: str) -> str:
+    """PKCE's S256 (RFC 7636 section 4.2)."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _error(content: bytes) -> str:

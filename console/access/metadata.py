@@ -22,7 +22,7 @@ class Endpoints(msgspec.Struct):
     token_endpoint: str
     end_session_endpoint: str | None = None
     revocation_endpoint: str | None = None
-    token_endpoint_auth_methods_supported: list[str] = ["client_secret_basic"]
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
     authorization_response_iss_parameter_supported: bool = False
 
 

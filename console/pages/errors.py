@@ -2,10 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from console.access.returning import is_navigation
 from console.api import Refused, Unanswered
 from console.page import HTML, NO_STORE, Page, Site
+from console.session import NotSignedIn
 
 TITLES = {404: "There is no such page", 405: "This page is not asked for in this way"}
 
@@ -39,6 +42,15 @@ def of_status(status: int) -> Callable[[Page], Awaitable[Response]]:
         return page.render("error.html", status, title=title, detail=detail, errors=[])
 
     return answer
+
+
+def not_signed_in(request: Request, site: Site, error: NotSignedIn) -> Response:
+    """To the sign-in; a script is told to go there, for it cannot follow to the issuer."""
+    if error.where is None:
+        return no_sign_in(site)
+    if is_navigation(request):
+        return RedirectResponse(error.where, 303, NO_STORE)
+    return JSONResponse({"sign_in": error.where}, 401, NO_STORE)
 
 
 def no_sign_in(site: Site) -> Response:

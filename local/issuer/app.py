@@ -11,15 +11,17 @@ from starlette.routing import Route
 from local.issuer.clients import Clients
 from local.issuer.front import Front
 from local.issuer.grants import Grants
-from local.issuer.keys import Keys, client_secret
+from local.issuer.keys import Keys
 from local.issuer.request import SCOPE
 from local.issuer.tokens import Issued, Tokens
+from local.private import kept_secret
 
 
 def create_app(folder: Path, issued: Issued, clients: Clients | None = None) -> Starlette:
     """The ASGI application; its secrets lie in `folder`; `clients` are those that users sign in to."""
     clients = clients or {}
-    keys, secret, grants = Keys(folder), client_secret(folder), Grants()
+    keys, grants = Keys(folder), Grants()
+    secret = kept_secret(folder / "client_secret")
     front = Front(issued.issuer, clients, grants, keys)
     tokens = Tokens(issued, clients, grants, keys, secret)
 

@@ -1,11 +1,9 @@
-"""The issuer's secrets on disk: RSA signing keys and the one client secret, readable by the owner only.
+"""The issuer's signing keys on disk, RSA, readable by the owner only.
 
 They outlive a restart, so tokens do too. The newest key signs; the one before it stays published,
 so that tokens it signed verify after a rotation.
 """
 
-import os
-import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+
+from local.private import write_private
 
 KEYS_PUBLISHED = 2
 KEY_BITS = 2048
@@ -89,23 +89,3 @@ def _load(path: Path) -> RSAPrivateKey:
     if not isinstance(key, RSAPrivateKey):
         raise TypeError(f"{path} holds no RSA key: remove it")
     return key
-
-
-def client_secret(folder: Path) -> str:
-    """The secret of every local client, made at the first start."""
-    path = folder / "client_secret"
-    if not path.exists():
-        write_private(path, secrets.token_urlsafe(24).encode())
-    return path.read_text()
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file with mode 0600 that is either there and whole or not there, also after a crash."""
-    scratch = path.with_name(path.name + ".new")
-    scratch.unlink(missing_ok=True)  # a crash left it
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    scratch.replace(path)

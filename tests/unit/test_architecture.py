@@ -31,9 +31,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "ingest": (*CONTRACTS, *SERVICE),
     "query": (*CONTRACTS, *SERVICE),
     # a client of the public API: of ours it knows what a client knows, and how a process runs
-    "console": (*CONTRACTS, *SERVICE, "console/html", "console/pages"),
+    "console": (*CONTRACTS, *SERVICE, "console/access", "console/html", "console/pages"),
+    "console/access": (*CONTRACTS, *SERVICE, "console"),
     "console/html": CONTRACTS,
-    "console/pages": (*CONTRACTS, "console", "console/html"),
+    "console/pages": (*CONTRACTS, "console", "console/access", "console/html"),
     "processors": (
         *CONTRACTS,
         *SERVICE,
