@@ -1,7 +1,7 @@
 """What stands around every request: what another site sends is not done, cookies leave with the answer.
 
-Fetch Metadata (W3C) and Origin (RFC 6454) say who sends; the tokens of forms are checked besides (`csrf`), for
-some browsers send neither.
+Fetch Metadata (W3C) and Origin (RFC 6454) say who sends. Some browsers send neither, so the tokens of forms
+are checked besides: `csrf`.
 """
 
 from collections.abc import Iterable
