@@ -12,8 +12,9 @@ COPY ingest ingest
 COPY processors processors
 COPY query query
 COPY service service
-# Only these two of local/: the issuer is for development, see compose.yaml.
+# Only these of local/: the issuer is for development, see compose.yaml.
 COPY local/__init__.py local/
+COPY local/private.py local/
 COPY local/issuer local/issuer
 
 FROM python:3.13-slim

@@ -62,8 +62,10 @@ class Page:
         return str(self.request.path_params[name])
 
     def link(self, path: str, **query: object) -> str:
-        """A link within the console that keeps the time range; what is None or empty is left out."""
-        kept = {} if {"range", "from_", "to"} & query.keys() else self.range.query
+        """A link within the console that keeps tenant and time range; what is None or empty is left out."""
+        kept = {"tenant": self.session.tenant}
+        if not {"range", "from_", "to"} & query.keys():
+            kept |= self.range.query
         given = {name.removesuffix("_"): value for name, value in query.items()}
         pairs = [
             (name, str(value)) for name, value in {**kept, **given}.items() if _is_given(value)
@@ -75,7 +77,7 @@ class Page:
         given = {name.removesuffix("_"): value for name, value in query.items()}
         if {"range", "from", "to"} & given.keys():
             given = {"range": None, "from": None, "to": None} | given
-        merged: dict[str, object] = {**dict(self.query), **given}
+        merged: dict[str, object] = {"tenant": self.session.tenant, **self.query, **given}
         pairs = [(name, str(value)) for name, value in merged.items() if _is_given(value)]
         path = self.request.url.path
         return f"{path}?{urlencode(pairs)}" if pairs else path

@@ -146,6 +146,9 @@ class Access(BaseModel, frozen=True):
     )
     tenant_claim: str = Field("tenant", description="The claim that names the tenant.")
     scope: str = Field("authentication", description="The scope that every call needs.")
+    scope_claim: str = Field(
+        "scope", description="The claim that lists scopes; `scp` at some issuers, Okta and Entra."
+    )
     leeway_s: int = Field(30, ge=0, le=120, description="Clock skew that is forgiven.")
     lifetime_max_s: int = Field(24 * 3600, gt=0, description="Longest accepted exp - iat.")
     keys_refresh_s: float = Field(

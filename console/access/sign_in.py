@@ -115,7 +115,7 @@ class SignIn:
 
     async def signed_out(self, request: Request) -> Response:
         """That one is signed out."""
-        return self._page(200, "You are signed out", "The issuer may still know you.", "/")
+        return self._page(200, "You are signed out", "Until you sign in again.", "/")
 
     async def _require_issuer(self, told: str | None) -> None:
         """Raise `Wrong` when another issuer answered (RFC 9207)."""
@@ -155,7 +155,7 @@ class SignIn:
         return endpoint
 
     def _page(self, status: int, title: str, text: str, again: str) -> Response:
-        template = self._templates.get_template("sign_in.html")
+        template = self._templates.get_template("alone.html")
         content = template.render(title=title, text=text, again=again)
         return HTMLResponse(content, status, NO_STORE)
 

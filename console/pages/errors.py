@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from console.access.returning import is_navigation
+from console.access.rules import OtherTenant
 from console.api import Refused, Unanswered
 from console.page import HTML, NO_STORE, Page, Site
 from console.session import NotSignedIn
@@ -17,7 +18,12 @@ def refused(page: Page, error: Refused) -> Response:
     """What the API refused, in its own words; 5xx stay what they are."""
     status = error.status if error.status in (400, 403, 404, 409, 412, 413, 503) else 502
     return page.render(
-        "error.html", status, title=error.title, detail=error.detail, errors=error.errors
+        "error.html",
+        status,
+        title=error.title,
+        detail=error.detail,
+        errors=error.errors,
+        other=error if isinstance(error, OtherTenant) else None,
     )
 
 
@@ -55,5 +61,7 @@ def not_signed_in(request: Request, site: Site, error: NotSignedIn) -> Response:
 
 def no_sign_in(site: Site) -> Response:
     """Nobody can sign in: the console shows nothing without knowing to whom."""
-    content = site.templates.get_template("no_sign_in.html").render()
+    text = "This console has no EVENTS_SESSION__SECRET, and shows nothing without knowing to whom."
+    template = site.templates.get_template("alone.html")
+    content = template.render(title="Nobody can sign in", text=text, again="")
     return Response(content, 503, NO_STORE, HTML)

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse
 
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+:root { background: light-dark(#fff, #121212); color: light-dark(#191c22, #eee); }
 body { max-width: 24rem; margin: 12vh auto; padding: 0 1rem; }
 h1 { font-size: 1.25rem; }
 label { display: block; margin-top: 1rem; }

@@ -44,7 +44,6 @@ class Claims(BaseModel):
     exp: int
     iat: int
     nbf: int | None = None
-    scope: Any = None
 
 
 class Keys(Protocol):
@@ -168,13 +167,14 @@ class Verifier:
         access, now = self._access, time.time()
         if claims.exp - claims.iat > access.lifetime_max_s:
             raise _invalid(f"the token lives longer than {access.lifetime_max_s} s")
-        if access.scope not in _scopes(claims.scope):
+        others = claims.model_extra or {}
+        if access.scope not in _scopes(others.get(access.scope_claim)):
             raise Problem(
                 403,
                 f"The token lacks the scope {access.scope}.",
                 headers=_challenge(f'error="insufficient_scope", scope="{access.scope}"'),
             )
-        tenant = (claims.model_extra or {}).get(access.tenant_claim)
+        tenant = others.get(access.tenant_claim)
         if not isinstance(tenant, str) or not is_tenant(tenant):
             raise Problem(403, f"The token's claim {access.tenant_claim} names no tenant.")
         remember_s = min(REMEMBER_S, self._keys.fresh_for_s())

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.tokens import Issuer, claims, refusal, serving, tenant_of, token
+from contracts.problems import Problem
+from tests.tokens import (
+    Issuer,
+    claims,
+    headers,
+    refusal,
+    serving,
+    tenant_of,
+    token,
+    verifier,
+)
 
 
 @pytest.fixture
@@ -44,6 +54,16 @@ def test_a_malformed_authorization_is_a_bad_request(issuer: Issuer, authorizatio
 @pytest.mark.parametrize("scope", ["a authentication", ["authentication"], ["a", "authentication"]])
 def test_the_scope_is_a_word_of_a_text_or_of_a_list(issuer: Issuer, scope: Any) -> None:
     assert tenant_of(issuer, f"Bearer {token(claims(scope=scope))}") == "acme"
+
+
+async def test_the_scopes_may_be_in_another_claim(issuer: Issuer) -> None:
+    """Okta's are a list and Entra's a text, both in `scp`."""
+    judge = verifier(issuer, scope_claim="scp")
+    for scopes in ("authentication", ["a", "authentication"]):
+        given = f"Bearer {token(claims(scope=..., scp=scopes))}"
+        assert await judge.tenant(headers(given)) == "acme"
+    with pytest.raises(Problem, match="lacks the scope"):
+        await judge.tenant(headers(f"Bearer {token(claims())}"))
 
 
 NO_SCOPE: list[Any] = [

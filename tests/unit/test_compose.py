@@ -40,10 +40,12 @@ def test_what_the_image_holds_imports_nothing_of_ours_that_it_does_not_hold() ->
     copied = [ROOT / name for name in re.findall(r"^COPY (\S+) ", DOCKERFILE, re.MULTILINE)]
     sources = [path for each in copied if each.is_dir() for path in each.rglob("*.py")]
     ours = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    held = {path.relative_to(ROOT).parts[0] for path in copied if path.exists()}
+    held = {*sources, *(path for path in copied if path.is_file())}
     for source in sources:
-        imported = re.findall(r"^\s*(?:from|import) (\w+)", source.read_text(), re.MULTILINE)
-        assert set(imported) & ours <= held, source
+        for module in re.findall(r"^\s*(?:from|import) ([\w.]+)", source.read_text(), re.MULTILINE):
+            if module.split(".")[0] in ours:
+                path = ROOT / module.replace(".", "/")
+                assert {path.with_suffix(".py"), path / "__init__.py"} & held, f"{source}: {module}"
 
 
 LOADED = """
@@ -61,7 +63,7 @@ def test_the_image_alone_has_the_commands_of_operators(tmp_path: Path, command: 
         if (ROOT / source).is_dir():
             shutil.copytree(ROOT / source, tmp_path / target)
         elif source.endswith(".py"):
-            (tmp_path / target).mkdir()
+            (tmp_path / target).mkdir(exist_ok=True)
             shutil.copy(ROOT / source, tmp_path / target)
     answer = subprocess.run(
         [sys.executable, "-P", "-c", LOADED, *command],
@@ -76,6 +78,21 @@ def test_the_image_alone_has_the_commands_of_operators(tmp_path: Path, command: 
     assert tmp_path / "processors" / "upkeep" / "commands.py" in loaded
     ours = [each.relative_to(ROOT).parts[0] for each in loaded if each.is_relative_to(ROOT)]
     assert set(ours) <= {".venv"}
+
+
+def test_the_console_and_browsers_know_the_issuer_by_one_address() -> None:
+    """Its `iss` is a text that both compare, and the page of the issuer is shown to a browser."""
+    issuer = SERVICES["issuer"]
+    address = issuer["command"].split("--issuer ")[1].split()[0]
+    for service in SERVICES.values():
+        told = service.get("environment", {}).get("EVENTS_ACCESS__ISSUER", address)
+        assert told == address
+    console = SERVICES["console"]
+    assert console["network_mode"] == "service:issuer"
+    url = console["environment"]["EVENTS_CONSOLE__URL"]
+    assert f"--client console={url}/sign-in/callback,{url}/signed-out" in issuer["command"]
+    published = {port.rpartition(":")[0] for port in issuer["ports"]}
+    assert {url.removeprefix("http://"), address.removeprefix("http://")} == published
 
 
 def test_one_service_builds_the_image_that_the_others_use() -> None:
