@@ -38,15 +38,15 @@ POSTED: list[tuple[str, str, str, str, Any, Any, str]] = [
 ]  # fmt: skip
 
 EXPECTED: dict[int, Callable[[list[Any]], Any]] = {
-    1: lambda rows: rows[0][:6] == [504, TIMEOUT, "ORDER", "UPDATE", 3, 2]
-    and {(row[0], row[1], row[4]) for row in rows[1:]}
-    == {(422, "email : * has already been taken", 1), (502, "* Bad Gateway", 1), (0, "id : *", 1)},
+    1: lambda rows: rows[0][:5] == [504, TIMEOUT, 3, 2, {"ORDER UPDATE": 3}]
+    and {(row[0], row[1], row[2]) for row in rows[1:]}
+    == {(422, "email: * has already been taken", 1), (502, "502 Bad Gateway", 1), (0, "Broken JSON with id", 1)},
     2: lambda rows: [row[1:] for row in rows]
     == [
-        [504, TIMEOUT, "ORDER", 3],
-        [422, "email : * has already been taken", "CUSTOMER", 1],
-        [502, "* Bad Gateway", "PRODUCT", 1],
-        [0, "id : *", "WISHLIST", 1],
+        [504, TIMEOUT, 3],
+        [422, "email: * has already been taken", 1],
+        [502, "502 Bad Gateway", 1],
+        [0, "Broken JSON with id", 1],
     ],
     3: lambda rows: [(row[2], json.loads(row[3])["message"]) for row in rows]
     == [(entity, f"timeout of {ms}ms exceeded") for entity, ms in
@@ -70,10 +70,10 @@ EXPECTED: dict[int, Callable[[list[Any]], Any]] = {
     == [
         ["ORDER", "A-1", "CREATE of ORDER"],
         ["ORDER", "A-1", f"UPDATE of ORDER failed with 504: {TIMEOUT}"],
-        ["CUSTOMER", "C-9", "CREATE of CUSTOMER failed with 422: email : * has already been taken"],
+        ["CUSTOMER", "C-9", "CREATE of CUSTOMER failed with 422: email: * has already been taken"],
     ],
     8: lambda rows: [(row[1], row[3]) for row in rows]
-    == [("W-1", "id : *"), ("C-9", "email : * has already been taken"), ("A-2", TIMEOUT)],
+    == [("W-1", "Broken JSON with id"), ("C-9", "email: * has already been taken"), ("A-2", TIMEOUT)],
     9: lambda rows: [row[:2] for row in rows] == [["ORDER", 1], ["PRODUCT", 1]]
     and all(0 < row[2] <= row[3] < 60 for row in rows),
     10: lambda rows: [(row[0], row[1], len(row[2])) for row in rows] == [("EUR", 120, 3)],

@@ -1,0 +1,1 @@
+"""Groups of failures that people recognise."""
