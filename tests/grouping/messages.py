@@ -109,7 +109,7 @@ PYTHON = (
     Group(
         0,
         "AttributeError: 'NoneType' object has no attribute 'email'",
-        ('{"error": "AttributeError: \'NoneType\' object has no attribute \'email\'"}',),
+        ("{\"error\": \"AttributeError: 'NoneType' object has no attribute 'email'\"}",),
     ),
     Group(
         422,
@@ -193,8 +193,8 @@ NODE = (
         0,
         "SyntaxError: Unexpected token * is not valid JSON",
         (
-            'SyntaxError: Unexpected token \'<\', "<!DOCTYPE html>" is not valid JSON',
-            'SyntaxError: Unexpected token \'u\', "upstream error" is not valid JSON',
+            "SyntaxError: Unexpected token '<', \"<!DOCTYPE html>\" is not valid JSON",
+            "SyntaxError: Unexpected token 'u', \"upstream error\" is not valid JSON",
         ),
     ),
     Group(
@@ -377,7 +377,7 @@ APIS = (
     ),
     Group(
         0,
-        "Cannot query field \"prize\" on type \"Product\".",
+        'Cannot query field "prize" on type "Product".',
         (
             '{"data":null,"errors":[{"message":"Cannot query field \\"prize\\" on type \\"Product\\".",'
             '"locations":[{"line":3,"column":5}]}]}',
@@ -454,7 +454,11 @@ TEXTS = (
     Group(0, "line1 and address2 are empty", ("line1 and address2 are empty",)),
     Group(0, "Certificate of * expired on *", ("Certificate of shop.de expired on 2026-11-24",)),
     Group(0, "Stores * are closed", ("Stores 4, 7, 12 are closed", "Stores 1 are closed")),
-    Group(0, "Bestellung * für Müller\N{REPLACEMENT CHARACTER} fehlt", ("Bestellung 7 für Müller\udcff fehlt",)),
+    Group(
+        0,
+        "Bestellung * für Müller\N{REPLACEMENT CHARACTER} fehlt",
+        ("Bestellung 7 für Müller\udcff fehlt",),
+    ),
     Group(0, "", ("",)),
 )
 GROUPS = (*JAVA, *PYTHON, *DOTNET, *NODE, *SQL, *GATEWAYS, *APIS, *XML, *TEXTS)

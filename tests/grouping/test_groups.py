@@ -43,7 +43,9 @@ class Engine:
         self.run(INSERT.format(database=self._database, tenant=tenant, fault=encoded))
 
     def rows(self, sql: str) -> list[list[object]]:
-        return [json.loads(line) for line in self.run(f"{sql} FORMAT JSONCompactEachRow").splitlines()]
+        return [
+            json.loads(line) for line in self.run(f"{sql} FORMAT JSONCompactEachRow").splitlines()
+        ]
 
     def close(self) -> None:
         self._connection.close()
@@ -115,7 +117,9 @@ def test_what_was_stored_before_is_grouped_anew() -> None:
     engine.insert("old", timeouts.faults[0])
     engine.insert("old", '{"message": "Cannot invoke \\"Cart.close()\\""}')
     engine.migrate(first=BEFORE + 1)
-    engine.run("ALTER TABLE before.events MATERIALIZE COLUMN fault_message SETTINGS mutations_sync = 2")
+    engine.run(
+        "ALTER TABLE before.events MATERIALIZE COLUMN fault_message SETTINGS mutations_sync = 2"
+    )
     assert engine.rows("SELECT message FROM before.faults ORDER BY message") == [
         ['Cannot invoke "Cart.close()"'],
         [timeouts.message],
