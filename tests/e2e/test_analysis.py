@@ -40,7 +40,11 @@ POSTED: list[tuple[str, str, str, str, Any, Any, str]] = [
 EXPECTED: dict[int, Callable[[list[Any]], Any]] = {
     1: lambda rows: rows[0][:5] == [504, TIMEOUT, 3, 2, {"ORDER UPDATE": 3}]
     and {(row[0], row[1], row[2]) for row in rows[1:]}
-    == {(422, "email: * has already been taken", 1), (502, "502 Bad Gateway", 1), (0, "Broken JSON with id", 1)},
+    == {
+        (422, "email: * has already been taken", 1),
+        (502, "502 Bad Gateway", 1),
+        (0, "Broken JSON with id", 1),
+    },
     2: lambda rows: [row[1:] for row in rows]
     == [
         [504, TIMEOUT, 3],

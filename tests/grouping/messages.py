@@ -257,8 +257,10 @@ SQL = (
         0,
         "E11000 duplicate key error collection: shop.orders index: order_id_1 dup key: { order_id: * }",
         (
-            'E11000 duplicate key error collection: shop.orders index: order_id_1 dup key: { order_id: "A-1" }',
-            'E11000 duplicate key error collection: shop.orders index: order_id_1 dup key: { order_id: "B-77" }',
+            "E11000 duplicate key error collection: shop.orders index: order_id_1 dup"
+            ' key: { order_id: "A-1" }',
+            "E11000 duplicate key error collection: shop.orders index: order_id_1 dup"
+            ' key: { order_id: "B-77" }',
         ),
     ),
 )
@@ -332,7 +334,8 @@ APIS = (
         0,
         "INVALID_FIELD: No such column 'Loyalty__c' on entity 'Account'.",
         (
-            '[{"message":"No such column \'Loyalty__c\' on entity \'Account\'.","errorCode":"INVALID_FIELD"}]',
+            "[{\"message\":\"No such column 'Loyalty__c' on entity 'Account'.\","
+            '"errorCode":"INVALID_FIELD"}]',
         ),
     ),
     Group(
@@ -420,7 +423,8 @@ XML = (
             '<?xml version="1.0"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">'
             "<soap:Body><soap:Fault><faultcode>soap:Server</faultcode><faultstring>Server was unable to"
             " process request. Order 4711 not found</faultstring></soap:Fault></soap:Body></soap:Envelope>",
-            '<soap:Envelope><soap:Body><soap:Fault><faultcode>soap:Server</faultcode><faultstring xml:lang="en">'
+            "<soap:Envelope><soap:Body><soap:Fault><faultcode>soap:Server</faultcode>"
+            '<faultstring xml:lang="en">'
             "Server was unable to process request. Order 23 not found</faultstring></soap:Fault></soap:Body>",
         ),
     ),
