@@ -37,6 +37,7 @@ class _Replacement(SubscriptionDraft):
     ownership: Any = None
     inactive: Any = None
     paused: Any = None
+    started: Any = None
 
 
 def read_replacement(body: bytes) -> SubscriptionDraft:

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
+Name = tuple[str, str]
+"""Tenant and id."""
 Kept = bytes | Subscription
 """The value of a record that can be read, or what stands for one that cannot."""
 
@@ -37,13 +39,18 @@ class Subscriptions:
     """The table, as the records applied so far leave it; the changes too where `changes` is given.
 
     `version` grows with each record that may change who an event is for. `unconfirmed` are those with a
-    queue that is not known to be the tenant's.
+    queue that is not known to be the tenant's, `stopped` those that keep their position, `paused` some of
+    these; `started` says when others went on. With `match_stopped` they match as if they were not.
     """
 
-    def __init__(self, changes: Changes | None = None) -> None:
+    def __init__(self, changes: Changes | None = None, *, match_stopped: bool = False) -> None:
         self.changes = changes
         self.version = 0
-        self.unconfirmed: dict[tuple[str, str], Subscription] = {}
+        self.unconfirmed: dict[Name, Subscription] = {}
+        self.stopped: set[Name] = set()
+        self.paused: set[Name] = set()
+        self.started: dict[Name, str] = {}
+        self._match_stopped = match_stopped
         self._by_tenant: dict[str, dict[str, Kept]] = {}
         self._index = Index()
 
@@ -61,23 +68,36 @@ class Subscriptions:
                 self.changes.apply(tenant, subscription_id, more, value)
             return
         self.version += 1
-        self.unconfirmed.pop((tenant, subscription_id), None)
+        self._forget((tenant, subscription_id))
         if value is None:
             self._index.remove(tenant, subscription_id)
             by_id = self._by_tenant.get(tenant, {})
             by_id.pop(subscription_id, None)
             if not by_id:
                 self._by_tenant.pop(tenant, None)
+            return
+        kept, subscription, filter_ = _read(subscription_id, value)
+        self._by_tenant.setdefault(tenant, {})[subscription_id] = kept
+        self._note((tenant, subscription_id), subscription)
+        matches = subscription.active or (self._match_stopped and subscription.stopped)
+        if filter_ is None or not matches:
+            self._index.remove(tenant, subscription_id)
         else:
-            kept, filter_ = _read(subscription_id, value)
-            self._by_tenant.setdefault(tenant, {})[subscription_id] = kept
-            if filter_ is None:
-                self._index.remove(tenant, subscription_id)
-                opened = _opened(kept)
-                if opened.ownership is not None and opened.ownership.waiting:
-                    self.unconfirmed[tenant, subscription_id] = opened
-            else:
-                self._index.put(tenant, subscription_id, filter_)
+            self._index.put(tenant, subscription_id, filter_)
+
+    def _forget(self, name: Name) -> None:
+        self.unconfirmed.pop(name, None)
+        self.started.pop(name, None)
+        self.stopped.discard(name)
+        self.paused.discard(name)
+
+    def _note(self, name: Name, subscription: Subscription) -> None:
+        if subscription.stopped:
+            self.stopped.add(name)
+        elif not subscription.active:
+            self.unconfirmed[name] = subscription
+        if subscription.started is not None:
+            self.started[name] = subscription.started.at
 
     def _pause(self, tenant: str, subscription_id: str, value: bytes | None) -> None:
         """Until a later record of the subscription; one that receives nothing stays as it is."""
@@ -90,7 +110,10 @@ class Subscriptions:
             raise UnreadableSubscription(_said(error)) from error
         self.version += 1
         self._by_tenant[tenant][subscription_id] = subscription.while_paused(pause)
-        self._index.remove(tenant, subscription_id)
+        self.stopped.add((tenant, subscription_id))
+        self.paused.add((tenant, subscription_id))
+        if not self._match_stopped:
+            self._index.remove(tenant, subscription_id)
 
     def has(self, tenant: str) -> bool:
         """Whether any subscription of the tenant may receive something: else no event is decoded."""
@@ -147,33 +170,34 @@ def _stored(kept: bytes) -> Subscription:
     return read_stored(_decode(kept))
 
 
-def _read(subscription_id: str, value: bytes) -> tuple[Kept, Filter | None]:
-    """What to keep of a record; with the filter when it is active."""
+def _read(subscription_id: str, value: bytes) -> tuple[Kept, Subscription, Filter | None]:
+    """What to keep of a record, what that says, and its filter where it can be read."""
     try:
         document = _decode(value)
         if not isinstance(document, dict) or document.get("id") != subscription_id:
             raise UnreadableSubscription("it is no object with the id of its key")
         subscription = read_stored(document)
     except InvalidOperation:
-        return _inactive(subscription_id, "a number's exponent is out of bounds"), None
+        return _inactive(subscription_id, "a number's exponent is out of bounds")
     except (ValueError, RecursionError, UnreadableSubscription) as error:
-        return _inactive(subscription_id, _said(error)), None
+        return _inactive(subscription_id, _said(error))
     try:
-        filter_ = filter_of(subscription)
-        return value, filter_ if subscription.active else None
+        return value, subscription, filter_of(subscription)
     except Refused as error:
         reason = f"its filter cannot be read by this release: {str(error)[:500]}"
     except Exception as error:  # a fault of ours: it costs this subscription alone
         reason = f"its filter cannot be read: {error!r}"[:500]
         log.exception("the filter of subscription %s fails", subscription_id)
     log.error("subscription %s is inactive: %s", subscription_id, reason)
-    return subscription.model_copy(update={"inactive": reason}), None
+    found = subscription.model_copy(update={"inactive": reason})
+    return found, found, None
 
 
-def _inactive(subscription_id: str, why: str) -> Subscription:
+def _inactive(subscription_id: str, why: str) -> tuple[Subscription, Subscription, None]:
     reason = f"what is stored cannot be read by this release: {why}"
     log.error("subscription %s is inactive: %s", subscription_id, reason)
-    return unreadable(subscription_id, reason)
+    found = unreadable(subscription_id, reason)
+    return found, found, None
 
 
 def _said(error: Exception) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from contracts.delivery_settings import DeliverySettings, DeliverySettingsPatch
 from contracts.destinations import SqsDestination
 from contracts.ownership import Ownership, queues_of
-from contracts.pauses import Pause
+from contracts.pauses import Missed, Pause, Start, new_start
 
 DESCRIPTION_MAX, LABELS_MAX, LABEL_TEXT_MAX = 1024, 20, 256
 LABEL_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$"
@@ -27,7 +27,7 @@ FILTER = (
     " entity_name, key_attributes, payload and fault; `{}` accepts every event."
 )
 
-KEPT_BY_SERVICE = ("inactive", "ownership", "paused")
+KEPT_BY_SERVICE = ("inactive", "ownership", "paused", "started")
 """Members that clients read and do not write."""
 
 encode_json = msgspec.json.Encoder(decimal_format="number").encode
@@ -89,12 +89,26 @@ class Subscription(SubscriptionDraft):
         description="Its queue took nothing for too long, so nothing is sent until it is enabled, or"
         " changed in any other way. Absent otherwise.",
     )
+    started: Start | None = Field(
+        None,
+        description="When it went on last after it was disabled or paused, and what became of what it"
+        " had missed. Absent where it never was.",
+    )
 
     @property
     def active(self) -> bool:
         """Whether it receives anything at all."""
         proven = self.ownership is None or not self.ownership.waiting
         return self.enabled and self.inactive is None and proven
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it keeps its position: disabled, paused, or not to be read by this release.
+
+        Not while it waits for its owner: until then it has no position.
+        """
+        waits = self.ownership is not None and self.ownership.waiting
+        return not self.active and not waits
 
     @property
     def queues(self) -> dict[str, SqsDestination]:
@@ -115,7 +129,10 @@ class Subscription(SubscriptionDraft):
 
 
 def create(
-    draft: SubscriptionDraft, subscription_id: str, ownership: Ownership | None = None
+    draft: SubscriptionDraft,
+    subscription_id: str,
+    ownership: Ownership | None = None,
+    started: Start | None = None,
 ) -> Subscription:
     """The subscription that `draft` becomes under its id, with every default written out."""
     fields: dict[str, Any] = {name: getattr(draft, name) for name in SubscriptionDraft.model_fields}
@@ -124,7 +141,15 @@ def create(
         fields["ownership"] = ownership
         if reason := ownership.inactive():
             fields["inactive"] = reason
+    if started is not None:
+        fields["started"] = started
     return Subscription(**fields, id=subscription_id)
+
+
+def started_by(before: Subscription, draft: SubscriptionDraft, missed: Missed) -> Start | None:
+    """What a change says of going on: a new start where it enables, or lifts a pause."""
+    goes_on = draft.enabled and (not before.enabled or before.paused is not None)
+    return new_start(missed) if goes_on else before.started
 
 
 def read_stored(document: Mapping[str, Any]) -> Subscription:

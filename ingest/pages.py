@@ -1,13 +1,17 @@
-"""Pages of the list of subscriptions: after a cursor, at most `limit`, and the way to the next."""
+"""What queries of subscriptions say: a page of the list, and what becomes of what one had missed.
+
+A page is after a cursor, has at most `limit`, and the way to the next.
+"""
 
 import base64
 import binascii
 import uuid
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, cast, get_args
 from urllib.parse import parse_qsl, urlencode
 
 from contracts.ids import read_id
+from contracts.pauses import Missed
 from contracts.problems import Problem
 from contracts.subscriptions import Subscription
 
@@ -41,8 +45,22 @@ def page_of(
     return body, f'<{path}?{following}>; rel="next"'.encode()
 
 
+def read_missed(query: bytes) -> Missed:
+    """What becomes of what a subscription had missed that goes on. Raises `Problem` 400."""
+    given = _given(query, ("missed",)).get("missed", "skip")
+    for each in get_args(Missed):
+        if given == each:
+            return cast("Missed", given)
+    raise _refused("missed", "must be skip or catch_up", size=len(given))
+
+
 def _read(query: bytes) -> tuple[int, str]:
     """Limit, and the id that the page comes after."""
+    given = _given(query, ("limit", "cursor"))
+    return _limit(given.get("limit", str(LIMIT_DEFAULT))), _after(given.get("cursor"))
+
+
+def _given(query: bytes, names: Collection[str]) -> dict[str, str]:
     if len(query) > QUERY_BYTES_MAX:
         size = {"size": len(query), "limit": QUERY_BYTES_MAX}
         raise Problem(400, "The query is too long.", extra=size)
@@ -52,12 +70,12 @@ def _read(query: bytes) -> tuple[int, str]:
         raise Problem(400, "The query is not of the form name=value&name=value.") from None
     given: dict[str, str] = {}
     for name, value in pairs:
-        if name not in ("limit", "cursor"):
+        if name not in names:
             raise _refused(name, "is not a parameter of this resource", size=len(value))
         if name in given:
             raise _refused(name, "came twice")
         given[name] = value
-    return _limit(given.get("limit", str(LIMIT_DEFAULT))), _after(given.get("cursor"))
+    return given
 
 
 def _limit(text: str) -> int:

@@ -56,7 +56,7 @@ class ProvingResource:
             except Problem as wrong:  # one guess at a time, and a pause behind each
                 await self._rates.refuse(wrong)
                 raise
-            after = create(before, before.id, ownership)
+            after = create(before, before.id, ownership, before.started)
             await self._store.change(grant, "confirm", before, after)
         await answer(send, 200, after)
 

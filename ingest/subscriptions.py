@@ -14,9 +14,9 @@ from contracts.drafts import DEAD_LETTER_ARN, read_draft, read_patch, read_repla
 from contracts.ids import derived_id, read_id
 from contracts.problems import Problem, unavailable
 from contracts.subscription_table import Subscriptions
-from contracts.subscriptions import Subscription, SubscriptionDraft, create
+from contracts.subscriptions import Subscription, SubscriptionDraft, create, started_by
 from ingest.conditions import etag_of, require_match
-from ingest.pages import page_of
+from ingest.pages import page_of, read_missed
 from ingest.proofs import Proofs
 from ingest.store import SubscriptionStore
 from service.access.verifier import Grant, Verifier
@@ -108,24 +108,26 @@ class SubscriptionResource:
 
     async def put(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 with the subscription as it replaces the old one."""
-        grant = await self._grant(scope)
+        grant, missed = await self._grant(scope), read_missed(scope.get("query_string", b""))
         draft = _judged(read_replacement(await read_document(scope, receive)))
         async with self._store.changing(grant.tenant):
             before = self._unchanged(grant, scope)
             ownership = await self._proofs.of(grant.tenant, draft, before)
-            after = create(draft, before.id, ownership)
+            started = started_by(before, draft, missed)
+            after = create(draft, before.id, ownership, started)
             await self._store.change(grant, "replace", before, after)
         await answer(send, 200, after)
 
     async def patch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 with the subscription as a JSON merge patch (RFC 7396) leaves it."""
-        grant = await self._grant(scope)
+        grant, missed = await self._grant(scope), read_missed(scope.get("query_string", b""))
         body = await read_document(scope, receive, MERGE_PATCH, "Accept-Patch")
         async with self._store.changing(grant.tenant):
             before = self._unchanged(grant, scope)
             draft = _judged(read_patch(body, before))
             ownership = await self._proofs.of(grant.tenant, draft, before)
-            after = create(draft, before.id, ownership)
+            started = started_by(before, draft, missed)
+            after = create(draft, before.id, ownership, started)
             await self._store.change(grant, "patch", before, after)
         await answer(send, 200, after)
 

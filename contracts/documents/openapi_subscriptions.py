@@ -9,6 +9,13 @@ from contracts.ledger import DeliverySearch
 
 DRAFT, ONE = "SubscriptionDraft", "Subscription"
 IF_MATCH = {"$ref": "#/components/parameters/IfMatch"}
+MISSED = {
+    "name": "missed",
+    "in": "query",
+    "description": "Of one that was disabled or paused and goes on with this change: deliver what waited,"
+    " and what was received meanwhile, from its position on (catch_up), or cancel that (skip).",
+    "schema": {"type": "string", "enum": ["skip", "catch_up"], "default": "skip"},
+}
 
 
 def subscription_paths() -> dict[str, Any]:
@@ -152,7 +159,7 @@ def _change(
         media_type=media_type,
         headers=("ETag",),
     )
-    change["parameters"].append(IF_MATCH)
+    change["parameters"] += [IF_MATCH, MISSED]
     return change
 
 

@@ -2,6 +2,7 @@
 
 What could not be sent is told as stragglers, or begins the next turn. Given up is what was owed too
 long; cancelled what its subscription no longer wants; lost what has left Kafka. The ledger has it all.
+Who is disabled or paused keeps its place.
 """
 
 import logging
@@ -22,6 +23,7 @@ from processors.deliver.places import STRAGGLERS_MAX, Behind, Place, Places, beh
 from processors.deliver.plan import Planned, plans
 from processors.deliver.ranges import Ranges
 from processors.deliver.reader import Reader
+from processors.deliver.stops import Stops
 from processors.deliver.windows import Windows
 from service.kafka.follow import SubscriptionsFollower
 
@@ -42,8 +44,10 @@ class CatchUp:
         windows: Windows,
         firsts: Firsts,
         lifecycle: Lifecycle,
+        stops: Stops,
         retry_for_s: float,
     ) -> None:
+        self._stops = stops
         self._places = places
         self._follower = follower
         self._deliver = deliver
@@ -59,21 +63,25 @@ class CatchUp:
     async def __call__(self, lane: Lane, place: Place) -> bool:
         """Serve the place some of what it lacks; whether it got on. Raises `Transient`."""
         generation, lane.overdue = self._places.generation, False
+        self._stops.look()
         now, routed = self._places.behind.get(place), self._places.routed.get(place.partition)
+        began = now
         if now is None or routed is None or now.next_offset > routed:
             return False  # its router reads again what it had in hand
         subscription = self._follower.table.get(*place.lane)
-        if subscription is None or not subscription.active:
-            paused = subscription is not None and subscription.paused is not None
-            why = "paused" if paused else "disabled or deleted"
-            return await self._cancel(lane, place, now, routed, why)
+        if subscription is None:
+            return await self._cancel(lane, place, now, routed, "deleted")
+        if subscription.stopped:
+            return await self._hold(lane, place, now, routed)
+        if not subscription.active:
+            return await self._cancel(lane, place, now, routed, "its queue is not confirmed")
+        if now.skip_to:
+            return await self._skip(lane, place, now)
         self._ranges.behind(lane, place, now.first, routed)
         if now.next_offset == routed and not now.stragglers:
             if lane.quick:
                 await self._lifecycle.recovered(lane, subscription)
-                if (
-                    self._places.routed.get(place.partition) == routed
-                ):  # nothing was left to it meanwhile
+                if self._is_as_before(place, subscription, routed):
                     self._forget(lane, place)
             await self._ledger.flush(lane)
             return False
@@ -84,6 +92,7 @@ class CatchUp:
                 max(now.next_offset, kept_from),
                 {each: tries for each, tries in now.stragglers.items() if each >= kept_from},
                 now.since_ms,
+                started=now.started,
             )
         records, end, unread = await self._read(lane, place, now, routed)
         planned = self._plan(place, subscription, records)
@@ -95,9 +104,11 @@ class CatchUp:
         await self._ledger.flush(lane)
         if generation != self._places.generation:
             return False
+        if self._places.behind.get(place) is not began:
+            return True  # stopped meanwhile, or told to skip: what was settled is remembered
         offsets = sorted([each.delivery.position[1] for each in left] + unread)
         attempts = {**now.stragglers, **lane.attempts_in(place.partition)}
-        after = behind(offsets, end, attempts, lane.failure)
+        after = behind(offsets, end, attempts, lane.failure)._replace(started=now.started)
         self._places.put(place, after)
         self._places.drop(lane, place.partition, after.first)
         return after[:2] != now[:2] and len(offsets) < len(planned.deliveries) + len(unread)
@@ -194,11 +205,41 @@ class CatchUp:
         for offset in now.stragglers.keys() - here - set(unread):
             self._ranges.cancelled(lane, place, offset, offset + 1, "erased, or no longer accepted")
 
-    async def _cancel(self, lane: Lane, place: Place, now: Behind, routed: int, why: str) -> bool:
+    def _is_as_before(self, place: Place, subscription: Subscription, routed: int) -> bool:
+        """Whether nothing was left to it meanwhile, and nobody has stopped it."""
+        now = self._follower.table.get(*place.lane)
+        return self._places.routed.get(place.partition) == routed and now == subscription
+
+    async def _hold(self, lane: Lane, place: Place, now: Behind, routed: int) -> bool:
+        """It is stopped: what failed is over, and what it lacks stays."""
+        lane.told_ms = 0
+        lane.breaker.forgive()
+        if now.failing_ms or now.told_ms:
+            self._places.put(place, now._replace(failing_ms=0, told_ms=0))
+        if now.first < routed:
+            self._ranges.behind(lane, place, now.first, routed)
+        await self._ledger.flush(lane)
+        return False
+
+    async def _skip(self, lane: Lane, place: Place, now: Behind) -> bool:
+        """It was told to leave out what it had missed; whether there was any."""
+        why = "skipped when it was enabled, or a pause was lifted"
+        self._cancel_up_to(lane, place, now, now.skip_to, why)
+        await self._ledger.flush(lane)
+        if self._places.behind.get(place) == now:  # else it was stopped again
+            after = Behind(max(now.next_offset, now.skip_to), {}, started=now.started)
+            self._places.put(place, after, anew=True)
+            self._places.drop(lane, place.partition, after.first)
+        return True
+
+    def _cancel_up_to(self, lane: Lane, place: Place, now: Behind, end: int, why: str) -> None:
         for offset in now.stragglers:
             self._ranges.cancelled(lane, place, offset, offset + 1, why)
-        if now.next_offset < routed:
-            self._ranges.cancelled(lane, place, now.next_offset, routed, why)
+        if now.next_offset < end:
+            self._ranges.cancelled(lane, place, now.next_offset, end, why)
+
+    async def _cancel(self, lane: Lane, place: Place, now: Behind, routed: int, why: str) -> bool:
+        self._cancel_up_to(lane, place, now, routed, why)
         self._ranges.behind(lane, place, routed, routed)
         await self._ledger.flush(lane)
         if self._places.routed.get(place.partition) == routed:

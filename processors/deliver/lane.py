@@ -4,6 +4,7 @@ Who holds its `lock` sends; nobody else does. What it holds is of records in han
 """
 
 import asyncio
+import contextlib
 import time
 
 from contracts.attempts import Attempt, Origin, State
@@ -45,12 +46,25 @@ class Lane:
         self.told_behind_s: dict[int, float] = {}
         self._wave_s = 0.0
         self._moved_s = 0.0
+        self._hurried = asyncio.Event()
 
     def beside(self, origin: Origin) -> "Lane":
         """A lane for other messages to the same destination: they take turns, and share breaker and rate."""
         lane = Lane(self.key, origin)
         lane.lock, lane.breaker, lane.rate = self.lock, self.breaker, self.rate
         return lane
+
+    async def pause(self, pause_s: float) -> None:
+        """Wait for so long, or until there is news."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._hurried.wait()
+        self._hurried.clear()
+
+    def hurry(self) -> None:
+        """Somebody has stopped or started its subscription: what failed before says nothing any more."""
+        self.breaker.forgive()
+        self._hurried.set()
 
     @property
     def name(self) -> bytes:

@@ -21,6 +21,7 @@ from processors.deliver.lane import Key, Lane, Position
 from processors.deliver.places import Behind, Place, Places, behind
 from processors.deliver.plan import Planned
 from processors.deliver.reader import Reader
+from processors.deliver.stops import Stops
 from service.kafka.follow import SubscriptionsFollower
 
 log = logging.getLogger(__name__)
@@ -46,9 +47,12 @@ class Lanes:
         dead: DeadLetters,
         catch_up: CatchUp,
         reader: Reader,
+        stops: Stops,
     ) -> None:
         self._places = places
         self._follower = follower
+        self._stops = stops
+        follower.on_change = places.moved.set
         self._deliver = deliver
         self._dead = dead
         self._catch_up = catch_up
@@ -64,8 +68,10 @@ class Lanes:
     @property
     def open(self) -> int:
         """How many breakers are open, of those that have something to send."""
+        stopped = self._follower.table.stopped
         return sum(
-            each.breaker.is_open and self.is_behind(key) for key, each in self._lanes.items()
+            each.breaker.is_open and self.is_behind(key) and key not in stopped
+            for key, each in self._lanes.items()
         )
 
     def of(self, key: Key) -> Lane:
@@ -113,9 +119,8 @@ class Lanes:
         for partition in {partition for partition, _ in planned.positions}:
             place = Place(*key, partition)
             if place not in self._places.behind:
-                self._places.put(
-                    place, Behind(first.get(partition, ends[partition]), {}, 0, *lane.failure)
-                )
+                now = Behind(first.get(partition, ends[partition]), {}, 0, *lane.failure)
+                self._put(place, now)
         if task is not None:
             task.add_done_callback(self._late)
 
@@ -127,6 +132,7 @@ class Lanes:
                 lane.attempts.clear()
         self._touched.clear()
         self._places.in_hand.clear()
+        self._places.matching.clear()
 
     async def rest(self) -> None:
         """Let calls that are under way come to their end, within a bound, and begin none."""
@@ -146,6 +152,9 @@ class Lanes:
                 self._places.moved.clear()
                 if self._places.partitions and not self._places.known:
                     await self._learn()
+                self._stops.look()
+                while self._stops.changed:
+                    self.of(self._stops.changed.pop()).hurry()
                 woken, self._places.woken = self._places.woken, set()
                 for key in woken - self._behind.keys():
                     task = tasks.create_task(self._serve_behind(key))
@@ -167,9 +176,8 @@ class Lanes:
     def _ended(self, key: Key, task: asyncio.Task[None]) -> None:
         if self._behind.get(key) is task:
             del self._behind[key]
-            if self._places.of(key) and not self._deliver.resting:  # woken as it ended
-                self._places.woken.add(key)
-                self._places.moved.set()
+            if not self._is_stopped(key) and not self._deliver.resting:  # woken as it ended
+                self._places.wake(key)
 
     async def _serve(self, key: Key, planned: Planned, ends: Mapping[int, int]) -> None:
         generation, lane = self._places.generation, self.of(key)
@@ -193,16 +201,26 @@ class Lanes:
             offsets = sorted(offset for partition, offset in left if partition == number)
             if offsets or place in self._places.behind:
                 now = behind(offsets, ends[number], lane.attempts_in(number), lane.failure)
-                self._places.put(place, now)
+                self._put(place, now)
+
+    def _put(self, place: Place, now: Behind) -> None:
+        known = self._places.behind.get(place)
+        started = self._follower.table.started.get(place.lane, "")
+        kept = (known.started, known.skip_to) if known else (started, 0)
+        self._places.put(place, now._replace(started=kept[0], skip_to=kept[1]))
+
+    def _is_stopped(self, key: Key) -> bool:
+        return key in self._follower.table.stopped
 
     async def _serve_behind(self, key: Key) -> None:
-        """Take turns until the lane has caught up."""
+        """Take turns until the lane has caught up; one that is stopped has one, to say so."""
         lane, generation = self.of(key), self._places.generation
         while generation == self._places.generation and not self._deliver.resting:
             if not self._places.of(key):
                 return
             pause_s = 0.0 if lane.overdue else lane.breaker.wait_s()
-            await asyncio.sleep(max(pause_s, lane.rate.wait_s()))
+            await lane.pause(max(pause_s, lane.rate.wait_s()))
+            stopped = self._is_stopped(key)
             try:
                 if not self._follower.ready:
                     raise Transient("the subscriptions have not been read yet")
@@ -213,6 +231,8 @@ class Lanes:
                 log.warning("subscription %s of %s waits: %s", *key[::-1], error)
                 await asyncio.sleep(AGAIN_S)
                 continue
+            if stopped:
+                return
             if not any(moved):
                 await asyncio.sleep(IDLE_S)
 

@@ -11,24 +11,35 @@ from contracts.topics import ROUTE_GROUP
 from processors.deliver.lanes import Lanes
 from processors.deliver.ledger import Ledger
 from processors.deliver.places import Places
+from service.kafka.follow import SubscriptionsFollower
 
 
 class DeliveryMeasures(Collector):
     """Of one router."""
 
-    def __init__(self, places: Places, lanes: Lanes, ledger: Ledger) -> None:
+    def __init__(
+        self, places: Places, lanes: Lanes, ledger: Ledger, subscriptions: SubscriptionsFollower
+    ) -> None:
+        self._subscriptions = subscriptions
         self._places = places
         self._lanes = lanes
         self._ledger = ledger
 
     def collect(self) -> Iterator[Metric]:
         """See `Collector`."""
-        oldest_ms = self._places.oldest_ms()
+        table = self._subscriptions.table
+        oldest_ms = self._places.oldest_ms(table.stopped)
         gauges = (
             (
                 "events_deliveries_parked",
                 "Subscriptions that have not been sent all and are served apart.",
-                self._places.subscriptions,
+                len(self._places.lanes() - table.stopped),
+            ),
+            (
+                "events_deliveries_paused",
+                "Subscriptions whose queue took nothing for so long that nothing is sent until they are"
+                " enabled; of all partitions, so each router says the same.",
+                len(table.paused),
             ),
             (
                 "events_deliveries_open",

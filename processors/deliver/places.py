@@ -7,13 +7,14 @@ offset that may be missing, or none once all has caught up. Its headers: `next`,
 nothing was handled, `stragglers`, those before it that are left, with the attempts made, and `since`,
 when the place fell behind, `failing`, since when nothing is taken, `told`, of which failure people were
 told: in ms since 1970, the last two only where there is one. It is there before the router commits an
-offset behind it. Who has a partition writes its places.
+offset behind it. Who has a partition writes its places. Who is stopped has one in each: see `stops.py`,
+whose are `started` and `skip`.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import NamedTuple
 
 from contracts.encoding.recordbatch import encode_headers, new_record
@@ -48,7 +49,8 @@ class Place(NamedTuple):
 class Behind(NamedTuple):
     """Everything before `next_offset` is settled but for the `stragglers`: attempts by offset.
 
-    `failing_ms` and `told_ms` are those of its lane, 0 for none.
+    `failing_ms` and `told_ms` are those of its lane, 0 for none. `started` is the start of its subscription
+    that it has taken notice of; before `skip_to` it was told then to cancel everything.
     """
 
     next_offset: int
@@ -56,6 +58,8 @@ class Behind(NamedTuple):
     since_ms: int = 0
     failing_ms: int = 0
     told_ms: int = 0
+    started: str = ""
+    skip_to: int = 0
 
     @property
     def first(self) -> int:
@@ -81,13 +85,15 @@ class Places:
     `routed` is the offset after the last that the router has taken in hand, by partition: up to there
     a place that is behind is served apart. `woken` are the lanes that may have something to do, `moved` says
     that there are some; `generation` changes when partitions go. `in_hand` is the first offset of the
-    router's batch, by partition: it may be tried again, so what was settled of it is remembered.
+    router's batch, by partition: it may be tried again, so what was settled of it is remembered. `matching`
+    is the first of it that is not matched yet.
     """
 
     def __init__(self, topic: EventLog) -> None:
         self.behind: dict[Place, Behind] = {}
         self.routed: dict[int, int] = {}
         self.in_hand: dict[int, int] = {}
+        self.matching: dict[int, int] = {}
         self.woken: set[Key] = set()
         self.moved = asyncio.Event()
         self.generation = 0
@@ -102,18 +108,22 @@ class Places:
         """Whether the places of our partitions have been read."""
         return self._known.is_set()
 
-    @property
-    def subscriptions(self) -> int:
-        """How many subscriptions are behind."""
-        return len(self._by_lane)
+    def lanes(self) -> Set[Key]:
+        """The subscriptions that are behind."""
+        return self._by_lane.keys()
+
+    def position(self, partition: int) -> int | None:
+        """The first offset that is not matched with the subscriptions yet; None where nothing was."""
+        return self.matching.get(partition, self.routed.get(partition))
 
     def of(self, lane: Key) -> list[Place]:
         """Where a subscription is behind."""
         return sorted(self._by_lane.get(lane, ()))
 
-    def oldest_ms(self) -> int | None:
-        """When the first of those that are behind fell behind."""
-        return min((each.since_ms for each in self.behind.values()), default=None)
+    def oldest_ms(self, stopped: Collection[Key]) -> int | None:
+        """When the first of those that are behind fell behind, but for those that are stopped."""
+        served = (each for place, each in self.behind.items() if place.lane not in stopped)
+        return min((each.since_ms for each in served), default=None)
 
     def assigned(self, partitions: Collection[int]) -> None:
         """These partitions are ours from now on; what is behind in them is to be read anew."""
@@ -124,6 +134,7 @@ class Places:
             self._by_lane,
             self.routed,
             self.in_hand,
+            self.matching,
             self.woken,
             self._unsaved,
         ):
@@ -150,17 +161,23 @@ class Places:
     def take(self, ends: Mapping[int, int]) -> None:
         """The router has everything before these offsets in hand: whoever is behind gets it apart."""
         self.routed |= ends
+        self.matching |= ends
 
-    def put(self, place: Place, now: Behind) -> None:
-        """`place` is behind, like this."""
+    def put(self, place: Place, now: Behind, *, anew: bool = False) -> None:
+        """`place` is behind, like this; since now, if it was not, or is `anew`."""
         before = self.behind.get(place)
-        now = now._replace(since_ms=before.since_ms if before else _now_ms())
+        now = now._replace(since_ms=before.since_ms if before and not anew else _now_ms())
         if before != now:
             self.behind[place] = now
             self._by_lane.setdefault(place.lane, set()).add(place)
             self._unsaved.add(place)
-        self.woken.add(place.lane)
-        self.moved.set()
+        self.wake(place.lane)
+
+    def wake(self, lane: Key) -> None:
+        """It may have something to do, if it is behind."""
+        if lane in self._by_lane:
+            self.woken.add(lane)
+            self.moved.set()
 
     def forget(self, place: Place) -> None:
         """`place` is served with the others again."""
@@ -205,6 +222,8 @@ def _written(state: Behind | None) -> tuple[bytes | None, bytes]:
     headers |= {"stragglers": stragglers} if stragglers else {}
     headers |= {"failing": str(state.failing_ms)} if state.failing_ms else {}
     headers |= {"told": str(state.told_ms)} if state.told_ms else {}
+    headers |= {"started": state.started} if state.started else {}
+    headers |= {"skip": str(state.skip_to)} if state.skip_to else {}
     pairs = [(name, text.encode()) for name, text in headers.items()]
     return str(state.first).encode(), encode_headers(pairs)
 
@@ -226,6 +245,8 @@ def read_place(record: LogRecord) -> tuple[Place, Behind | None]:
         int(told.get("since", record.timestamp)),
         int(told.get("failing", 0)),
         int(told.get("told", 0)),
+        told.get("started", ""),
+        int(told.get("skip", 0)),
     )
 
 

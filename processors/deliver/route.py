@@ -19,6 +19,7 @@ from processors.deliver.lane import Key
 from processors.deliver.lanes import Lanes
 from processors.deliver.places import CATCH_UP_TIMEOUT_S, Places
 from processors.deliver.plan import Plan, plans
+from processors.deliver.stops import Stops
 from service.kafka.follow import SubscriptionsFollower
 
 LOOK_S = 0.05
@@ -35,7 +36,9 @@ class Route:
         places: Places,
         lanes: Lanes,
         firsts: Firsts,
+        stops: Stops,
     ) -> None:
+        self._stops = stops
         self._follower = follower
         self._firsts = firsts
         self._places = places
@@ -55,11 +58,16 @@ class Route:
             raise Transient("the subscriptions cannot be read from Kafka")
         if not await self._places.is_known(CATCH_UP_TIMEOUT_S):
             raise Transient("who is behind cannot be read from Kafka")
-        self._places.in_hand = {each.partition: each.offset for each in reversed(records)}
-        for plan in plans(self._follower.table, records, self._firsts, self._places.behind):
+        places = self._places
+        places.in_hand = {each.partition: each.offset for each in reversed(records)}
+        places.matching = dict(places.in_hand)
+        self._stops.look(again=any(places.routed.get(n) != at for n, at in places.matching.items()))
+        for plan in plans(self._follower.table, records, self._firsts, places.behind):
             # with no await since the plan was made: who is behind gets them apart
-            self._places.take(plan.ends)
+            places.take(plan.ends)
             await self._deliver(plan)
+            self._stops.look()  # before the next is planned
+        await places.save()
         self._lanes.done()
         return []
 

@@ -17,6 +17,7 @@ from processors.deliver.places import Places
 from processors.deliver.reader import Reader, Source
 from processors.deliver.route import Route
 from processors.deliver.sender import Queues, Sender
+from processors.deliver.stops import Stops
 from processors.deliver.windows import Windows
 from service.kafka.eventlog import EventLog
 from service.kafka.follow import JobsFollower, SubscriptionsFollower
@@ -53,14 +54,15 @@ class Router:
         dead = DeadLetters(send, ledger, topics, apart)
         deliver = Deliver(send, ledger, dead, limits.pause_max_s, apart)
         windows, firsts = Windows(self.reader, subscriptions), Firsts()
+        stops = Stops(self.places, subscriptions)
         lifecycle = Lifecycle(topics, subscriptions, self.places, self.reader, limits.pause_after_s)
         catch_up = CatchUp(
             self.places, subscriptions, deliver, dead, ledger, self.reader, windows,
-            firsts, lifecycle, limits.retry_for_s,
+            firsts, lifecycle, stops, limits.retry_for_s,
         )  # fmt: skip
-        self.lanes = Lanes(self.places, subscriptions, deliver, dead, catch_up, self.reader)
-        self.step = Route(subscriptions, self.places, self.lanes, firsts)
-        self.measures = DeliveryMeasures(self.places, self.lanes, ledger)
+        self.lanes = Lanes(self.places, subscriptions, deliver, dead, catch_up, self.reader, stops)
+        self.step = Route(subscriptions, self.places, self.lanes, firsts, stops)
+        self.measures = DeliveryMeasures(self.places, self.lanes, ledger, subscriptions)
         self._jobs = JobRunner(
             jobs, subscriptions, self.places, self.lanes, deliver, dead, ledger, self.reader,
             topics, limits.retry_for_s,

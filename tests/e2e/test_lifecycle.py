@@ -10,7 +10,7 @@ import pytest
 from tests import stack as stacks
 from tests.cli.terminal import Terminal
 from tests.e2e.test_send_again import EVENTS, EVER, SUBSCRIPTIONS, Customer
-from tests.stack import Stack, eventually
+from tests.stack import Stack, events, eventually
 from tests.subscribed import create_queue, subscribe
 
 COUNT = 12
@@ -62,14 +62,61 @@ def missed(customer: Customer) -> list[str]:
 def test_what_a_disabled_subscription_missed_comes_once(
     customer: Customer, missed: list[str]
 ) -> None:
-    code, job, said = customer.command(
+    code, enabled, said = customer.command(
         "subscriptions", "enable", customer.subscription, "--catch-up"
     )
     assert code == 0, said
-    assert (job["kind"], job["sent"]) == ("replay", COUNT)
+    assert enabled["started"]["missed"] == "catch_up"
     later = customer.post(1, event_source="ORDER")
     customer.until(delivered=COUNT + 1)
     assert sorted(ids(customer.received())) == sorted(missed + later)
+    assert_proven(customer)
+
+
+def test_what_waited_before_it_was_disabled_comes_too(customer: Customer) -> None:
+    """Its queue was not there; what failed is not cancelled, and what comes is behind it."""
+    longer = {"delivery": {"retry_for_s": 86400}}  # than this stack's
+    change(customer, longer)
+    waiting = customer.post(2, event_source="ORDER")
+    eventually(customer.states, until=lambda found: "waiting" in found)
+    code, _, said = customer.command("subscriptions", "disable", customer.subscription)
+    assert code == 0, said
+    waiting += customer.post(2, event_source="ORDER")
+    create_queue(customer.stack, customer.queue)
+    assert_proven(customer)
+    code, _, said = customer.command("subscriptions", "enable", customer.subscription, "--catch-up")
+    assert code == 0, said
+    customer.until(delivered=4)
+    assert sorted(ids(customer.received())) == sorted(waiting)
+    assert_proven(customer)
+
+
+def test_what_waited_is_cancelled_where_it_skips_and_the_ledger_says_so(customer: Customer) -> None:
+    change(customer, {"delivery": {"retry_for_s": 86400}})
+    customer.post(2, event_source="ORDER")
+    eventually(customer.states, until=lambda found: "waiting" in found)
+    assert customer.command("subscriptions", "disable", customer.subscription)[0] == 0
+    create_queue(customer.stack, customer.queue)
+    assert customer.command("subscriptions", "enable", customer.subscription, "--skip")[0] == 0
+    later = customer.post(1, event_source="ORDER")
+    eventually(customer.states, until=lambda found: found["delivered"] and found["cancelled"])
+    assert ids(customer.received()) == later
+    found = customer.client.get(
+        f"{SUBSCRIPTIONS}/{customer.subscription}/deliveries", params={"state": "cancelled"}
+    ).json()["deliveries"]
+    assert "skipped" in found[0]["attempt"]["message"]
+
+
+def change(customer: Customer, patch: Any) -> None:
+    path = f"{SUBSCRIPTIONS}/{customer.subscription}"
+    headers = {"Content-Type": "application/merge-patch+json"}
+    customer.client.patch(path, json=patch, headers=headers).raise_for_status()
+
+
+def assert_proven(customer: Customer) -> None:
+    """Nothing is missing, nor delivered to whom it is not for."""
+    answer = events("audit", "--deliveries", "--json", "--since", "1h", home=customer.stack.home)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
 @pytest.mark.usefixtures("missed")
@@ -138,19 +185,26 @@ def test_a_queue_that_is_not_there_has_its_subscription_paused_until_it_is_enabl
         )
         assert read.json() == each
     create_queue(customer.stack, customer.queue)
-    code, job, said = customer.command(
-        *("subscriptions", "enable", customer.subscription, "--catch-up"),
-        *("--messages-per-s", "10000"),
-    )
+    code, _, said = customer.command("subscriptions", "enable", customer.subscription, "--catch-up")
     assert code == 0, said
     assert "paused" not in shown(customer).json()
-    assert job["sent"] > 0
-    got = ids(customer.received())
+    got = list[str]()
+
+    def ended() -> bool:
+        got.extend(ids(customer.received()))
+        return set(waiting) <= set(got) | dead_of(customer)
+
+    eventually(ended, until=bool)
+    assert got
     assert len(got) == len(set(got))
+    assert_proven(customer)
+
+
+def dead_of(customer: Customer) -> set[str]:
     dead = customer.client.get(
         f"{SUBSCRIPTIONS}/{customer.subscription}/deliveries", params={"state": "dead"}
     ).json()["deliveries"]
-    assert set(waiting) <= set(got) | {each["event_id"] for each in dead}
+    return {each["event_id"] for each in dead}
 
 
 def announcements(customer: Customer, queue: str, count: int) -> list[dict[str, Any]]:

@@ -141,6 +141,7 @@ class FakeFollower:
     ready = True
 
     def __init__(self, table: Subscriptions, topics: FakeTopics | None = None) -> None:
+        self.on_change: Callable[[], object] = lambda: None
         self._table = table
         self._topics = topics or FakeTopics()
         self._applied = 0
@@ -156,6 +157,15 @@ class FakeFollower:
     async def catch_up(self, timeout_s: float) -> bool:
         """See `SubscriptionsFollower`."""
         return True
+
+    async def follow(self) -> None:
+        """Tell of changes, until cancelled."""
+        told = 0
+        while True:
+            if self.table.version != told:
+                told = self.table.version
+                self.on_change()
+            await asyncio.sleep(0.001)
 
 
 class FakeJobs:
@@ -193,7 +203,8 @@ class RouterInMemory:
         self.log = FakeLog(self.topics, events)
         self.queues = queues
         written: Any = self.topics
-        follower: Any = FakeFollower(table, self.topics)
+        self.table, self._follower = table, FakeFollower(table, self.topics)
+        follower: Any = self._follower
         jobs: Any = FakeJobs(self.topics)
         limits = Limits(pause_max_s, retry_for_s, 16, pause_after_s)
         router = Router(queues, written, follower, jobs, lambda: self.log, limits)
@@ -202,12 +213,14 @@ class RouterInMemory:
 
     async def __aenter__(self) -> "RouterInMemory":
         self._running = asyncio.create_task(self.router.run())
+        self._following = asyncio.create_task(self._follower.follow())
         self.route.assigned(self.log.events.keys())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._running.cancel()
-        await asyncio.wait({self._running})
+        self._following.cancel()
+        await asyncio.wait({self._running, self._following})
         if not self._running.cancelled():
             self._running.result()
 
@@ -217,9 +230,9 @@ class RouterInMemory:
         self.log.committed_offsets[partition] = end
 
     async def caught_up(self) -> None:
-        """Return when nobody is behind."""
+        """Return when nobody is behind but who is stopped."""
         async with asyncio.timeout(60):
-            while self.places.behind and not self._running.done():
+            while self.places.lanes() - self.table.stopped and not self._running.done():
                 await asyncio.sleep(0.001)
         if self._running.done():
             self._running.result()

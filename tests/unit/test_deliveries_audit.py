@@ -18,8 +18,10 @@ from typer.testing import CliRunner
 
 from cli import main
 from contracts.attempts import encode_attempt
+from contracts.changes import change_key, change_value
 from contracts.deliveries import Delivery
 from contracts.encoding.recordbatch import encode_headers, new_record
+from contracts.pauses import Missed, Start
 from contracts.subscription_table import Subscriptions
 from contracts.topics import DELIVERIES, DELIVERIES_RETRY
 from processors.deliver import breaker, lanes
@@ -31,6 +33,7 @@ from processors.upkeep.deliveries import owed, waiting
 from processors.upkeep.deliveries.account import WAITS, Account
 from processors.upkeep.deliveries.period import Period, When, period
 from processors.upkeep.deliveries.report import document, lines
+from processors.upkeep.deliveries.subscribed import keeps_position
 from tests.attempts import an_attempt
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord, FakeRow, FakeRows
@@ -183,12 +186,89 @@ async def test_who_was_changed_since_or_is_gone_is_not_judged() -> None:
         tell(topics, events[0][3], name, "delivered")
     world = audited(topics, events, changed, subscription("three"), gone, disabled)
     account = await world.audit()
-    assert found(account) == {"changed": 10, "gone": 2}  # nobody is called one
+    assert found(account) == {"changed": 20, "gone": 2}  # nobody is called one
     assert account.proven
     assert account.judged == 0
 
 
-async def test_what_was_received_before_a_pause_is_not_judged() -> None:
+def change_of(name: str, at_ms: int, before: Any, after: Any) -> FakeRecord:
+    """Who changed a subscription, as it is told before the subscription itself."""
+    value = change_value("", "", "somebody", "patch", before, after)
+    key = change_key("acme", name, str(at_ms))
+    return FakeRecord(value, key=key, timestamp=at_ms, topic="subscriptions")
+
+
+STOPPED = ({"enabled": True}, {"enabled": False})
+PLACE = new_record(b"acme:one:0", b"1", encode_headers([("next", b"1")]), NOW_MS)
+
+
+def disabled_and_enabled(missed: Missed) -> list[FakeRecord]:
+    """Made long ago; disabled and enabled again after the events."""
+    created = change_of("one", BEFORE_MS, None, {"enabled": True, "name": "n"})
+    off_ms, on_ms = SINCE_MS + 9000, SINCE_MS + 19000
+    start = Start(at="2026-01-31T12:00:00.000000Z", missed=missed)
+    after = {"enabled": True, "started": start.model_dump()}
+    value = a_subscription(arn("one"), id="one", started=start).model_dump_json().encode()
+    return [
+        created,
+        subscription("one"),
+        change_of("one", off_ms, *STOPPED),
+        subscription("one", off_ms, enabled=False),
+        change_of("one", on_ms, {"enabled": False}, after),
+        FakeRecord(value, key=b"acme:one", timestamp=on_ms, topic="subscriptions"),
+    ]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_who_is_disabled_is_owed_what_lies_behind_its_position(waits: bool) -> None:
+    topics, events = FakeTopics(), events_of(4)
+    tell(topics, events[0][0], "one", "delivered")
+    if waits:
+        topics.records[DELIVERIES_RETRY].append(consumed(PLACE))
+    world = audited(topics, events, *disabled_and_enabled("skip")[:4])
+    account = await world.audit()
+    assert found(account) == {"delivered": 1, "behind" if waits else "missing": 3}
+
+
+async def test_who_went_on_where_it_was_is_judged_as_if_it_had_never_stopped() -> None:
+    topics, events = FakeTopics(), events_of(4)
+    for each in events[0][:3]:
+        tell(topics, each, "one", "delivered")
+    account = await audited(topics, events, *disabled_and_enabled("catch_up")).audit()
+    assert found(account) == {"delivered": 3, "missing": 1}
+    compacted = disabled_and_enabled("catch_up")
+    account = await audited(topics, events, *compacted[::2], compacted[-1]).audit()
+    assert found(account) == {"delivered": 3, "missing": 1}
+
+
+async def test_who_skipped_has_been_changed() -> None:
+    topics, events = FakeTopics(), events_of(4)
+    tell(topics, events[0][0], "one", "delivered")
+    account = await audited(topics, events, *disabled_and_enabled("skip")).audit()
+    assert found(account) == {"changed": 4}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "keeps"),
+    [
+        (*STOPPED, True),
+        (None, {"enabled": False}, False),
+        ({"enabled": True}, None, False),
+        (
+            {"enabled": True, "filter": {}},
+            {"enabled": False, "filter": {"entity_id": ["1"]}},
+            False,
+        ),
+        ({"paused": {}, "inactive": "x"}, {"started": {"at": "x", "missed": "catch_up"}}, True),
+        ({"paused": {}, "inactive": "x"}, {"started": {"at": "x", "missed": "skip"}}, False),
+        ({"enabled": False}, {"enabled": True}, False),  # by a release before
+    ],
+)
+def test_what_is_no_change_of_who_is_owed_what(before: Any, after: Any, keeps: bool) -> None:
+    assert keeps_position(change_value("", "", "", "patch", before, after)) is keeps
+
+
+async def test_who_is_paused_is_owed_what_lies_behind_its_position() -> None:
     when = dict.fromkeys(("at", "since", "missed_from"), "2026-01-31T12:00:00.000Z")
     pause = FakeRecord(
         json.dumps(when | {"code": "", "reason": ""}).encode(),
@@ -198,8 +278,9 @@ async def test_what_was_received_before_a_pause_is_not_judged() -> None:
     )
     topics, events = FakeTopics(), events_of(4)
     tell(topics, events[0][0], "one", "delivered")
+    topics.records[DELIVERIES_RETRY].append(consumed(PLACE))
     account = await audited(topics, events, subscription("one"), pause).audit()
-    assert not found(account)  # it is not called foreign, nor are others missing
+    assert found(account) == {"delivered": 1, "behind": 3}
     assert account.proven
 
 

@@ -100,7 +100,7 @@ async def test_a_batch_that_comes_while_a_cancellation_is_told_is_delivered() ->
     async with RouterInMemory(queues, table, log_of(20), topics) as router:
         await router.step(0, 0, 10)
         topics.held = DELIVERIES
-        table.apply(b"acme:one", ONE.model_copy(update={"enabled": False}).represent())
+        table.apply(b"acme:one", None)
         await topics.entered.wait()
         await asyncio.sleep(0.02)
         table.apply(b"acme:one", ONE.represent())

@@ -31,7 +31,8 @@ def written(topics: FakeTopics) -> list[tuple[Place, Behind | None]]:
 def test_only_our_partitions_are_learned() -> None:
     made = places(FakeTopics())
     assert (made.behind, made.routed) == ({PLACE: Behind(7, {}, 1000)}, {3: 9})
-    assert (made.subscriptions, made.of(PLACE.lane), made.woken) == (1, [PLACE], {PLACE.lane})
+    lanes = {PLACE.lane}
+    assert (made.lanes(), made.of(PLACE.lane), made.woken) == (lanes, [PLACE], lanes)
 
 
 async def test_a_change_stays_unsaved_until_kafka_has_it() -> None:
@@ -46,7 +47,7 @@ async def test_a_change_stays_unsaved_until_kafka_has_it() -> None:
     await made.save()
     await made.save()
     assert written(topics) == [(PLACE, None)]
-    assert not made.subscriptions
+    assert not made.lanes()
 
 
 async def test_when_it_fell_behind_is_kept_while_it_moves() -> None:

@@ -1,0 +1,84 @@
+"""Who is disabled or paused keeps its position, and goes on there, or skips to where matching is now.
+
+A place says from which offset nothing was handled, so a position is a place: one in each partition, put as
+soon as the subscription is seen to be stopped, which nobody serves until it goes on. Looked at before
+records are matched by the subscriptions of now: what was matched before and what will be is known
+exactly then, to both sides of `position`.
+"""
+
+from collections.abc import Iterator
+
+from contracts.subscription_table import Subscriptions
+from processors.deliver.lane import Key
+from processors.deliver.places import Behind, Place, Places
+from service.kafka.follow import SubscriptionsFollower
+
+
+class Stops:
+    """Of all subscriptions, in our partitions; `changed` are those that were stopped, or started again."""
+
+    def __init__(self, places: Places, follower: SubscriptionsFollower) -> None:
+        self._places = places
+        self._follower = follower
+        self._seen: tuple[Subscriptions, int, int] | None = None
+        self._stopped: frozenset[Key] = frozenset()
+        self.changed: set[Key] = set()
+
+    def look(self, *, again: bool = False) -> None:
+        """Take what has changed since the last look; `again`: the positions have, too.
+
+        No await may come between the look and the matching of records by the same table.
+        """
+        table, places = self._follower.table, self._places
+        seen = table, table.version, places.generation
+        if not places.known or (seen == self._seen and not again):
+            return
+        for key in table.stopped:
+            self._keep(key, table.started.get(key, ""))
+        for place, now in list(places.behind.items()):
+            if place.lane not in table.stopped:
+                self._go_on(place, now, table)
+        self.changed |= self._stopped ^ table.stopped
+        for key in self._stopped - table.stopped:
+            places.wake(key)  # whether it goes on or is deleted
+        self._seen, self._stopped = seen, frozenset(table.stopped)
+
+    def _keep(self, key: Key, started: str) -> None:
+        """A place in each partition, at what was not matched for it."""
+        for place, position in self._positions(key):
+            now = self._places.behind.get(place)
+            if now is None:
+                self._places.put(place, Behind(position, {}, started=started))
+            elif now.next_offset > position:  # a batch that failed comes again
+                before = {each: tries for each, tries in now.stragglers.items() if each < position}
+                self._places.put(place, now._replace(next_offset=position, stragglers=before))
+
+    def _positions(self, key: Key) -> Iterator[tuple[Place, int]]:
+        for partition in self._places.partitions:
+            position = self._places.position(partition)
+            if position is not None:
+                yield Place(*key, partition), position
+
+    def _go_on(self, place: Place, now: Behind, table: Subscriptions) -> None:
+        """Once for each start; what is owed is owed from then on."""
+        started, position = (
+            table.started.get(place.lane, ""),
+            self._places.position(place.partition),
+        )
+        if started == now.started or position is None:
+            return
+        subscription = table.get(*place.lane)
+        if subscription is None or subscription.started is None:
+            return
+        self.changed.add(place.lane)
+        skips = subscription.started.missed == "skip"
+        self._places.put(
+            place,
+            now._replace(
+                started=started,
+                skip_to=max(position, now.skip_to) if skips else now.skip_to,
+                failing_ms=0,
+                told_ms=0,
+            ),
+            anew=True,
+        )
