@@ -14,7 +14,7 @@ State = Literal["delivered", "failed", "dead", "cancelled", "opened", "closed", 
 - `delivered`: the queue has it, as `message_id`.
 - `failed`: not taken, will be tried again.
 - `dead`: given up, kept on `deliveries.dead`; `exhausted` names the bound, if it was one.
-- `cancelled`: its subscription was disabled, paused or deleted before.
+- `cancelled`: its subscription was deleted before, skipped it when it was enabled, or no longer accepts it.
 - `opened`, `closed`: the lane's circuit breaker; no event, `code` and `message` say why.
 - `behind`: the lane is served apart: what it accepts of [`offset`, `until`) it may lack, `since` then. Told
   each ten seconds at the most; an empty range when it has caught up.

@@ -15,7 +15,8 @@ from contracts.subscriptions import encode_json
 CHANGE = "change:"
 BYTES_MAX = 4 * 1024 * 1024
 
-Action = Literal["create", "replace", "patch", "delete", "confirm"]
+Action = Literal["create", "replace", "patch", "delete", "confirm", "pause"]
+SERVICE = "the service"
 
 
 class Change(BaseModel):
@@ -23,7 +24,9 @@ class Change(BaseModel):
 
     id: str = Field(description="A UUID, made at the time of the change.")
     at: str = Field(description="When, RFC 3339 in UTC.")
-    by: str = Field(description="The subject (`sub`) of the token.")
+    by: str = Field(
+        description="The subject (`sub`) of the token; `the service` where that paused it itself."
+    )
     action: Action
     before: dict[str, Any] | None
     after: dict[str, Any] | None

@@ -13,7 +13,7 @@ from contracts.criteria import LIMIT_DEFAULT, LIMIT_MAX, Instant, whole_number
 DeliveryState = Literal["delivered", "waiting", "dead", "cancelled"]
 STATE = (
     "waiting: not delivered yet, it will be tried; dead: given up; cancelled: its subscription was"
-    " disabled, paused or deleted before."
+    " deleted before, or skipped it when it was enabled."
 )
 
 

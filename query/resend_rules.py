@@ -13,7 +13,7 @@ FOLLOWED_S = 600.0
 def require_room(table: Jobs, tenant: str, subscription: Subscription, kind: Kind) -> None:
     """Raises `Problem` 409."""
     if not subscription.active:
-        raise Problem(409, "The subscription is disabled: it receives nothing. Enable it first.")
+        raise Problem(409, f"The subscription receives nothing. {_stopped(subscription)}")
     unended = [each for each in table.of(tenant) if not table.standing(each).has_ended]
     if len(unended) >= RUNNING_MAX:
         raise Problem(
@@ -29,6 +29,15 @@ def require_room(table: Jobs, tenant: str, subscription: Subscription, kind: Kin
             f"A redrive of this subscription is under way, {last.id}: another one would send the same"
             " events again. Wait for it, or cancel it.",
         )
+
+
+def _stopped(subscription: Subscription) -> str:
+    """Why it receives nothing, and what to do first."""
+    if subscription.paused is not None:
+        return "It is paused: mend its queue, then enable it."
+    if not subscription.enabled and subscription.inactive is None:
+        return "It is disabled: enable it first."
+    return f"It is inactive: {subscription.inactive}"
 
 
 def last_redrive(table: Jobs, tenant: str, subscription: Subscription) -> Job | None:

@@ -31,14 +31,15 @@ def _collectors() -> list[tuple[str, Collector]]:
     """What is registered, over something that has measured nothing."""
     nothing: Any = SimpleNamespace(
         ready=True, stalled_partitions=(), used=0, handled=0,
-        group="", backlogs={}, seconds=dict, subscriptions=0, open=0, counts={}, oldest_ms=lambda: None,
+        group="", backlogs={}, seconds=dict, lanes=set, open=0, counts={}, oldest_ms=lambda _: None,
+        table=SimpleNamespace(stopped=set(), paused=set()),
     )  # fmt: skip
     return [
         ("ingest, query", Requests()),
         ("ingest", InHand(nothing, 0)),
         ("ingest, query", Log(nothing)),
         ("materialize, route, ledger", Measures(nothing, nothing)),
-        ("route", DeliveryMeasures(nothing, nothing, nothing)),
+        ("route", DeliveryMeasures(nothing, nothing, nothing, nothing)),
     ]
 
 

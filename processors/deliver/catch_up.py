@@ -16,10 +16,12 @@ from processors.deliver.dead_letters import DeadLetters
 from processors.deliver.deliver import NOTHING, Deliver
 from processors.deliver.firsts import Firsts
 from processors.deliver.lane import Lane, Position
+from processors.deliver.leave import Leave
 from processors.deliver.ledger import Ledger
 from processors.deliver.lifecycle import Lifecycle
 from processors.deliver.outcomes import Outcome
-from processors.deliver.places import STRAGGLERS_MAX, Behind, Place, Places, behind
+from processors.deliver.place import STRAGGLERS_MAX, Behind, Place, behind
+from processors.deliver.places import Places
 from processors.deliver.plan import Planned, plans
 from processors.deliver.ranges import Ranges
 from processors.deliver.reader import Reader
@@ -54,6 +56,7 @@ class CatchUp:
         self._dead = dead
         self._ledger = ledger
         self._ranges = Ranges(ledger, places)
+        self._leave = Leave(places, ledger, self._ranges)
         self._reader = reader
         self._windows = windows
         self._firsts = firsts
@@ -70,19 +73,19 @@ class CatchUp:
             return False  # its router reads again what it had in hand
         subscription = self._follower.table.get(*place.lane)
         if subscription is None:
-            return await self._cancel(lane, place, now, routed, "deleted")
+            return await self._leave.cancel(lane, place, now, routed, "deleted")
         if subscription.stopped:
-            return await self._hold(lane, place, now, routed)
+            return await self._leave.hold(lane, place, now, routed)
         if not subscription.active:
-            return await self._cancel(lane, place, now, routed, "its queue is not confirmed")
+            return await self._leave.cancel(lane, place, now, routed, "its queue is not confirmed")
         if now.skip_to:
-            return await self._skip(lane, place, now)
+            return await self._leave.skip(lane, place, now)
         self._ranges.behind(lane, place, now.first, routed)
         if now.next_offset == routed and not now.stragglers:
             if lane.quick:
                 await self._lifecycle.recovered(lane, subscription)
                 if self._is_as_before(place, subscription, routed):
-                    self._forget(lane, place)
+                    self._leave.forget(lane, place)
             await self._ledger.flush(lane)
             return False
         kept_from, _ = await self._reader.bounds(place.partition)
@@ -92,7 +95,6 @@ class CatchUp:
                 max(now.next_offset, kept_from),
                 {each: tries for each, tries in now.stragglers.items() if each >= kept_from},
                 now.since_ms,
-                started=now.started,
             )
         records, end, unread = await self._read(lane, place, now, routed)
         planned = self._plan(place, subscription, records)
@@ -108,7 +110,7 @@ class CatchUp:
             return True  # stopped meanwhile, or told to skip: what was settled is remembered
         offsets = sorted([each.delivery.position[1] for each in left] + unread)
         attempts = {**now.stragglers, **lane.attempts_in(place.partition)}
-        after = behind(offsets, end, attempts, lane.failure)._replace(started=now.started)
+        after = behind(offsets, end, attempts, lane.failure)
         self._places.put(place, after)
         self._places.drop(lane, place.partition, after.first)
         return after[:2] != now[:2] and len(offsets) < len(planned.deliveries) + len(unread)
@@ -209,51 +211,6 @@ class CatchUp:
         """Whether nothing was left to it meanwhile, and nobody has stopped it."""
         now = self._follower.table.get(*place.lane)
         return self._places.routed.get(place.partition) == routed and now == subscription
-
-    async def _hold(self, lane: Lane, place: Place, now: Behind, routed: int) -> bool:
-        """It is stopped: what failed is over, and what it lacks stays."""
-        lane.told_ms = 0
-        lane.breaker.forgive()
-        if now.failing_ms or now.told_ms:
-            self._places.put(place, now._replace(failing_ms=0, told_ms=0))
-        if now.first < routed:
-            self._ranges.behind(lane, place, now.first, routed)
-        await self._ledger.flush(lane)
-        return False
-
-    async def _skip(self, lane: Lane, place: Place, now: Behind) -> bool:
-        """It was told to leave out what it had missed; whether there was any."""
-        why = "skipped when it was enabled, or a pause was lifted"
-        self._cancel_up_to(lane, place, now, now.skip_to, why)
-        await self._ledger.flush(lane)
-        if self._places.behind.get(place) == now:  # else it was stopped again
-            after = Behind(max(now.next_offset, now.skip_to), {}, started=now.started)
-            self._places.put(place, after, anew=True)
-            self._places.drop(lane, place.partition, after.first)
-        return True
-
-    def _cancel_up_to(self, lane: Lane, place: Place, now: Behind, end: int, why: str) -> None:
-        for offset in now.stragglers:
-            self._ranges.cancelled(lane, place, offset, offset + 1, why)
-        if now.next_offset < end:
-            self._ranges.cancelled(lane, place, now.next_offset, end, why)
-
-    async def _cancel(self, lane: Lane, place: Place, now: Behind, routed: int, why: str) -> bool:
-        self._cancel_up_to(lane, place, now, routed, why)
-        self._ranges.behind(lane, place, routed, routed)
-        await self._ledger.flush(lane)
-        if self._places.routed.get(place.partition) == routed:
-            self._forget(lane, place)
-        elif place in self._places.behind:  # the router has left more to it: for the next turn
-            self._places.put(place, Behind(routed, {}))
-        lane.told_ms = 0
-        lane.breaker.forgive()
-        return False
-
-    def _forget(self, lane: Lane, place: Place) -> None:
-        self._places.forget(place)
-        self._places.drop(lane, place.partition, self._places.routed.get(place.partition, 0))
-        log.info("subscription %s of %s is not behind any more", *place[1::-1])
 
 
 def probe_of(todo: Sequence[Delivery], subscription: Subscription, lane: Lane) -> Delivery:

@@ -1,10 +1,12 @@
 """What Kafka keeps of who is behind, read by who gets partitions."""
 
+import asyncio
 import logging
 
 from contracts.topics import DELIVERIES_RETRY, EVENTS, ROUTE_GROUP
-from processors.consume.step import LogRecord
-from processors.deliver.places import Behind, Place, read_place
+from processors.consume.step import LogRecord, Transient
+from processors.deliver.place import Behind, Place, read_place
+from processors.deliver.places import Places
 from processors.deliver.reader import RECORDS_MAX, Reader, Source
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,25 @@ async def kept(reader: Reader) -> tuple[dict[Place, Behind], dict[int, int], int
     async with reader.source() as source:
         found = await read_places(source)
         return found, await source.committed(ROUTE_GROUP), len(await source.bounds(EVENTS))
+
+
+async def learn(reader: Reader, places: Places, again_s: float) -> float | None:
+    """Who is behind in our partitions, trying again while Kafka fails; which share of all those are.
+
+    None when others have them by then.
+    """
+    generation = places.generation
+    while generation == places.generation and not places.known:
+        try:
+            found, routed, partitions = await kept(reader)
+        except Transient as error:
+            log.warning("who is behind cannot be read: %s", error)
+            await asyncio.sleep(again_s)
+            continue
+        if generation == places.generation:
+            places.learn(found, routed)
+            return len(places.partitions) / partitions
+    return None
 
 
 async def read_places(source: Source) -> dict[Place, Behind]:

@@ -16,9 +16,10 @@ from processors.consume.step import Transient
 from processors.deliver.catch_up import CatchUp
 from processors.deliver.dead_letters import DeadLetters
 from processors.deliver.deliver import Deliver
-from processors.deliver.kept import kept
+from processors.deliver.kept import learn
 from processors.deliver.lane import Key, Lane, Position
-from processors.deliver.places import Behind, Place, Places, behind
+from processors.deliver.place import Behind, Place, behind
+from processors.deliver.places import Places
 from processors.deliver.plan import Planned
 from processors.deliver.reader import Reader
 from processors.deliver.stops import Stops
@@ -176,7 +177,8 @@ class Lanes:
     def _ended(self, key: Key, task: asyncio.Task[None]) -> None:
         if self._behind.get(key) is task:
             del self._behind[key]
-            if not self._is_stopped(key) and not self._deliver.resting:  # woken as it ended
+            stopped = key in self._follower.table.stopped
+            if not stopped and not self._deliver.resting:  # woken as it ended
                 self._places.wake(key)
 
     async def _serve(self, key: Key, planned: Planned, ends: Mapping[int, int]) -> None:
@@ -204,13 +206,8 @@ class Lanes:
                 self._put(place, now)
 
     def _put(self, place: Place, now: Behind) -> None:
-        known = self._places.behind.get(place)
         started = self._follower.table.started.get(place.lane, "")
-        kept = (known.started, known.skip_to) if known else (started, 0)
-        self._places.put(place, now._replace(started=kept[0], skip_to=kept[1]))
-
-    def _is_stopped(self, key: Key) -> bool:
-        return key in self._follower.table.stopped
+        self._places.put(place, now._replace(started=started))
 
     async def _serve_behind(self, key: Key) -> None:
         """Take turns until the lane has caught up; one that is stopped has one, to say so."""
@@ -220,7 +217,7 @@ class Lanes:
                 return
             pause_s = 0.0 if lane.overdue else lane.breaker.wait_s()
             await lane.pause(max(pause_s, lane.rate.wait_s()))
-            stopped = self._is_stopped(key)
+            stopped = key in self._follower.table.stopped
             try:
                 if not self._follower.ready:
                     raise Transient("the subscriptions have not been read yet")
@@ -237,20 +234,11 @@ class Lanes:
                 await asyncio.sleep(IDLE_S)
 
     async def _learn(self) -> None:
-        """Read who is behind in our partitions, trying again while Kafka fails."""
-        generation = self._places.generation
-        while generation == self._places.generation and not self._places.known:
-            try:
-                found, routed, partitions = await kept(self._reader)
-            except Transient as error:
-                log.warning("who is behind cannot be read: %s", error)
-                await asyncio.sleep(AGAIN_S)
-                continue
-            if generation == self._places.generation:
-                self._deliver.share = len(self._places.partitions) / partitions
-                self._places.learn(found, routed)
-                for key in self._places.woken:
-                    self._resume(key)
+        share = await learn(self._reader, self._places, AGAIN_S)
+        if share is not None:
+            self._deliver.share = share
+            for key in self._places.woken:
+                self._resume(key)
 
     def _resume(self, key: Key) -> None:
         """A lane fails since when all of its places say so; what was told of one was told."""

@@ -7,16 +7,19 @@ places, so a restart neither forgets nor repeats it.
 import time
 from collections.abc import Sequence
 
+from uuid_utils import uuid7
+
+from contracts.changes import SERVICE, change_key, change_value
 from contracts.clickhouse.search import rfc_3339
 from contracts.deliveries import Delivery
-from contracts.encoding.recordbatch import encode_headers, new_record
+from contracts.encoding.recordbatch import Record, encode_headers, new_record
 from contracts.pauses import Pause, pause_key
 from contracts.subscriptions import Subscription
 from contracts.topics import SUBSCRIPTIONS
 from processors.consume.park import keep
 from processors.consume.step import Transient
 from processors.deliver.announcements import Announcements, hops_from
-from processors.deliver.lane import Lane
+from processors.deliver.lane import Key, Lane
 from processors.deliver.ledger import MESSAGE_MAX
 from processors.deliver.outcomes import Outcome
 from processors.deliver.places import CATCH_UP_TIMEOUT_S, Places
@@ -76,16 +79,13 @@ class Lifecycle:
             code=why.code if why else "",
             reason=(why.message[:MESSAGE_MAX] if why else "").encode(errors="replace").decode(),
         )
-        tenant, subscription_id = lane.key
-        key, headers = pause_key(tenant, subscription_id), [("ce_tenant", tenant.encode())]
-        value = pause.model_dump_json().encode()
-        record = new_record(key, value, encode_headers(headers), now_ms)
+        tenant = lane.key[0]
         await self._announce(tenant, subscription, "paused", since_ms, why, hops_from(waiting))
         if not await self._subscriptions.catch_up(CATCH_UP_TIMEOUT_S):
             raise Transient("the subscriptions cannot be read from Kafka")
         if self._subscriptions.table.get(*lane.key) != subscription:
             return  # somebody has just changed it
-        await keep(self._topics, SUBSCRIPTIONS, [record])
+        await keep(self._topics, SUBSCRIPTIONS, _records(lane.key, subscription, pause, now_ms))
 
     async def _oldest_ms(self, lane: Lane, since_ms: int) -> int:
         """When the first event that is not settled had been received, in our partitions."""
@@ -97,3 +97,15 @@ class Lifecycle:
             records, _ = await self._reader.window(place.partition, first, first + 1)
             oldest_ms += [each.timestamp for each in records[:1]]
         return min(oldest_ms)
+
+
+def _records(key: Key, subscription: Subscription, pause: Pause, now_ms: int) -> list[Record]:
+    """That it is paused, behind who says so."""
+    paused, change_id = subscription.while_paused(pause).document(), str(uuid7())
+    change = change_value(change_id, pause.at, SERVICE, "pause", subscription.document(), paused)
+    headers = encode_headers([("ce_tenant", key[0].encode())])
+    pairs = (
+        (change_key(*key, change_id), change),
+        (pause_key(*key), pause.model_dump_json().encode()),
+    )
+    return [new_record(name, value, headers, now_ms) for name, value in pairs]

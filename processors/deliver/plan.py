@@ -14,7 +14,7 @@ from processors.consume.step import LogRecord
 from processors.deliver.firsts import Firsts
 from processors.deliver.lane import Key, Position
 from processors.deliver.outcomes import Outcome
-from processors.deliver.places import Place
+from processors.deliver.place import Place
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from processors.deliver.deliver import NOTHING
 from processors.deliver.lane import Lane
 from processors.deliver.ledger import Ledger
 from processors.deliver.outcomes import Outcome
-from processors.deliver.places import Place, Places
+from processors.deliver.place import Place
+from processors.deliver.places import Places
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from contracts.subscription_table import Subscriptions
 from processors.deliver.lane import Key
-from processors.deliver.places import Behind, Place, Places
+from processors.deliver.place import Behind, Place
+from processors.deliver.places import Places
 from service.kafka.follow import SubscriptionsFollower
 
 

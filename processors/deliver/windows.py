@@ -11,7 +11,7 @@ from typing import NamedTuple
 from contracts.subscription_table import Subscriptions
 from processors.consume.step import LogRecord
 from processors.deliver.lane import Key
-from processors.deliver.places import Place
+from processors.deliver.place import Place
 from processors.deliver.plan import receivers
 from processors.deliver.reader import Reader
 from service.kafka.follow import SubscriptionsFollower

@@ -20,7 +20,7 @@ from processors.deliver.firsts import Firsts
 from processors.deliver.lane import Lane
 from processors.deliver.ledger import Ledger
 from processors.deliver.outcomes import Outcome
-from processors.deliver.places import Place
+from processors.deliver.place import Place
 from processors.deliver.plan import Planned, plans
 from processors.deliver.sender import Sender
 from processors.deliver.waves import waves

@@ -20,7 +20,7 @@ from processors.deliver.dead_letters import DeadLetters
 from processors.deliver.lane import Lane
 from processors.deliver.ledger import Ledger
 from processors.deliver.outcomes import Outcome
-from processors.deliver.places import Place
+from processors.deliver.place import Place
 from processors.deliver.sender import Sender
 from service.kafka.partition import Unaccepted
 from tests.fakes.delivering import FakeQueues, FakeTopics, RouterInMemory

@@ -21,7 +21,7 @@ from contracts.topics import DELIVERIES, DELIVERIES_DEAD
 from processors.consume.step import Transient
 from processors.deliver import breaker, lane, lanes, ranges
 from processors.deliver.outcomes import Outcome
-from processors.deliver.places import Behind, Place
+from processors.deliver.place import Behind, Place
 from tests.builders import an_event, represented
 from tests.fakes import FakeRecord
 from tests.fakes.delivering import FakeQueues, FakeTopics, RouterInMemory

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from contracts.topics import DELIVERIES_RETRY
 from processors.consume.step import Transient
-from processors.deliver.places import STRAGGLERS_MAX, Behind, Place, Places, behind, read_place
+from processors.deliver.place import STRAGGLERS_MAX, Behind, Place, behind, read_place
+from processors.deliver.places import Places
 from tests.fakes import FakeRecord
 from tests.fakes.delivering import FakeTopics
 

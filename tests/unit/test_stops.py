@@ -15,7 +15,7 @@ from contracts.topics import DELIVERIES, DELIVERIES_RETRY
 from processors.consume.step import Transient
 from processors.deliver import breaker, lanes
 from processors.deliver.kept import kept
-from processors.deliver.places import Behind, Place, _written, read_place
+from processors.deliver.place import Behind, Place, read_place, written
 from tests.fakes.delivering import FakeQueues, FakeTopics, RouterInMemory
 from tests.queues import arn
 from tests.records import consumed
@@ -255,7 +255,7 @@ def serving() -> list[Any]:
 def test_what_a_place_says_of_starts_is_read_again() -> None:
     place = Place("acme", "one", 3)
     state = Behind(9, {2: 1}, 5, 0, 0, "2026-01-31T12:00:00.000001Z", 7)
-    value, headers = _written(state)
+    value, headers = written(state)
     assert read_place(consumed(new_record(place.key, value, headers, 5))) == (place, state)
 
 

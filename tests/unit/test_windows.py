@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contracts.subscription_table import Subscriptions
-from processors.deliver.places import Place
+from processors.deliver.place import Place
 from processors.deliver.reader import RECORDS_MAX, Reader
 from processors.deliver.windows import Windows
 from tests.builders import an_event, represented

@@ -19,7 +19,7 @@ from typing import Protocol
 from contracts.ids import is_derived
 from contracts.topics import DAY_MS, EVENTS
 from processors.consume.replay import Log, Progress
-from processors.deliver.places import Place
+from processors.deliver.place import Place
 from processors.materialize.step import Rows
 from processors.upkeep.account import Range
 from processors.upkeep.audit import Unprovable

@@ -81,9 +81,8 @@ def keeps_position(change: bytes) -> bool:
         after = msgspec.json.decode(msgspec.json.encode(told.after), type=_Side)
     except msgspec.MsgspecError:
         return False
-    return after.enabled is False or (
-        after.started is not None and after.started.missed == "catch_up"
-    )
+    goes_on = after.started is not None and after.started.missed == "catch_up"
+    return after.enabled is False or "paused" in told.after or goes_on
 
 
 async def subscribed(source: Source) -> Subscribed:

@@ -14,7 +14,7 @@ from typing import Literal
 from contracts.topics import DELIVERIES, LEDGER_GROUP, ROUTE_GROUP
 from processors.consume.replay import Log, Progress
 from processors.deliver.kept import read_places
-from processors.deliver.places import Behind, Place
+from processors.deliver.place import Behind, Place
 from processors.upkeep.audit import Unprovable
 
 LEDGER_WITHIN_S = 60.0
