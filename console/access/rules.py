@@ -17,14 +17,22 @@ async def require(request: Request, session: Session) -> None:
         raise Refused(403, {"title": "Nothing was done", "detail": detail})
     tenant = request.query_params.get("tenant", session.tenant)
     if tenant not in session.tenants:
-        raise OtherTenant(session.tenant, tenant, here(request))
+        raise OtherTenant(session.tenant, tenant)
 
 
 class OtherTenant(Refused):
-    """A page of a tenant that the session is not for; `sign_in` leads to one that is."""
+    """A page of a tenant that the session is not for."""
 
-    def __init__(self, own: str, other: str, path: str) -> None:
+    def __init__(self, own: str, other: str) -> None:
         detail = f"You are signed in for {own}."
         super().__init__(403, {"title": f"This page is {other}'s", "detail": detail})
         self.other = other
-        self.sign_in = sign_in_at(path, other)
+
+
+def another_sign_in(request: Request, refused: Refused) -> tuple[str, str] | None:
+    """Where a sign-in helps, and what that is called: for another tenant, or for another token."""
+    if isinstance(refused, OtherTenant):
+        return sign_in_at(here(request), refused.other), f"Sign in for {refused.other}"
+    if refused.status == 401:
+        return sign_in_at(here(request)), "Sign in again"
+    return None

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
@@ -24,8 +25,8 @@ from console.session import NotSignedIn
 COOKIE = "session"
 PURPOSE = "session"
 REFRESH_BEFORE_S = 90.0
-VALID_FOR_S = 60.0
-"""How long a token that a page is given lives at the least, where the issuer's live that long."""
+"""So a page's token lives that long at the least, where the issuer's do."""
+ENDED_MAX = 10_000
 SLIDE_S = 60.0
 """A cookie is written anew for being used once in so long."""
 
@@ -87,6 +88,7 @@ class Sessions:
         self._refreshing = refreshing
         self._cookie = Cookie(url, COOKIE)
         self._seal = Seal(settings.secrets, PURPOSE, settings.lifetime_s)
+        self._ended: OrderedDict[str, None] = OrderedDict()
 
     async def signed_in(self, request: Request) -> SignedInSession:
         """The session of a request, its token good for a while. Raises `NotSignedIn`."""
@@ -123,8 +125,14 @@ class Sessions:
         )
         self._keep(request, kept)
 
-    def end(self, request: Request) -> None:
-        """The answer to `request` takes the session away."""
+    def end(self, request: Request, kept: Kept) -> None:
+        """The answer to `request` takes the session away; in this process a copy of it is none either.
+
+        So an answer that is on its way with the session's next cookie does not bring it back.
+        """
+        self._ended[kept.id] = None
+        if len(self._ended) > ENDED_MAX:
+            self._ended.popitem(last=False)
         set_cookies(request, self._cookie.remove())
 
     def opened(self, request: Request) -> Kept | None:
@@ -138,7 +146,7 @@ class Sessions:
             return None
         settings, now = self._settings, time.time()
         lasts = now < kept.began + settings.lifetime_s and now < kept.seen + settings.idle_s
-        return kept if lasts else None
+        return kept if lasts and kept.id not in self._ended else None
 
     async def _refresh(self, kept: Kept) -> bool:
         """Put new tokens into `kept`; False when there are none, and it lives on while its token does."""

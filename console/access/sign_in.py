@@ -103,7 +103,7 @@ class SignIn:
         if not await has_token(request, csrf_of(kept)):
             text = "The form was of another session. Go back and load the page again."
             raise Wrong(403, "You were not signed out", text)
-        self._sessions.end(request)
+        self._sessions.end(request, kept)
         try:
             if kept.refresh_token:
                 await self._issuer.revoke(kept.refresh_token)

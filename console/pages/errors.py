@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from console.access.returning import is_navigation
-from console.access.rules import OtherTenant
+from console.access.rules import another_sign_in
 from console.api import Refused, Unanswered
 from console.page import HTML, NO_STORE, Page, Site
 from console.session import NotSignedIn
@@ -16,14 +16,14 @@ TITLES = {404: "There is no such page", 405: "This page is not asked for in this
 
 def refused(page: Page, error: Refused) -> Response:
     """What the API refused, in its own words; 5xx stay what they are."""
-    status = error.status if error.status in (400, 403, 404, 409, 412, 413, 503) else 502
+    status = error.status if error.status in (400, 401, 403, 404, 409, 412, 413, 503) else 502
     return page.render(
         "error.html",
         status,
         title=error.title,
         detail=error.detail,
         errors=error.errors,
-        other=error if isinstance(error, OtherTenant) else None,
+        sign_in=another_sign_in(page.request, error),
     )
 
 

@@ -251,6 +251,15 @@ def test_signing_out_ends_the_session_here_and_at_the_issuer(console: Console) -
     assert not browser.session
 
 
+def test_a_copy_of_the_cookie_is_no_session_after_signing_out(console: Console) -> None:
+    browser, thief = console.browser(), console.browser()
+    browser.sign_in()
+    thief.client.cookies.update(browser.client.cookies)
+    assert thief.user() == "dana"
+    browser.post("/sign-out", {"csrf": browser.csrf()})
+    assert not thief.user()
+
+
 PAGES = ["/nowhere", "/signed-out", "/sign-in/callback", "/healthz", "/static/nothing", "/sign-in"]
 
 

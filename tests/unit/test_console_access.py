@@ -20,9 +20,11 @@ from console.access.metadata import IssuerAway
 from console.access.pending import PENDING_MAX, Pendings
 from console.access.refresh import Refreshing
 from console.access.returning import safe_path
+from console.access.rules import another_sign_in
 from console.access.seal import Seal
 from console.access.sessions import Kept, Sessions
 from console.access.settings import SessionSettings
+from console.api import Refused
 from console.session import NotSignedIn
 from console.settings import Console
 
@@ -222,6 +224,12 @@ async def test_no_cookie_leads_to_the_sign_in_and_back() -> None:
     with pytest.raises(NotSignedIn) as told:
         await made(Refreshes()).signed_in(request())
     assert told.value.where == "/sign-in?next=%2Fsearch%3Fq%3D1"
+
+
+def test_a_token_that_the_api_refuses_is_made_anew_and_what_it_forbids_is_not() -> None:
+    there = ("/sign-in?next=%2Fsearch%3Fq%3D1", "Sign in again")
+    assert another_sign_in(request(), Refused(401, {})) == there
+    assert another_sign_in(request(), Refused(403, {})) is None
 
 
 async def test_many_requests_with_one_cookie_are_one_refresh() -> None:
