@@ -327,6 +327,20 @@ def test_a_refresh_token_of_the_cookie_changes_and_the_session_goes_on(
             assert len(seen) == number, "each request was given a new cookie"
 
 
+def test_behind_a_proxy_the_console_is_where_its_setting_says(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    own = {"EVENTS_CONSOLE__URL": "https://console.example"}
+    with running_console(tmp_path_factory.mktemp("proxied"), settings=own) as console:
+        answer = console.browser(**{"X-Forwarded-Host": "evil.example"}).get("/sign-in")
+        asked = told(location(answer))
+        assert asked["redirect_uri"] == "https://console.example/sign-in/callback"
+        [cookie] = answer.headers.get_list("set-cookie")
+        assert cookie.startswith("__Host-events-sign-in-")
+        assert cookie.endswith("; Path=/; HttpOnly; SameSite=Lax; Secure")
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+
+
 def test_a_console_without_a_secret_shows_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
     none = {"EVENTS_SESSION__SECRET": ""}
     with running_console(tmp_path_factory.mktemp("none"), settings=none) as console:

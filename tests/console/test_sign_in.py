@@ -1,5 +1,6 @@
 """Signing in and out in a real browser, with and without script, on the local issuer's page."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.attacks.signed_in import Console, running_console
+from tests.builders import many_events
 from tests.console.browser import HEIGHTS, NARROW, WIDE, Scheme
+from tests.console.conftest import post
+from tests.stack import Stack
 
 
 @pytest.fixture(scope="module")
@@ -93,4 +97,28 @@ def test_another_name_of_this_machine_ends_at_the_own_one(
     page.goto(f"{signing.url.replace('127.0.0.1', 'localhost')}/nowhere")
     sign_in(page, "acme")
     assert page.url.startswith(f"{signing.url}/nowhere")
+    context.close()
+
+
+def test_the_stacks_own_console_shows_a_tenants_events_to_nobody_else(
+    browser: Browser, stack: Stack
+) -> None:
+    console, own = stack.status["console"], "signing-in"
+    event = json.loads(next(iter(many_events(1))))
+    [event_id] = post(stack, [event], own)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{console}/events/{event_id}")
+    sign_in(page, own)
+    assert page.url == f"{console}/events/{event_id}"
+    assert event_id in page.content()
+    page.goto(f"{console}/sign-in?next=/events/{event_id}")
+    sign_in(page, "another")
+    answer = page.goto(f"{console}/events/{event_id}")
+    assert answer is not None
+    assert answer.status == 404
+    answer = page.goto(f"{console}/events/{event_id}?tenant={own}")
+    assert answer is not None
+    assert answer.status == 403
+    assert page.get_by_role("link", name=f"Sign in for {own}").is_visible()
     context.close()
