@@ -42,6 +42,7 @@ class Log:
         )
         self._topic_id = TopicId(connection, EVENTS)
         self._at: tuple[TopicPartition, int] | None = None  # the next record that would be read
+        self._readings = 0
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -120,25 +121,32 @@ class Log:
         if self._at != (source, first):
             self._consumer.assign([source])
             self._consumer.seek(source, first)
+        self._readings += 1
+        reading = self._readings
+        self._consumer.resume(source)
         give_up = time.monotonic() + self._deadline_s
-        while position < end:
-            with self._failing_as_transient(f"reading {topic} {partition}:{position}"):
-                async with asyncio.timeout(self._deadline_s):
-                    most = min(records_max, end - position)
-                    fetched = await self._consumer.getmany(
-                        source, timeout_ms=POLL_MS, max_records=most
-                    )
-                    moved = await self._consumer.position(source)  # also over what is no record
-            self._at = (source, moved)
-            if moved > position:
-                position, give_up = moved, time.monotonic() + self._deadline_s
-            elif time.monotonic() > give_up:
-                raise Transient(f"Kafka gives nothing at {topic} {partition}:{position}")
-            if records := [each for each in fetched.get(source, ()) if each.offset < end]:
-                yield records
-                give_up = (
-                    time.monotonic() + self._deadline_s
-                )  # Kafka is not late, the reader was busy
+        try:
+            while position < end:
+                with self._failing_as_transient(f"reading {topic} {partition}:{position}"):
+                    async with asyncio.timeout(self._deadline_s):
+                        most = min(records_max, end - position)
+                        fetched = await self._consumer.getmany(
+                            source, timeout_ms=POLL_MS, max_records=most
+                        )
+                        # also over what is no record
+                        moved = await self._consumer.position(source)
+                self._at = (source, moved)
+                if moved > position:
+                    position, give_up = moved, time.monotonic() + self._deadline_s
+                elif time.monotonic() > give_up:
+                    raise Transient(f"Kafka gives nothing at {topic} {partition}:{position}")
+                if records := [each for each in fetched.get(source, ()) if each.offset < end]:
+                    yield records
+                    # Kafka is not late, the reader was busy
+                    give_up = time.monotonic() + self._deadline_s
+        finally:
+            if reading == self._readings:  # else another one has begun
+                self._consumer.pause(source)  # it would ask for more all the time, read or not
 
     @contextlib.contextmanager
     def _failing_as_transient(self, doing: str) -> Iterator[None]:
