@@ -7,6 +7,8 @@ STEP := -m local.step
 WORKERS ?= 3
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 DOCS_INSTALLED := .venv-docs/.installed
+# Each worker reads all tests and hundreds of processes are started: what is compiled is kept, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: test-attacks up setup unit test coverage test-faults test-model check docs picture bench-ingest help
 .DEFAULT_GOAL := help

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 BUDGETS_S = {
     "faults": 280,
@@ -30,6 +31,9 @@ BUDGETS_S = {
 TOGETHER = ("faults", "view", "cluster", "clients", "console")
 """Folders whose tests share servers of their own: one worker runs them. Elsewhere a file is a group."""
 
+APART = ("faults", "view", "cluster", "clients", "model", "filters", "unit")
+"""Folders that do without the stack of all tests: the worker that begins with them starts none."""
+
 
 def arrange(items: list[pytest.Item]) -> None:
     """Put tests in the order in which their groups are begun."""
@@ -39,6 +43,13 @@ def arrange(items: list[pytest.Item]) -> None:
 
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # untyped base
     """Gives a worker the tests of a group one after another, then the next group that is left."""
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """Give the first worker what needs no stack and the others what does, while there is any."""
+        apart = node is self.nodes[0]
+        fits = (scope for scope in self.workqueue if (_folder(scope) in APART) == apart)
+        self.workqueue.move_to_end(next(fits, next(iter(self.workqueue))), last=False)
+        super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
         folder = _folder(nodeid)

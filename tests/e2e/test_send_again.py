@@ -1,5 +1,6 @@
 """Redrive and replay on the local stack: what was given up is delivered, what was delivered comes again."""
 
+import asyncio
 import functools
 import json
 import signal
@@ -12,9 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.topics import ROUTE_GROUP
 from tests import stack as stacks
 from tests.builders import an_event
 from tests.cli.terminal import Terminal
+from tests.faults.group import group
 from tests.stack import Stack, events, eventually
 from tests.subscribed import create_queue, subscribe
 
@@ -317,6 +320,15 @@ def test_a_person_is_asked_sees_how_far_it_is_and_may_leave(customer: Customer) 
         assert "100%" in terminal.seen
 
 
+async def kill_router(stack: Stack) -> None:
+    """And end its session, of 15 s, at once: tests/e2e/test_main_job.py waits for that."""
+    async with group(stack.status["kafka"], ROUTE_GROUP) as routers:
+        members = await routers.members()
+        await asyncio.to_thread(stack.kill, "route")
+        for member in members:
+            await routers.leave(member)
+
+
 def test_routers_that_are_killed_leave_nothing_out(customer: Customer) -> None:
     create_queue(customer.stack, customer.queue)
     lines = "\n".join(json.dumps(an_event(entity_id=str(n))) for n in range(400))
@@ -331,7 +343,7 @@ def test_routers_that_are_killed_leave_nothing_out(customer: Customer) -> None:
     for _ in range(3):
         sent = customer.job(job["id"])["sent"]
         eventually(functools.partial(sent_more_than, sent))
-        customer.stack.kill("route")
+        asyncio.run(kill_router(customer.stack))
     job = eventually(
         lambda: customer.job(job["id"]), until=lambda found: found["state"] == "done", within_s=180
     )

@@ -43,10 +43,12 @@ class Group:
         """Take out a killed member, or all: as the broker does when a session of 15 s has ended."""
         for member, whose in (await self.members()).items():
             if client_id in (None, whose):
-                async with asyncio.timeout(ASK_TIMEOUT_S):
-                    await self._admin._send_request_to_node(
-                        BROKER, LeaveGroupRequest(self._name, member)
-                    )
+                await self.leave(member)
+
+    async def leave(self, member: str) -> None:
+        """Take out the member of this id."""
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            await self._admin._send_request_to_node(BROKER, LeaveGroupRequest(self._name, member))
 
     async def ends(self) -> dict[TopicPartition, int]:
         """The log's end by partition."""
