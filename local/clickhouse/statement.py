@@ -23,6 +23,9 @@ _INSERT = re.compile(
 _FORMAT = re.compile(
     r"\bFORMAT\s+([A-Za-z0-9_]+)\s*(?:SETTINGS\b.*)?;?\s*$", re.DOTALL | re.IGNORECASE
 )
+_TEMPORARY = re.compile(
+    _BLANK + r"CREATE\s+(?:OR\s+REPLACE\s+)?TEMPORARY\s", re.DOTALL | re.IGNORECASE
+)
 _PROCESSES = re.compile(r"\bsystem\s*\.\s*`?processes\b|\bSHOW\s+PROCESSLIST\b", re.IGNORECASE)
 _SELECTS = frozenset(("SELECT", "WITH", "FROM"))
 _READS = _SELECTS | {"SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK"}
@@ -42,7 +45,6 @@ class Statement:
     parameters: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     default_format: str = "TabSeparated"
-    database: str = ""
 
     @property
     def first_word(self) -> str:
@@ -65,6 +67,17 @@ class Statement:
     def reads_processes(self) -> bool:
         """Whether it asks what is running."""
         return bool(_PROCESSES.search(self.sql))
+
+    @property
+    def stays(self) -> bool:
+        """Whether it changes its connection: a setting, the current database, a temporary table."""
+        return self.first_word in ("SET", "USE") or bool(_TEMPORARY.match(self.sql))
+
+    @property
+    def needs_set(self) -> bool:
+        """Whether the URL's settings are set before it and brought back after it: it has no clause."""
+        has_clause = self.reads_only or self.first_word in ("INSERT", "SET", "USE")
+        return bool(self.settings) and not has_clause
 
     @property
     def streams(self) -> bool:
@@ -101,7 +114,7 @@ class Insert:
         """The statement that takes its data from a file."""
         settings = f" SETTINGS {self.settings}" if self.settings else ""
         # the name says nothing of a compression: the data has been decoded
-        return f"{self.into} FROM INFILE {_quoted(path)}{settings} FORMAT {self.format}"
+        return f"{self.into} FROM INFILE {quoted(path)}{settings} FORMAT {self.format}"
 
 
 def insert_of(statement: Statement) -> Insert | None:
@@ -116,8 +129,9 @@ def insert_of(statement: Statement) -> Insert | None:
 
 def clause(settings: Mapping[str, str]) -> str:
     """Settings as the inside of a SETTINGS clause; every value quoted, which ClickHouse converts."""
-    return ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items())
+    return ", ".join(f"{name} = {quoted(value)}" for name, value in settings.items())
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A string literal."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
