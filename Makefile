@@ -10,7 +10,7 @@ DOCS_INSTALLED := .venv-docs/.installed
 # Each worker reads all tests and hundreds of processes are started: what is compiled is kept, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test-attacks up setup unit test coverage test-faults test-model check docs picture bench-ingest help
+.PHONY: test-attacks test-drivers up setup unit test coverage test-faults test-model check docs picture bench-ingest help
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -35,6 +35,9 @@ coverage: setup ## Lines and branches that `make test` runs, services included; 
 test-faults: setup ## kill -9 materializer, ClickHouse and routers 500 times each, ClickHouse a minute away; brokers of a cluster
 	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} EVENTS_FAULTS_CLUSTER=long \
 		$(BIN)/pytest tests/faults tests/cluster tests/view -s
+
+test-drivers: setup ## ClickHouse clients of Python, Java, Node and Go against the local endpoint; Go's first build takes a minute
+	@$(BIN)/pytest tests/drivers
 
 test-attacks: setup ## What another tenant feels of attacks: p99 beside them to p99 without; run nothing else meanwhile
 	@EVENTS_ATTACKS_MEASURED=1 $(BIN)/pytest tests/attacks tests/e2e/test_pressure.py

@@ -20,6 +20,7 @@ BUDGETS_S = {
     "local": 220,
     "console": 60,
     "clients": 20,
+    "drivers": 60,
     "adapters": 140,
     "cli": 140,
     "model": 65,
@@ -28,7 +29,7 @@ BUDGETS_S = {
 }
 """By folder, in the order in which they are begun: what cannot be divided first."""
 
-TOGETHER = ("faults", "view", "cluster", "clients", "console")
+TOGETHER = ("faults", "view", "cluster", "clients", "console", "drivers")
 """Folders whose tests share servers of their own: one worker runs them. Elsewhere a file is a group."""
 
 APART = ("faults", "view", "cluster", "clients", "model", "filters", "unit")

@@ -1,13 +1,16 @@
 """An answer written as its client asked: the format's head, ClickHouse's compression, HTTP's."""
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from local.clickhouse import external
 from local.clickhouse.blocks import Blocks
+from local.clickhouse.connection import Rest
 from local.clickhouse.encoding import Encoder, encoder_for
 from local.clickhouse.engine import Engine, Held
 from local.clickhouse.native import BLOCK_INFO, WITH_SERIALIZATION, versioned
@@ -74,32 +77,43 @@ async def answer(
         media_type = _media_type(query.statement.format)
         if rest is None:
             return Response(first + writing.end(), headers=headers, media_type=media_type)
-        content = _content(first, rest, writing, stack.pop_all())
-    return StreamingResponse(content, headers=headers, media_type=media_type)
+        stack.push_async_callback(rest.close)
+        content = _content(first, rest, writing)
+        return Streamed(content, stack.pop_all(), headers=headers, media_type=media_type)
 
 
-async def _begun(
-    held: Held, query: Query
-) -> tuple[list[bytes], AsyncGenerator[bytes, None] | None]:
+class Streamed(StreamingResponse):
+    """An answer that holds what `stack` closes until it is sent or its client has gone.
+
+    Not its generator: one that was never begun would not close it.
+    """
+
+    def __init__(
+        self, content: AsyncIterator[bytes], stack: contextlib.AsyncExitStack, **how: Any
+    ) -> None:
+        super().__init__(content, **how)
+        self._stack = stack
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        async with self._stack:
+            await super().__call__(scope, receive, send)
+
+
+async def _begun(held: Held, query: Query) -> tuple[list[bytes], Rest | None]:
     if query.statement.streams:
         return await held.connection.answer(query.statement)
     return [await held.query(query.statement)], None
 
 
-async def _content(
-    first: bytes,
-    rest: AsyncGenerator[bytes, None],
-    writing: Writing,
-    stack: contextlib.AsyncExitStack,
-) -> AsyncIterator[bytes]:
-    async with stack, contextlib.aclosing(rest):
-        if first:
-            yield first
-        async for block in rest:
-            if piece := writing.block(block):
-                yield piece
-        if last := writing.end():
-            yield last
+async def _content(first: bytes, rest: Rest, writing: Writing) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for block in rest.blocks():
+        if piece := writing.block(block):
+            yield piece
+    if last := writing.end():
+        yield last
 
 
 def _media_type(format_: str) -> str:

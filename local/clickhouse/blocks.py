@@ -40,10 +40,10 @@ class Blocks:
 def _block(data: bytes) -> bytes:
     compressed: bytes = lz4.block.compress(data, store_size=False)
     body = _HEAD.pack(LZ4, len(compressed) + _HEAD.size, len(data)) + compressed
-    return _checksum(body) + body
+    return checksum(body) + body
 
 
-def _checksum(body: bytes) -> bytes:
+def checksum(body: bytes) -> bytes:
     """Both halves little-endian, the lower one first; CityHash128 gives the lower one above."""
     number: int = CityHash128(body)
     low, high = number >> 64, number & (2**64 - 1)
@@ -70,7 +70,7 @@ async def uncompressed(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _plain(block: bytes, method: int, size: int) -> bytes:
-    if _checksum(block[_CHECKSUM_BYTES:]) != block[:_CHECKSUM_BYTES]:
+    if checksum(block[_CHECKSUM_BYTES:]) != block[:_CHECKSUM_BYTES]:
         raise refused(40, "Checksum doesn't match: corrupted data", "CHECKSUM_DOESNT_MATCH")
     data = block[_START:]
     try:

@@ -8,7 +8,7 @@ import asyncio
 import functools
 import json
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,23 +57,23 @@ class Connection:
     async def use(self, database: str) -> None:
         """Make `database` the current one, and count anew."""
         if database != self._database:
-            await self._call(self._chdb.query, f"USE `{database}`")
+            await self.call(self._chdb.query, f"USE `{database}`")
             self._database = database
         self.figures.begin()
 
     async def current_database(self) -> str:
         """The current database, after a statement that may have changed it."""
-        result = await self._call(self._chdb.query, "SELECT currentDatabase()", "LineAsString")
+        result = await self.call(self._chdb.query, "SELECT currentDatabase()", "LineAsString")
         self._database = result.bytes().decode().removesuffix("\n")
         return self._database
 
     async def query(self, statement: Statement) -> bytes:
         """Run a statement and return the whole answer; whatever it changes here stays."""
-        return await self._call(self._query, self._chdb, statement)
+        return await self.call(self._query, self._chdb, statement)
 
     async def query_alone(self, statement: Statement) -> bytes:
         """Run on a connection of its own, so that nothing reaches the next request."""
-        return await self._call(self._alone, statement)
+        return await self.call(self._alone, statement)
 
     def _alone(self, statement: Statement) -> bytes:
         with self._connect() as connection:
@@ -92,15 +92,13 @@ class Connection:
 
     def _run(self, connection: Chdb, statement: Statement) -> bytes:
         result = connection.query(statement.text, statement.format, dict(statement.parameters))
-        self.figures.add(result)
+        self.figures.answered(result)
         return result.bytes() or b""
 
-    async def answer(
-        self, statement: Statement
-    ) -> tuple[list[bytes], AsyncGenerator[bytes, None] | None]:
+    async def answer(self, statement: Statement) -> tuple[list[bytes], "Rest | None"]:
         """Run a statement: the first blocks of its answer, and the others, None when that was all."""
-        begun, answer = await self._call(self._begin, statement)
-        return begun, None if answer is None else self._rest(answer)
+        begun, answer = await self.call(self._begin, statement)
+        return begun, None if answer is None else Rest(self, answer)
 
     def _begin(self, statement: Statement) -> tuple[list[bytes], Any]:
         """All of a short answer at once: each call into the thread costs a lookup its share."""
@@ -111,7 +109,7 @@ class Connection:
         size = 0
         try:
             while size < BEGUN_BYTES:
-                block = self._next_block(answer)
+                block = self.next_block(answer)
                 if block is None:
                     answer.close()
                     return begun, None
@@ -122,18 +120,12 @@ class Connection:
             answer.close()
             raise
 
-    async def _rest(self, answer: Any) -> AsyncGenerator[bytes, None]:
-        try:
-            while (block := await self._call(self._next_block, answer)) is not None:
-                yield block
-        finally:
-            await self._call(answer.close)
-
-    def _next_block(self, answer: Any) -> bytes | None:
+    def next_block(self, answer: Any) -> bytes | None:
+        """The next of an open answer, None at its end; it blocks."""
         block = answer.fetch()
         if block is None:
             return None
-        self.figures.add(block)
+        self.figures.answered(block)
         data: bytes = block.bytes()
         return data
 
@@ -145,22 +137,23 @@ class Connection:
         has is cheaper than new memory.
         """
         file = self._file
-        await self._call(file.seek, 0)
+        await self.call(file.seek, 0)
         waiting: list[bytes] = []  # chunks of the network are small beside a hop to the thread
         size = 0
         async for chunk in data:
             waiting.append(chunk)
             size += len(chunk)
             if size >= WRITE_BYTES:
-                await self._call(file.writelines, waiting)
+                await self.call(file.writelines, waiting)
                 waiting, size = [], 0
-        await self._call(file.writelines, waiting)
-        await self._call(file.truncate)
-        await self._call(self._chdb.query, insert.from_file(file.name))
+        await self.call(file.writelines, waiting)
+        await self.call(file.truncate)
+        self.figures.inserted(await self.call(self._chdb.query, insert.from_file(file.name)))
         if file.tell() > SCRATCH_BYTES_KEPT:
-            await self._call(file.truncate, 0)
+            await self.call(file.truncate, 0)
 
-    async def _call(self, function: Callable[..., Result], *arguments: Any) -> Result:
+    async def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Run in the thread. It runs to its end, and in turn, even when nobody waits for it any more."""
         try:
             loop = asyncio.get_running_loop()
             return await asyncio.shield(loop.run_in_executor(self._thread, function, *arguments))
@@ -173,6 +166,25 @@ class Connection:
         self._chdb.close()
         if "_file" in vars(self):
             self._file.close()
+
+
+class Rest:
+    """The blocks of an answer that have not been fetched. Closed in any case: an open one would leave
+    the connection's next query without an answer."""
+
+    def __init__(self, connection: Connection, answer: Any) -> None:
+        self._connection = connection
+        self._answer = answer
+
+    async def blocks(self) -> AsyncIterator[bytes]:
+        """One after another."""
+        next_block = self._connection.next_block
+        while (block := await self._connection.call(next_block, self._answer)) is not None:
+            yield block
+
+    async def close(self) -> None:
+        """Give up what is left."""
+        await self._connection.call(self._answer.close)
 
 
 def _settings(connection: Chdb, statement: Statement) -> str:

@@ -63,4 +63,6 @@ async def there(connection: Connection, tables: list[Table]) -> AsyncIterator[No
             )
             insert = Insert(f"INSERT INTO {name}", "", table.format, 0)
             await connection.insert(insert, table.data())
+        if tables:
+            connection.figures.begin()
         yield

@@ -163,7 +163,8 @@ class _Walk:
         """Flags with the width of an index, the distinct values, an index for each row."""
         width = 1 << (self._number() & 0xFF)
         self._values(type_.inner[0] if type_.name == "Nullable" else type_, self._number())
-        self.at += self._number() * width
+        rows = self._number()
+        self.at += rows * width
 
     def _strings(self, rows: int) -> None:
         data, at = self.data, self.at

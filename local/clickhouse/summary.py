@@ -12,7 +12,7 @@ _TOLD = ("read_rows", "read_bytes", "written_rows", "written_bytes", "total_rows
 
 
 class Figures:
-    """Of the statement that runs on a connection; `progress` is the engine's callback."""
+    """Of the statement that runs on a connection."""
 
     def __init__(self) -> None:
         self.begin()
@@ -20,28 +20,37 @@ class Figures:
     def begin(self) -> None:
         """Forget the statement before."""
         self._told = dict.fromkeys(_TOLD, 0)
-        self._result_rows = self._result_bytes = 0
+        self._read = self._result = (0, 0)
         self._began_ns = time.perf_counter_ns()
 
     def progress(self, told: dict[str, int]) -> None:
-        """What the engine has done so far; it tells that at the end and every 100 ms before."""
-        for name in _TOLD:
-            self._told[name] = max(self._told[name], told[name])
+        """The engine's callback: what it has done so far, every 100 ms and at the end."""
+        self._told = told
 
-    def add(self, result: Any) -> None:
-        """Count a result of chDB, or one block of a streamed one."""
-        self._result_rows += result.rows_read()
-        self._result_bytes += result.bytes_read()
-        # an open stream has told nothing by its first blocks, which carry what was read for them
-        self._told["read_rows"] = max(self._told["read_rows"], result.storage_rows_read())
-        self._told["read_bytes"] = max(self._told["read_bytes"], result.storage_bytes_read())
+    def answered(self, result: Any) -> None:
+        """Count a result of chDB, or one block of a streamed one, of which it tells what was new."""
+        self._read = _sum(self._read, (result.storage_rows_read(), result.storage_bytes_read()))
+        self._result = _sum(self._result, (result.rows_read(), result.bytes_read()))
+
+    def inserted(self, result: Any) -> None:
+        """Count an insert's data, which is read from a file: of a small one the callback is silent."""
+        self._read = result.rows_read(), result.bytes_read()
 
     def header(self) -> str:
         """The header's value."""
-        written = self._told["written_rows"]
-        figures = self._told | {
-            "result_rows": written or self._result_rows,
-            "result_bytes": self._told["written_bytes"] if written else self._result_bytes,
+        told = {name: self._told[name] for name in _TOLD}
+        read, result = self._read, self._result
+        if told["written_rows"]:
+            result = told["written_rows"], told["written_bytes"]
+        figures = told | {
+            "read_rows": max(told["read_rows"], read[0]),
+            "read_bytes": max(told["read_bytes"], read[1]),
+            "result_rows": result[0],
+            "result_bytes": result[1],
             "elapsed_ns": time.perf_counter_ns() - self._began_ns,
         }
         return json.dumps({name: str(figure) for name, figure in figures.items()})
+
+
+def _sum(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return one[0] + other[0], one[1] + other[1]

@@ -1,7 +1,6 @@
 """Who asks: as a server reads it from URL and headers. Any user, password and role is taken."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 
 from local.clickhouse.errors import refused
@@ -33,6 +32,6 @@ def _basic(authorization: str) -> str | None:
         return None
     try:
         return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         text = "Invalid authentication: the Basic credentials are no base64 of user:password"
         raise refused(AUTHENTICATION_FAILED, text, "AUTHENTICATION_FAILED") from None

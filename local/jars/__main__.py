@@ -9,7 +9,7 @@ from jgo.maven import MavenContext
 
 from local.jars import HERE, SERVERS
 
-LOCKED = (*SERVERS, "event-ruler")  # the last for tests alone
+LOCKED = (*SERVERS, "event-ruler", "clickhouse-jdbc")  # the last two for tests alone
 
 
 def main() -> None:
