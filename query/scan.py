@@ -1,38 +1,44 @@
 """A search's events, newest first, read from ClickHouse at a bounded cost.
 
 The range is read in windows that begin at its end and grow, so that whoever wants recent events
-never reads old ones. ClickHouse refuses a window with too many rows and stops a slow one.
+never reads old ones. What an index finds is looked for in large windows at once. ClickHouse refuses a
+window with too many rows and stops a slow one.
 """
 
-import itertools
 import time
-from collections.abc import AsyncGenerator, Awaitable, Iterator
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import AsyncGenerator, Awaitable
+from typing import Any, NamedTuple, Protocol
 
 from contracts.clickhouse.search import (
     TOO_MANY_ROWS,
     TOO_SLOW,
     Counts,
     Position,
+    position_of,
     read_counts,
-    read_found,
     read_limits,
-    read_positions,
+    read_newest,
+    read_standing,
     select_counts,
-    select_positions,
+    select_newest,
+    select_standing,
 )
-from contracts.clickhouse.table import select_events
+from contracts.clickhouse.table import StoredEvent
 from contracts.criteria import Criteria
+from contracts.encoding.codec import represent
 from contracts.filters import Filter
 from query.cursor import Rest
 from service.clickhouse import ClickHouseFailed
 
 FIRST_WINDOW_MS = 4 * 60 * 1000
+INDEXED_WINDOW_MS = 24 * 60 * 60 * 1000
+"""Where an index says which rows have the value."""
 GROWTH = 16
 ROWS_MIN = 50
-"""Rows that a query asks for at least: repeats are left out, and must not make it a query each."""
-LOOKUP_IDS_MAX = 50
-"""Events that are fetched at once: they may have a megabyte each."""
+"""Rows that a query asks for at least: repeats are left out, and must not make it a query each. At
+first not more, for events may have a megabyte each."""
+ANSWER_BYTES = 16_000_000
+"""What the next query may answer if its rows are as large as those before."""
 
 
 class Select(Protocol):
@@ -92,26 +98,22 @@ class Scan:
         self, rest: Rest, count: int
     ) -> AsyncGenerator[tuple[Position, bytes], None]:
         """Every event of `rest` with its position; raises `Stopped` where ClickHouse stopped it."""
-        rows, window_ms = max(count, ROWS_MIN), FIRST_WINDOW_MS
+        criteria = self._criteria
+        is_indexed = criteria.entity_id is not None or any(criteria.key_attributes.values())
+        rows, window_ms = ROWS_MIN, INDEXED_WINDOW_MS if is_indexed else FIRST_WINDOW_MS
         end, position = Position(rest.from_ms), rest.position
         while position > end:
             from_ms = max(rest.from_ms, position.received_ms - window_ms)
-            query = select_positions(
-                self._database,
-                self._tenant,
-                self._criteria,
-                from_ms,
-                position,
-                rows,
-                self._filter,
+            query = select_newest(
+                *(self._database, self._tenant, criteria, from_ms, position, rows, self._filter)
             )
-            found = read_positions(await self._select(position, *query, self._limits.rows_max))
-            for some in _slices(list(dict.fromkeys(found)), min(count, LOOKUP_IDS_MAX)):
-                for each, representation in await self._lookup(position, some):
-                    yield each, representation
-                    position = each
+            answer = await self._select(position, *query, self._limits.rows_max)
+            found = read_newest(answer)
+            for each, representation in await self._standing(position, found):
+                yield each, representation
             if len(found) == rows:
-                position = found[-1]
+                position = position_of(found[-1])
+                rows = max(ROWS_MIN, min(count, rows * ANSWER_BYTES // len(answer)))
             else:
                 position, window_ms = Position(from_ms), window_ms * GROWTH
 
@@ -121,14 +123,22 @@ class Scan:
         answer = await self._select(Position(to_ms), *query, self._limits.rows_max)
         return read_counts(answer)
 
-    async def _lookup(
-        self, at: Position, positions: list[Position]
+    async def _standing(
+        self, at: Position, found: list[StoredEvent]
     ) -> list[tuple[Position, bytes]]:
-        """The events there as GET answers them; not those whose row gives way to another one."""
-        keys = ((self._tenant, each.event_id) for each in positions)
-        query = select_events(self._database, keys)
-        found = read_found(await self._select(at, query))
-        return [(each, found[each]) for each in positions if each in found]
+        """Those events as GET answers them, once; not those whose row gives way to another one."""
+        if not found:
+            return []
+        query = select_standing(self._database, self._tenant, found)
+        standing = read_standing(await self._select(at, query))
+        rows: dict[Position, StoredEvent] = {}
+        for each in found:
+            rows.setdefault(position_of(each), each)
+        return [
+            (position, represent(row.event()))
+            for position, row in rows.items()
+            if standing.get(row.id) == int(row.precedence)
+        ]
 
     async def _select(
         self, at: Position, sql: str, parameters: dict[str, Any] | None = None, rows_max: int = 0
@@ -146,12 +156,3 @@ class Scan:
             if error.code in TOO_SLOW:
                 raise TooSlow(at) from error
             raise
-
-
-Value = TypeVar("Value")
-
-
-def _slices(values: list[Value], size: int) -> Iterator[list[Value]]:
-    each = iter(values)
-    while some := list(itertools.islice(each, size)):
-        yield some

@@ -1,41 +1,59 @@
-"""SQL of searches in the table of events: positions of matching rows, newest first.
+"""SQL of searches in the table of events: matching rows, newest first.
 
 Text is looked for where it is stored, and in `search_text` where that says it otherwise; both sides are
 folded alike (`contracts/encoding/legible.py`).
-Rows are found in two steps. The first reads only the columns that the criteria name and gives
-positions, the second is the lookup by id, so that a search shows what GET shows: of two rows of an
-event, which may lie in two pages or months, the one that stays.
+The rows of a page are read at once: ClickHouse finds their places first and reads the wide columns of
+those alone. A second query says which of them stay, so that a search shows what GET shows: of two rows
+of an event, which may lie in two pages or months, the one that stays, and none that was erased.
 Every value is bound as a parameter of ClickHouse's HTTP interface, never written into the SQL.
 """
 
 import json
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from contracts.clickhouse.table import read_stored
+import msgspec
+
+from contracts.clickhouse.table import SHOWN, StoredEvent, read_row
 from contracts.criteria import Criteria
-from contracts.encoding.codec import represent
 from contracts.encoding.legible import folded
+from contracts.erasures import ERASURES_TABLE
 from contracts.filters import Filter, to_sql
+from contracts.ids import names_sql
 
 TOO_MANY_ROWS = (158, 307)
 """ClickHouse's error codes when a query would read more than its settings allow."""
 TOO_SLOW = (159, 160)
 """And when it takes longer."""
 
-SELECT_POSITIONS = """
-SELECT toUnixTimestamp64Milli(received_at), id
+SELECT_NEWEST = """
+SELECT {shown} FROM (
+SELECT tenant, id, entity_id, entity_name, event_source, event_type, operation, payload_entity_id,
+    key_attributes, payload, fault, precedence, received_at
 FROM {database}.events
 WHERE tenant = {{tenant:String}}
     AND received_at >= fromUnixTimestamp64Milli({{from_ms:Int64}}, 'UTC')
     AND received_at <= fromUnixTimestamp64Milli({{to_ms:Int64}}, 'UTC')
     AND (received_at < fromUnixTimestamp64Milli({{to_ms:Int64}}, 'UTC')
         OR toUInt128(id) < {{to_id:UInt128}}){conditions}
+ORDER BY received_at DESC, toUInt128(id) DESC, precedence DESC
+LIMIT {{count:UInt32}})
 ORDER BY received_at DESC, toUInt128(id) DESC
-LIMIT {{count:UInt32}}
-FORMAT TabSeparated
+FORMAT JSONEachRow
 """
+SELECT_STANDING = """
+SELECT id, toString(max(precedence)) FROM (
+    SELECT id, precedence FROM {database}.events WHERE (tenant, id) IN ({keys})
+    UNION ALL
+    SELECT id, {erased} AS precedence FROM {database}.{erasures} WHERE (tenant, id) IN ({keys}) AND final)
+GROUP BY id
+SETTINGS max_threads = 1 -- few rows: threads cost more than they save
+FORMAT JSONCompactEachRow
+"""
+ERASED_PRECEDENCE = 2**63 - 1
+"""Above that of any row: what was erased gives way to nothing being there."""
 
 STORED = "positionCaseInsensitive(ifNull({column}, ''), {{q:String}}) > 0"
 TEXT = """(position(search_text, {folded:String}) > 0
@@ -48,6 +66,9 @@ CONDITIONS = {
     "entity_id": "entity_id = {entity_id:String}",
     "entity_name": "entity_name = {entity_name:String}",
 }
+
+
+_stands = msgspec.json.Decoder(tuple[str, str]).decode
 
 
 class Position(NamedTuple):
@@ -76,7 +97,7 @@ def select_counts(
     return SELECT_COUNTS.format(database=database, condition=condition), known | parameters
 
 
-def select_positions(
+def select_newest(
     database: str,
     tenant: str,
     criteria: Criteria,
@@ -113,7 +134,18 @@ def select_positions(
         conditions.append(accepted)
         parameters |= more
     joined = "".join(f"\n    AND {condition}" for condition in conditions)
-    return SELECT_POSITIONS.format(database=database, conditions=joined), parameters
+    sql = SELECT_NEWEST.format(shown=SHOWN, database=database, conditions=joined)
+    return sql, parameters
+
+
+def select_standing(database: str, tenant: str, found: Iterable[StoredEvent]) -> str:
+    """The query for what stands under the names of these rows, at least one, of a checked tenant."""
+    return SELECT_STANDING.format(
+        database=database,
+        erasures=ERASURES_TABLE,
+        erased=ERASED_PRECEDENCE,
+        keys=names_sql((tenant, each.id) for each in found),
+    )
 
 
 class Counts(NamedTuple):
@@ -134,18 +166,19 @@ def read_counts(answer: bytes) -> Counts:
     return Counts(matched, of, cost["rows_read"], cost["bytes_read"], cost["elapsed"])
 
 
-def read_positions(lines: bytes) -> list[Position]:
-    """The answer to `select_positions`; a row that was written twice comes twice."""
-    fields = (line.split("\t") for line in lines.decode("ascii").splitlines())
-    return [Position(int(received_ms), uuid.UUID(event_id)) for received_ms, event_id in fields]
+def read_newest(lines: bytes) -> list[StoredEvent]:
+    """The answer to `select_newest`; of two rows at one position the one that stays comes first."""
+    return [read_row(line) for line in lines.splitlines()]
 
 
-def read_found(lines: bytes) -> dict[Position, bytes]:
-    """The answer to `select_events` as representations by the position of the row that stays."""
-    return {
-        Position(int(each.received_ms), uuid.UUID(each.id)): represent(each.event())
-        for each in read_stored(lines)
-    }
+def read_standing(lines: bytes) -> dict[str, int]:
+    """The answer to `select_standing`: by id the precedence of the row that stays."""
+    return {event_id: int(precedence) for event_id, precedence in map(_stands, lines.splitlines())}
+
+
+def position_of(stored: StoredEvent) -> Position:
+    """Where a row lies."""
+    return Position(int(stored.received_ms), uuid.UUID(stored.id))
 
 
 def rfc_3339(ms: int) -> str:

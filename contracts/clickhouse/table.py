@@ -30,10 +30,11 @@ INSERT_SETTINGS: dict[str, str | int] = {
     "max_insert_threads": 1,  # one block, so one part per insert
 }
 
-SELECT_EVENT = """
-SELECT tenant, id, entity_id, entity_name, event_source, event_type, operation, payload_entity_id,
+SHOWN = """tenant, id, entity_id, entity_name, event_source, event_type, operation, payload_entity_id,
     key_attributes, base64Encode(payload) AS payload, base64Encode(fault) AS fault, precedence,
-    toUnixTimestamp64Milli(received_at) AS received_ms,
+    toUnixTimestamp64Milli(received_at) AS received_ms"""
+SELECT_EVENT = """
+SELECT {shown},
     (tenant, id) IN ( -- as a condition it costs more
         SELECT tenant, id FROM {erasures} WHERE (tenant, id) IN ({keys}) AND final) AS erased
 FROM {table}
@@ -74,7 +75,8 @@ def select_events(
     names = list(keys)
     gather = GATHER if len(names) > 1 else ""
     erasures = f"{database}.{ERASURES_TABLE}"
-    return SELECT_EVENT.format(table=table, erasures=erasures, keys=names_sql(names), gather=gather)
+    known = {"shown": SHOWN, "table": table, "erasures": erasures, "gather": gather}
+    return SELECT_EVENT.format(keys=names_sql(names), **known)
 
 
 ERASED = b""
@@ -82,7 +84,7 @@ ERASED = b""
 
 
 class StoredEvent(msgspec.Struct):
-    """One line of the answer to `select_events`."""
+    """One line of the answer to `select_events`, or to a search."""
 
     tenant: str
     id: str
@@ -97,7 +99,7 @@ class StoredEvent(msgspec.Struct):
     fault: str | None
     precedence: int | str  # ClickHouse may quote integers of 64 bits
     received_ms: int | str  # since 1970
-    erased: bool | int  # the row may be there for a while
+    erased: bool | int = False  # the row may be there for a while
 
     def event(self) -> EventJson:
         """The event without its tenant."""
@@ -117,14 +119,15 @@ class StoredEvent(msgspec.Struct):
         )
 
 
-_stored = msgspec.json.Decoder(StoredEvent)
+read_row = msgspec.json.Decoder(StoredEvent).decode
+"""A line of JSON as the event that it is."""
 _name = msgspec.json.Decoder(tuple[str, str])
 
 
 def read_stored(lines: bytes) -> Collection[StoredEvent]:
     """The answer to `select_events`: of each event's rows, until they are merged, the one that stays."""
     stays: dict[tuple[str, str], StoredEvent] = {}
-    for stored in map(_stored.decode, lines.splitlines()):
+    for stored in map(read_row, lines.splitlines()):
         other = stays.setdefault((stored.tenant, stored.id), stored)
         if int(stored.precedence) > int(other.precedence):
             stays[stored.tenant, stored.id] = stored

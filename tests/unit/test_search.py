@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.clickhouse.search import Position, select_positions
+from contracts.clickhouse.search import Position, select_newest
 from contracts.criteria import Criteria, Search, instant_ms
 from contracts.problems import Problem
 from query.criteria import next_query, parse_search, read_pairs
@@ -145,21 +145,21 @@ def test_values_are_read_as_they_were_sent_and_are_never_part_of_the_sql(
 ) -> None:
     attribute = {f"key_attributes.{name}": text for name, text in given_.items()}
     found = search(**given_, **attribute)
-    sql, parameters = select_positions("events", "acme", found, 0, REST.position, 50)
+    sql, parameters = select_newest("events", "acme", found, 0, REST.position, 50)
     assert {name: getattr(found, name) for name in given_} == given_
     as_asked = {name: text.casefold() if name == "q" else text for name, text in given_.items()}
     assert set(as_asked.values()) <= set(parameters.values())
     blank = {name: "x" if text.casefold().isascii() else "é" for name, text in given_.items()}
     other = search(**blank, **dict.fromkeys(attribute, "x"))
-    assert select_positions("events", "acme", other, 0, REST.position, 50)[0] == sql
+    assert select_newest("events", "acme", other, 0, REST.position, 50)[0] == sql
 
 
 @given(st.dictionaries(values, values, max_size=5))
 def test_names_of_attributes_are_bound_too(attributes: dict[str, str]) -> None:
     criteria = Criteria(key_attributes=attributes)
-    sql, parameters = select_positions("events", "acme", criteria, 0, REST.position, 50)
+    sql, parameters = select_newest("events", "acme", criteria, 0, REST.position, 50)
     numbered = Criteria(key_attributes={str(number): "x" for number in range(len(attributes))})
-    assert select_positions("events", "acme", numbered, 0, REST.position, 50)[0] == sql
+    assert select_newest("events", "acme", numbered, 0, REST.position, 50)[0] == sql
     assert set(attributes) | set(attributes.values()) <= set(parameters.values())
 
 
