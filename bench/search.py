@@ -1,16 +1,17 @@
-"""GET /api/v1/events: latency and CPU of query and ClickHouse per search, and what GET by id feels of it.
+"""GET /api/v1/events over a month of ten tenants: latency and CPU of query and ClickHouse per search.
 
-`python -m bench.search [--events N] [--seconds S]`. The events are spread evenly over the last seven
-days, every fifth under an Idempotency-Key; one entity has four of them.
+`python -m bench.search [--rows N] [--seconds S] [--keep FOLDER]`. The searches are those of the tenant
+that has half of the rows, by one and by eight connections; texts and values differ from request to
+request, so that nothing is remembered. Then GET by id, alone and beside searches. A table is made in two
+minutes for each ten million rows or so: `--keep` leaves it in FOLDER for the next run.
 """
 
 import argparse
 import asyncio
 import itertools
 import time
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlencode
 
 import psutil
@@ -19,73 +20,99 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import load
-from bench.fill import fill, retail_events
-from bench.servers import cpu_s, process, servers
-from bench.view import TENANT, materialize
-from contracts.encoding.codec import EventJson, named
-from contracts.ids import derived_id
+from bench.history import DAY_MS, DAYS, LARGE, make
+from bench.load_test import positive
+from bench.servers import cpu_s, process, servers, sql
+from cli.endpoints import Endpoints
 
-DAY_MS = 24 * 60 * 60 * 1000
 PATH = "/api/v1/events"
-SEARCHES: dict[str, dict[str, str | int]] = {
-    "newest": {},
-    "newest 200": {"limit": "200"},
-    "faults": {"event_type": "FAULT"},
-    "one day, three days ago": {"from": 4, "to": 3},
-    "frequent entity": {"entity_id": "49801807939c296be1e9a4bf6783a705"},
-    "rare entity": {"entity_id": "rare"},
-    "no such attribute": {"key_attributes.correlationId": "none"},
-    "frequent text": {"q": "TITLE"},
-    "no such text": {"q": "no such text"},
-    "no such text, one day": {"q": "no such text", "from": 1},
-}
-"""Parameters; a number is a time so many days ago."""
+DIFFERENT = 100
+"""Requests of a search that are sent in turns."""
+IDS = 5_000
+NEWEST_MS = f"SELECT toInt64(toUnixTimestamp64Milli(max(received_at))) FROM events.events WHERE tenant = '{LARGE}'"  # noqa: E501, S608
+SAMPLE = f"""
+SELECT entity_id, key_attributes['correlationId'], extract(payload, 'ordno[0-9]+x') FROM events.events
+WHERE tenant = '{LARGE}' AND startsWith(entity_id, 'entity-') AND received_at < now() - INTERVAL {{days}} DAY
+    AND received_at > now() - INTERVAL {{days}} + 1 DAY
+ORDER BY cityHash64(id) LIMIT {DIFFERENT} FORMAT TSV
+"""  # noqa: S608 - constants alone
+RANDOM_IDS = f"""
+SELECT id FROM events.events WHERE tenant = '{LARGE}' AND {{condition}} ORDER BY cityHash64(id, 1) LIMIT {IDS}
+"""  # noqa: S608 - constants alone
+PARTS = """
+SELECT count(), sum(rows), round(sum(bytes_on_disk) / sum(rows)) FROM system.parts
+WHERE database = 'events' AND table = 'events' AND active FORMAT TSV
+"""
+Search = dict[str, str | int]
+"""Parameters; a number is a time so many days before the newest event."""
 
 
-def of_seven_days(count: int) -> Iterator[tuple[EventJson, int]]:
-    """`count` events of the last seven days: every fifth with a derived id, four of a rare entity."""
-    now_ms = time.time_ns() // 1_000_000
-    for number, draft in enumerate(retail_events(count)):
-        received_ms = now_ms - 7 * DAY_MS * (count - number) // count
-        event_id = str(uuid.UUID(int=received_ms << 80 | 7 << 76 | 2 << 62 | number))
-        if number % 5 == 0:
-            event_id = derived_id(TENANT, b"key-%d" % number, 0, draft.entity_id)
-        event = named(draft, event_id)
-        if number % (count // 4) == count // 8:
-            event.entity_id = "rare"
-        yield event, received_ms
+def searches(where: Endpoints) -> dict[str, list[Search]]:
+    """What is asked for, by name, each in different ways."""
+    old = [line.split("\t") for line in _lines(where, SAMPLE.format(days=DAYS - 5))]
+    recent = [line.split("\t") for line in _lines(where, SAMPLE.format(days=5))]
+    numbers = range(DIFFERENT)
+
+    def of(name: str, values: list[str], **more: str | int) -> list[Search]:
+        return [{name: value, **more} for value in values]
+
+    absent = [f"zebrafinch{number}" for number in numbers]
+    month: Search = {"from": DAYS}
+    return {
+        "newest 50": [{}],
+        "newest 200": [{"limit": "200"}],
+        "50 of a day, three weeks ago": [{"from": 21, "to": 20}],
+        "50 faults": [{"event_type": "FAULT"}],
+        "a frequent entity, 30 days": of("entity_id", ["49801807939c296be1e9a4bf6783a705"], **month),
+        "one entity, 30 days": of("entity_id", [entity for entity, _, _ in old], **month),
+        "no such entity, 30 days": of("entity_id", absent, **month),
+        "one attribute, 30 days": of("key_attributes.correlationId", [it for _, it, _ in old], **month),
+        "no such attribute, 30 days": of("key_attributes.correlationId", absent, **month),
+        "frequent text": of("q", ["TITLE"]),
+        "rare word, 7 days": of("q", [word for _, _, word in recent], **{"from": 7}),
+        "rare word, 30 days": of("q", [word for _, _, word in old], **month),
+        "no such word, 7 days": of("q", absent, **{"from": 7}),
+        "no such word, 30 days": of("q", absent, **month),
+        "rare substring, 7 days": of("q", [word[2:-1] for _, _, word in recent], **{"from": 7}),
+    }  # fmt: skip
 
 
-def path(parameters: dict[str, str | int]) -> str:
-    """The path and query of a search."""
-    now_s = time.time()
-    pairs = {
-        name: value
-        if isinstance(value, str)
-        else datetime.fromtimestamp(now_s - value * DAY_MS // 1000, UTC).strftime("%FT%TZ")
-        for name, value in parameters.items()
-    }
-    return f"{PATH}?{urlencode(pairs)}"
+def _lines(where: Endpoints, query: str) -> list[str]:
+    return sql(where, query).decode().splitlines()
 
 
-def searches(
-    port: int, headers: dict[str, str], watched: list[psutil.Process], seconds: float
+def requests(asked: list[Search], newest_ms: int, headers: dict[str, str]) -> list[bytes]:
+    """Requests for these searches."""
+    paths = [
+        urlencode({
+            name: value if isinstance(value, str) else _time(newest_ms - value * DAY_MS)
+            for name, value in each.items()
+        })
+        for each in asked
+    ]  # fmt: skip
+    return [load.request("GET", f"{PATH}?{path}", headers) for path in paths]
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%FT%TZ")
+
+
+def measured(
+    port: int, sent: dict[str, list[bytes]], watched: list[psutil.Process], seconds: float
 ) -> Table:
     """Each search at one and at eight connections."""
-    table = Table(
-        "search", "connections", "searches/s", "p50 ms", "p99 ms", "query us", "server us"
-    )
-    for (name, parameters), connections in itertools.product(SEARCHES.items(), (1, 8)):
-        requests = [load.request("GET", path(parameters), headers)]
+    columns = ("search", "connections", "searches/s", "p50 ms", "p99 ms", "query us", "server us")
+    table = Table(*columns)
+    for (name, asked), connections in itertools.product(sent.items(), (1, 8)):
         before = [cpu_s(each) for each in watched]
-        result = uvloop.run(load.run(port, requests, connections, seconds))
+        result = uvloop.run(load.run(port, asked, connections, seconds))
         if set(result.statuses) != {200}:
             raise RuntimeError(f"not every answer was 200: {name} {result.statuses}")
         used = [cpu_s(each) - start for each, start in zip(watched, before, strict=True)]
         table.add_row(
             name,
             str(connections),
-            f"{result.total / result.seconds:,.0f}",
+            f"{result.total / result.seconds:,.1f}",
             f"{result.quantile_ms(0.5):.1f}",
             f"{result.quantile_ms(0.99):.1f}",
             *(f"{cost / result.total * 1e6:,.0f}" for cost in used),
@@ -93,44 +120,63 @@ def searches(
     return table
 
 
-def beside(port: int, headers: dict[str, str], ids: list[str], seconds: float) -> Table:
-    """GET by id over eight connections, alone and beside eight that search for text."""
-    gets = [load.request("GET", f"{PATH}/{found}", headers) for found in ids[:: len(ids) // 2000]]
-    text = [load.request("GET", path(SEARCHES["no such text"]), headers)]
-    table = Table("GET by id", "req/s", "p50 ms", "p99 ms")
+def beside(port: int, gets: dict[str, list[bytes]], text: list[bytes], seconds: float) -> Table:
+    """GET by id over some connections, alone and beside eight that search for text."""
+    table = Table("GET by id", "connections", "searching", "req/s", "p50 ms", "p99 ms")
 
-    async def run(searching: int) -> load.Result:
+    async def run(sent: list[bytes], connections: int, searching: int) -> load.Result:
         result, _ = await asyncio.gather(
-            load.run(port, gets, 8, seconds), load.run(port, text, searching, seconds)
+            load.run(port, sent, connections, seconds), load.run(port, text, searching, seconds)
         )
         return result
 
-    for name, searching in (("alone", 0), ("beside 8 searches for text", 8)):
-        result = uvloop.run(run(searching))
+    rounds = [(name, connections, 0) for name in gets for connections in (1, 8, 32)]
+    for name, connections, searching in [*rounds, ("any", 8, 8)]:
+        result = uvloop.run(run(gets[name], connections, searching))
         if set(result.statuses) != {200}:
             raise RuntimeError(f"not every answer was 200: {result.statuses}")
         rate, quantiles = (
             result.total / result.seconds,
-            (result.quantile_ms(q) for q in (0.5, 0.99)),
+            [result.quantile_ms(q) for q in (0.5, 0.99)],
         )
-        table.add_row(name, f"{rate:,.0f}", *(f"{quantile:.1f}" for quantile in quantiles))
+        shown = (str(connections), str(searching), f"{rate:,.0f}")
+        table.add_row(name, *shown, *(f"{quantile:.1f}" for quantile in quantiles))
     return table
 
 
 def main() -> None:
     """Measure and print two tables."""
     parser = argparse.ArgumentParser(prog="python -m bench.search", description=__doc__)
-    parser.add_argument("--events", type=int, default=200_000, help="events in the table")
-    parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
+    parser.add_argument("--rows", type=positive, default=1_000_000, help="rows of the table")
+    parser.add_argument("--seconds", type=positive, default=3, help="of each measurement")
+    parser.add_argument("--keep", type=Path, help="folder that has, or will have, the table")
     arguments = parser.parse_args()
-    with servers() as (where, ports, running):
+    with servers(arguments.keep) as (where, ports, running):
         server = running["clickhouse"]
-        ids = uvloop.run(fill(where.kafka, TENANT, of_seven_days(arguments.events)))
-        materialize(where, ports, server, arguments.events)
-        headers, port = where.headers(TENANT), ports.base + 7
+        make(where, arguments.rows)
+        headers, port = where.headers(LARGE), ports.base + 7
+        newest_ms = int(sql(where, NEWEST_MS))
+        sent = {
+            name: requests(asked, newest_ms, headers) for name, asked in searches(where).items()
+        }
+        conditions = {
+            "any": "true",
+            "of an Idempotency-Key": "substring(toString(id), 15, 1) = '8'",
+        }
+        gets = {
+            name: [
+                load.request("GET", f"{PATH}/{found}", headers)
+                for found in _lines(where, RANDOM_IDS.format(condition=condition))
+            ]
+            for name, condition in conditions.items()
+        }
+        parts = Table("parts", "rows", "bytes/row on disk")
+        parts.add_row(*_lines(where, PARTS)[0].split("\t"))
         with process(["-m", "query"], ports, port, "/readyz") as query:
-            table = searches(port, headers, [query, server], arguments.seconds)
-            Console().print(table, beside(port, headers, ids, arguments.seconds))
+            began_s = time.monotonic()
+            table = measured(port, sent, [query, server], arguments.seconds)
+            of_ids = beside(port, gets, sent["no such word, 7 days"], arguments.seconds)
+        Console().print(parts, table, of_ids, f"{time.monotonic() - began_s:.0f} s")
 
 
 if __name__ == "__main__":

@@ -44,16 +44,19 @@ def free_port_base() -> int:
 
 
 @contextlib.contextmanager
-def servers() -> Iterator[tuple[Endpoints, Ports, dict[str, psutil.Process]]]:
+def servers(
+    kept: Path | None = None,
+) -> Iterator[tuple[Endpoints, Ports, dict[str, psutil.Process]]]:
     """Kafka, ClickHouse and the issuer with topics and tables, and no service of ours.
 
-    Yields where they are and their processes by name.
+    What they store stays in the folder `kept`, if one is given. Yields where they are and their
+    processes by name.
     """
     with (
         tempfile.TemporaryDirectory(prefix="events-bench-") as folder,
         contextlib.ExitStack() as up,
     ):
-        home, ports = Path(folder), Ports(free_port_base())
+        home, ports = kept or Path(folder), Ports(free_port_base())
         settings = environment(ports)
         children: dict[str, subprocess.Popen[bytes]] = {}
         for spec in stack.servers(home, ports):

@@ -137,7 +137,7 @@ class Scan:
         return [
             (position, represent(row.event()))
             for position, row in rows.items()
-            if standing.get(row.id) == int(row.precedence)
+            if row.id not in standing or standing[row.id] == int(row.precedence)
         ]
 
     async def _select(

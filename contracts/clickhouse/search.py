@@ -21,7 +21,7 @@ from contracts.criteria import Criteria
 from contracts.encoding.legible import folded
 from contracts.erasures import ERASURES_TABLE
 from contracts.filters import Filter, to_sql
-from contracts.ids import names_sql
+from contracts.ids import is_derived, names_sql
 
 TOO_MANY_ROWS = (158, 307)
 """ClickHouse's error codes when a query would read more than its settings allow."""
@@ -45,13 +45,14 @@ FORMAT JSONEachRow
 """
 SELECT_STANDING = """
 SELECT id, toString(max(precedence)) FROM (
-    SELECT id, precedence FROM {database}.events WHERE (tenant, id) IN ({keys})
-    UNION ALL
+    {repeated}
     SELECT id, {erased} AS precedence FROM {database}.{erasures} WHERE (tenant, id) IN ({keys}) AND final)
 GROUP BY id
 SETTINGS max_threads = 1 -- few rows: threads cost more than they save
 FORMAT JSONCompactEachRow
 """
+REPEATED = """SELECT id, precedence FROM {database}.events WHERE (tenant, id) IN ({keys})
+    UNION ALL"""
 ERASED_PRECEDENCE = 2**63 - 1
 """Above that of any row: what was erased gives way to nothing being there."""
 
@@ -139,12 +140,18 @@ def select_newest(
 
 
 def select_standing(database: str, tenant: str, found: Iterable[StoredEvent]) -> str:
-    """The query for what stands under the names of these rows, at least one, of a checked tenant."""
+    """The query for what stands under the names of these rows, at least one, of a checked tenant.
+
+    Only a derived id may have rows that differ.
+    """
+    names = list(dict.fromkeys((tenant, each.id) for each in found))
+    derived = names_sql([name for name in names if is_derived(name[1])])
     return SELECT_STANDING.format(
         database=database,
+        repeated=derived and REPEATED.format(database=database, keys=derived),
         erasures=ERASURES_TABLE,
         erased=ERASED_PRECEDENCE,
-        keys=names_sql((tenant, each.id) for each in found),
+        keys=names_sql(names),
     )
 
 
@@ -172,7 +179,7 @@ def read_newest(lines: bytes) -> list[StoredEvent]:
 
 
 def read_standing(lines: bytes) -> dict[str, int]:
-    """The answer to `select_standing`: by id the precedence of the row that stays."""
+    """The answer to `select_standing`: of ids whose row may give way, the precedence of what stands."""
     return {event_id: int(precedence) for event_id, precedence in map(_stands, lines.splitlines())}
 
 

@@ -235,7 +235,7 @@ def test_a_search_that_reads_too_many_rows_before_it_finds_one_is_too_broad(
     many: Database,
 ) -> None:
     with pytest.raises(TooBroad) as stopped:
-        many.walk(Criteria(entity_id="nobody"), 50, rows_max=10_000)
+        many.walk(Criteria(entity_name="nobody"), 50, rows_max=10_000)
     assert RANGE.from_ms < stopped.value.position.received_ms < NOW_MS
 
 

@@ -266,7 +266,7 @@ def test_a_search_that_would_read_too_much_is_told_how_to_ask_for_less(
     eventually(lambda: stack.counts(tenant)[1], until=lambda count: count == 5000)
     with own_query(stack, search_rows_max="1000") as url:
         headers = stack.headers(tenant)
-        broad = httpx.get(url, headers=headers, params={"entity_id": "nobody"}, timeout=30)
+        broad = httpx.get(url, headers=headers, params={"entity_name": "nobody"}, timeout=30)
         assert broad.status_code == 400, broad.text
         assert "too broad" in broad.json()["detail"]
         assert [error["pointer"] for error in broad.json()["errors"]] == ["/from"]
