@@ -25,5 +25,5 @@ async def create_table_that_keeps_all(clickhouse: ClickHouse, database: str) -> 
     for statement in (*tables["events"], deliveries):
         assert REPLACING.search(statement)
         await clickhouse.execute(REPLACING.sub(KEEPING, statement))
-    for statement in (*tables["erasures"], *tables["logs"], *tables["search_text"], others[0]):
+    for statement in (*tables["erasures"], *tables["logs"], *tables["search"], others[0]):
         await clickhouse.execute(statement)
