@@ -22,9 +22,10 @@ from console.headers import SecurityHeaders
 from console.html.assets import Assets
 from console.html.environment import environment
 from console.page import Page, Site
-from console.pages import errors, event, home, search
+from console.pages import errors, event, home, search, tail
 from console.session import NotSignedIn, SignedIn, nobody
 from console.settings import ConsoleSettings
+from console.tails import Tails
 from service.http.app import Front, lifespan_of
 from service.logs import configure
 
@@ -34,7 +35,9 @@ Handler = Callable[[Page], Awaitable[Response]]
 PAGES: list[tuple[str, str, Handler]] = [
     ("GET", "/", home.home),
     ("GET", "/search", search.search),
+    ("GET", "/search/tail", tail.tail),
     ("GET", "/events/{id}", event.event),
+    ("GET", "/events/{id}/{part}", event.download),
 ]
 """Method, path, handler."""
 
@@ -42,7 +45,8 @@ PAGES: list[tuple[str, str, Handler]] = [
 def create_app(settings: ConsoleSettings, signed_in: SignedIn | None = None) -> ASGIApp:
     """The ASGI application; `signed_in` says who asks, in place of the settings' issuer."""
     assets, api = Assets(), Api(settings.console)
-    site = Site(settings.console, api, environment(assets))
+    tails = Tails(api, settings.console.tails_max)
+    site = Site(settings.console, api, environment(assets), tails)
     url = settings.console.url
     parts = parts_of(url, settings.access, settings.sign_in, settings.session)
     sign_in = [] if parts is None else SignIn(url, parts, site.templates).routes()
@@ -73,6 +77,7 @@ def create_app(settings: ConsoleSettings, signed_in: SignedIn | None = None) -> 
         try:
             yield
         finally:
+            await tails.stop()
             await api.stop()
 
     async def not_found(request: Request, error: Exception) -> Response:

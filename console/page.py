@@ -21,11 +21,15 @@ from console.html import times
 from console.html.times import Range
 from console.session import Session
 from console.settings import Console
+from console.tails import Tails
+from contracts.criteria import instant_ms
 
 FORM_BYTES_MAX = 256 * 1024
 FORM_FIELDS_MAX = 200
 COMPRESSED_MIN = 1024
 HTML = "text/html; charset=utf-8"
+STREAM = "<!-- what is found comes here -->"
+"""The mark. Texts from outside are escaped, so none of them can be it."""
 NO_STORE = {"Cache-Control": "no-store", "Vary": "Accept-Encoding, Cookie"}
 """What is on a page is the tenant's: no cache keeps it."""
 
@@ -36,6 +40,7 @@ class Site(NamedTuple):
     settings: Console
     api: Api
     templates: Environment
+    tails: Tails
 
 
 class Page:
@@ -45,6 +50,7 @@ class Page:
         self.request = request
         self.session = session
         self.site = site
+        self.at: str = request.url.path
         self.api: Caller = site.api.of(session)
         self.query = request.query_params
         self.range: Range = times.read_range(
@@ -79,17 +85,25 @@ class Page:
             given = {"range": None, "from": None, "to": None} | given
         merged: dict[str, object] = {"tenant": self.session.tenant, **self.query, **given}
         pairs = [(name, str(value)) for name, value in merged.items() if _is_given(value)]
-        path = self.request.url.path
-        return f"{path}?{urlencode(pairs)}" if pairs else path
+        return f"{self.at}?{urlencode(pairs)}" if pairs else self.at
 
     def is_under(self, path: str) -> bool:
         """Whether this page belongs to the part of the console that begins at `path`."""
-        here = self.request.url.path
-        return here == path or (path != "/" and here.startswith(f"{path}/"))
+        return self.at == path or (path != "/" and self.at.startswith(f"{path}/"))
 
     def input_time(self, time_ms: int) -> str:
         """A moment as `<input type=datetime-local>` has it: UTC, which a script makes local."""
         return times.shown(time_ms, UTC, "second").replace(" ", "T")
+
+    def close_link(self) -> str:
+        """The list without the event that is open beside it."""
+        if self.at == "/search":
+            return self.here(event=None)
+        return self.link("/search")
+
+    def time_of(self, text: str) -> Markup:
+        """A moment of the API, RFC 3339, as `time` shows it."""
+        return self.time(instant_ms(text))
 
     def time(self, time_ms: int, form: str = "full") -> Markup:
         """A moment in the viewer's zone, in UTC when it is pointed at."""
@@ -111,12 +125,25 @@ class Page:
 
     def render(self, template: str, status: int = 200, **context: Any) -> Response:
         """A page, compressed."""
-        content = self.text(template, **context).encode()
-        headers = dict(NO_STORE)
+        return self.html(self.text(template, **context), status)
+
+    def html(self, text: str, status: int = 200) -> Response:
+        """HTML, compressed."""
+        content, headers = text.encode(), dict(NO_STORE)
         if len(content) >= COMPRESSED_MIN and self._takes_gzip():
             content = _compressed(content)
             headers["Content-Encoding"] = "gzip"
         return Response(content, status, headers, HTML)
+
+    def file(self, content: bytes, name: str) -> Response:
+        """Bytes from outside, for the reader's disk: no browser shows or runs them."""
+        headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(content, 200, headers, "application/octet-stream")
+
+    def around(self, template: str, **context: Any) -> tuple[str, str]:
+        """A page in two parts: what comes before the mark in its template, and what after."""
+        before, _, after = self.text(template, **context).partition(STREAM)
+        return before, after
 
     def stream(self, parts: AsyncIterator[str]) -> Response:
         """A page whose parts are shown as they come; each is sent at once."""

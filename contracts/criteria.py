@@ -120,6 +120,9 @@ class EventPage(BaseModel):
     events: list[Event] = Field(
         description="As GET by id answers each. A page may hold fewer than `limit`, even none."
     )
+    received_at: list[datetime] = Field(
+        description="When each of them was received, in the same order."
+    )
     next: str | None = Field(description="`cursor` of the next page; null when there is none.")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import NamedTuple
 
 from contracts.clickhouse.search import Counts, Position
@@ -50,10 +50,14 @@ class Slots:
 
 
 class Page(NamedTuple):
-    """Representations, newest first, and what remains of the search; None when nothing does."""
+    """Representations, newest first, and what remains of the search; None when nothing does.
+
+    `received_ms` is when each was received.
+    """
 
     events: list[bytes]
     rest: Rest | None
+    received_ms: Sequence[int] = ()
 
 
 class Pages:
@@ -106,16 +110,18 @@ async def _fill(
     found: AsyncGenerator[tuple[Position, bytes], None], rest: Rest, count: int
 ) -> Page:
     events: list[bytes] = []
+    received_ms: list[int] = []
     size = 0
     try:
         async with contextlib.aclosing(found):
             async for position, representation in found:
                 events.append(representation)
+                received_ms.append(position.received_ms)
                 size += len(representation)
                 if len(events) == count or size >= PAGE_BYTES:
-                    return Page(events, Rest(rest.from_ms, position))
+                    return Page(events, Rest(rest.from_ms, position), received_ms)
     except Stopped as stopped:
         if not events:
             raise
-        return Page(events, Rest(rest.from_ms, stopped.position))
-    return Page(events, None)
+        return Page(events, Rest(rest.from_ms, stopped.position), received_ms)
+    return Page(events, None, received_ms)

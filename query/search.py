@@ -126,7 +126,12 @@ def rest_of(from_ms: int | None, to_ms: int | None, days: float) -> Rest:
 
 def shown_page(page: Page, cursor: str | None) -> bytes:
     """The JSON of an `EventPage`."""
-    return b'{"events":[%b],"next":%b}' % (b",".join(page.events), json.dumps(cursor).encode())
+    received = json.dumps([rfc_3339(each) for each in page.received_ms]).encode()
+    return b'{"events":[%b],"received_at":%b,"next":%b}' % (
+        b",".join(page.events),
+        received,
+        json.dumps(cursor).encode(),
+    )
 
 
 @contextlib.contextmanager

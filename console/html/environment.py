@@ -34,6 +34,7 @@ def environment(assets: Assets) -> Environment:
         "bars": charts.bars,
         "sparkline": charts.sparkline,
         "RELATIVE": times.RELATIVE,
+        "quoted": text.quoted,
     }
     made.globals |= shared
     return made

@@ -44,6 +44,14 @@ def foreign(text: object, limit: int = SHOWN_MAX) -> Markup:
     return Markup("<bdi>{}</bdi>").format(shown)
 
 
+def quoted(text: str) -> str:
+    """A value as the search line takes it: quoted when it has a blank, a comma, a star or a quote."""
+    if text and not set(text) & set(' ,*"\\') and text.isprintable():
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def _label(character: str) -> Markup:
     code = ord(character)
     name = unicodedata.name(character, NAMES.get(code, "control character"))

@@ -103,10 +103,12 @@ def rfc_3339(time_ms: int) -> str:
 
 
 def shown(time_ms: int, zone: tzinfo, form: str = "full") -> str:
-    """A moment in `zone`: `full`, `second` (without ms), `minute`, or `clock` (time of day with ms)."""
+    """A moment in `zone`: `full`, `second` and `minute` end there, `list` has no year, `clock` no day."""
     moment = datetime.fromtimestamp(time_ms / 1000, zone)
     if form == "clock":
         return f"{moment:%H:%M:%S}.{time_ms % 1000:03d}"
+    if form == "list":
+        return f"{moment:%m-%d %H:%M:%S}.{time_ms % 1000:03d}"
     if form == "minute":
         return f"{moment:%Y-%m-%d %H:%M}"
     if form == "second":

@@ -1,20 +1,105 @@
-"""The search."""
+"""The search: a line, the newest events that it asks for, one of them opened beside the list.
+
+The page is sent as it comes about: rows when the API has answered them, how far it has looked while it
+looks on, and the end. Who goes away ends the search.
+"""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from console.html import times
+from console.api import Refused, Unanswered
+from console.html.times import Range, rfc_3339
+from console.line import export, fields
+from console.line.parse import Line, read
 from console.page import Page
+from console.pages.event import panel
+from console.reading.seen import seen
 from contracts import paths
+
+SHOWN = 50
+"""Events of a page."""
+
+
+class Asked(NamedTuple):
+    """What a URL of the search asks for."""
+
+    line: Line
+    period: Range
+    cursor: str | None
+
+    def body(self, limit: int = SHOWN) -> dict[str, Any]:
+        """The request to the API."""
+        body: dict[str, Any] = {"filter": self.line.pattern, **self.period.absolute, "limit": limit}
+        if self.line.q is not None:
+            body["q"] = self.line.q
+        return body
 
 
 async def search(page: Page) -> Response:
-    """The newest events of the range."""
-    found = await page.api.post(
-        paths.SEARCH,
-        {
-            "filter": {},
-            "from": times.rfc_3339(page.range.from_ms),
-            "to": times.rfc_3339(page.range.to_ms),
-        },
+    """The search page, as it comes about."""
+    asked = Asked(read(page.query.get("q", "")), page.range, page.query.get("cursor"))
+    opened = page.query.get("event")
+    beside = await panel(page, opened) if opened else None
+    before, after = _around(page, asked, opened, beside)
+
+    async def parts() -> AsyncIterator[str]:
+        yield before
+        async for rows in _found(page, asked, opened):
+            yield rows
+        yield after
+
+    return page.stream(parts())
+
+
+def _around(page: Page, asked: Asked, opened: str | None, beside: str | None) -> tuple[str, str]:
+    """What of the page is known before anything was found, and what comes after that."""
+    line, tenant = asked.line, page.session.tenant
+    return page.around(
+        "search.html",
+        line=line,
+        opened=opened,
+        beside=beside,
+        completions=json.dumps(fields.completions()),
+        pattern=json.dumps(line.pattern, indent=2, ensure_ascii=False),
+        subscribe=page.link("/subscriptions/new", filter=json.dumps(line.pattern)),
+        curl=export.as_curl(page.api.url, tenant, asked.body()),
+        sql=export.sql_or_why(tenant, line.pattern, line.q, asked.period, SHOWN),
     )
-    return page.render("search.html", events=found["events"])
+
+
+async def _found(page: Page, asked: Asked, opened: str | None) -> AsyncIterator[str]:
+    """Rows, then the row that says how the search ended."""
+    body, cursor, shown = asked.body(), asked.cursor, 0
+    give_up_s = time.monotonic() + page.site.settings.search_s
+    reached: int | None = None
+    while shown < SHOWN:
+        try:
+            found = await page.api.post(
+                paths.SEARCH, body | {"limit": SHOWN - shown, "cursor": cursor}
+            )
+        except (Refused, Unanswered) as failure:
+            yield page.text("search_end.html", shown=shown, failure=failure, next=None, late=False)
+            return
+        events = [each.row for each in seen(found)]
+        shown, cursor = shown + len(events), found["next"]
+        reached = next((e.received_ms for e in reversed(events) if e.received_ms), reached)
+        if events:
+            yield page.text("rows.html", events=events, opened=opened)
+        if cursor is None:
+            break
+        if time.monotonic() > give_up_s:
+            break
+        if shown < SHOWN:
+            yield page.text("search_progress.html", shown=shown, reached=reached)
+    late = cursor is not None and shown < SHOWN
+    older = page.here(**_absolute(asked.period), cursor=cursor, event=None) if cursor else None
+    yield page.text("search_end.html", shown=shown, failure=None, next=older, late=late)
+
+
+def _absolute(period: Range) -> dict[str, str]:
+    """The range as the next page needs it: a cursor belongs to one."""
+    return {"from_": rfc_3339(period.from_ms), "to": rfc_3339(period.to_ms)}

@@ -1,16 +1,22 @@
 // What scripts add to pages that can be read without them. Each module takes what it knows in a root.
-import { enhanceTimes } from "./times.js";
-import { enhanceCopy, shareLink } from "./copy.js";
+import { enhanceLine } from "./complete.js";
+import { enhanceCopy, say, shareLink } from "./copy.js";
 import { enhanceKeys } from "./keys.js";
 import { enhanceMenus } from "./menus.js";
+import { enhancePanel } from "./panel.js";
+import { enhanceTail } from "./tail.js";
+import { enhanceTimes } from "./times.js";
 
-export function enhance(root) {
+function enhance(root) {
   enhanceTimes(root);
   enhanceCopy(root);
 }
 
 enhance(document);
 enhanceMenus();
+enhanceLine();
+enhancePanel(enhance);
+enhanceTail(enhance, say);
 enhanceKeys();
 for (const button of document.querySelectorAll("[data-does=share]")) {
   button.hidden = false;

@@ -28,6 +28,7 @@ const UNITS = { m: 60e3, h: 3600e3, d: 86400e3 };
 
 export function shareLink() {
   const url = new URL(location.href);
+  url.searchParams.delete("live");
   if (!url.searchParams.has("from")) {
     const range = url.searchParams.get("range") ?? "24h";
     const length = parseInt(range, 10) * UNITS[range.at(-1)];

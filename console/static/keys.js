@@ -44,6 +44,7 @@ function pressed(event) {
     k: () => move(-1),
     o: open,
     y: shareLink,
+    l: () => document.querySelector("[data-does=tail]")?.click(),
     "?": () => document.getElementById("keys").showModal(),
     "/": () => document.querySelector("[data-line]")?.focus(),
     g: () => {

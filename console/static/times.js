@@ -11,6 +11,7 @@ function local(moment, form) {
   if (form === "minute") return `${day} ${clock}`;
   const second = `${clock}:${two(moment.getSeconds())}`;
   if (form === "second") return `${day} ${second}`;
+  if (form === "list") return `${day.slice(5)} ${second}.${ms}`;
   return form === "clock" ? `${second}.${ms}` : `${day} ${second}.${ms}`;
 }
 

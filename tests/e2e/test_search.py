@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -11,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.criteria import instant_ms
+from contracts.ids import made_at_ms
 from local.stack import Ports, environment
 from tests.builders import a_payload, an_event
 from tests.processes import free_port, running_module
@@ -162,7 +165,11 @@ def test_an_event_is_shown_as_get_shows_it(
 ) -> None:
     client, posted = searched
     shown = [client.get(f"{PATH}/{event['id']}").text for event in reversed(posted)]
-    assert client.get(PATH).text == '{"events":[' + ",".join(shown) + '],"next":null}'
+    text = client.get(PATH).text
+    assert text.startswith('{"events":[' + ",".join(shown) + '],"received_at":["')
+    received = [made_at_ms(uuid.UUID(each["id"])) for each in json.loads(text)["events"]]
+    told = [instant_ms(each) for each in json.loads(text)["received_at"]]
+    assert told == received
 
 
 def test_a_walk_over_all_pages_shows_every_event_once_while_new_ones_arrive(
@@ -235,7 +242,7 @@ def test_nobody_finds_the_events_of_another_tenant(
     client, posted = searched
     cursor = search(client, limit=1)["next"]
     with stack.client(tenant) as stranger:
-        assert search(stranger) == {"events": [], "next": None}
+        assert search(stranger) == {"events": [], "received_at": [], "next": None}
         assert search(stranger, entity_id=posted[0]["entity_id"])["events"] == []
         refused = stranger.get(PATH, params={"cursor": cursor})
         assert refused.status_code == 400

@@ -31,10 +31,18 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "ingest": (*CONTRACTS, *SERVICE),
     "query": (*CONTRACTS, *SERVICE),
     # a client of the public API: of ours it knows what a client knows, and how a process runs
-    "console": (*CONTRACTS, *SERVICE, "console/access", "console/html", "console/pages"),
+    "console": (
+        *(*CONTRACTS, *SERVICE, "console/access"),
+        *("console/html", "console/pages", "console/reading"),
+    ),
     "console/access": (*CONTRACTS, *SERVICE, "console"),
     "console/html": CONTRACTS,
-    "console/pages": (*CONTRACTS, "console", "console/access", "console/html"),
+    "console/line": (*CONTRACTS, "console/html"),
+    "console/reading": CONTRACTS,
+    "console/pages": (
+        *(*CONTRACTS, "console", "console/access"),
+        *("console/html", "console/line", "console/reading"),
+    ),
     "processors": (
         *CONTRACTS,
         *SERVICE,

@@ -1,12 +1,25 @@
 """The console without a server: ranges, texts from outside, static files, charts."""
 
+import base64
 import gzip
+import json
+import re
 from datetime import UTC
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from console.html import charts, text, times
 from console.html.assets import Assets
+from console.html.json_view import json_html
+from console.html.text import quoted
+from console.line import export
+from console.line.parse import read
+from console.reading.changes import changes
+from console.reading.documents import Document, decoded
+from console.reading.summary import summary
+from contracts.filters import parse
 
 
 def test_a_relative_range_ends_now_and_an_absolute_one_is_taken_as_it_is() -> None:
@@ -81,3 +94,85 @@ def test_bars_are_links_with_what_they_are_for() -> None:
     assert "&lt;3&gt;" in drawn
     assert 'href="/search?a=1&amp;b=2"' in drawn
     assert drawn.count("<rect") == 4
+
+
+@pytest.mark.parametrize(
+    ("line", "pattern", "q"),
+    [
+        ("", {}, None),
+        ("type:fault", {"event_type": ["FAULT"]}, None),
+        ("source:ORDER,PRICE x y", {"event_source": ["ORDER", "PRICE"]}, "x y"),
+        ("type:FAULT type:WARNING", {"event_type": ["FAULT", "WARNING"]}, None),
+        ("-operation:READ", {"operation": [{"anything-but": ["READ"]}]}, None),
+        ("entity:10*", {"entity_id": [{"prefix": "10"}]}, None),
+        ("entity:*10", {"entity_id": [{"suffix": "10"}]}, None),
+        ("entity:1*0", {"entity_id": [{"wildcard": "1*0"}]}, None),
+        ('entity:"1*0, a"', {"entity_id": ["1*0, a"]}, None),
+        ("name:*", {"entity_name": [{"exists": True}]}, None),
+        ("-fault.a.b:*", {"fault": {"a.b": [{"exists": False}]}}, None),
+        ("fault.status:>=500", {"fault": {"status": [{"numeric": [">=", 500]}]}}, None),
+        ("payload.a:1..2", {"payload": {"a": [{"numeric": [">=", 1, "<=", 2]}]}}, None),
+        ("payload.a:5 payload.b:true", {"payload": {"a": ["5", 5], "b": ["true", True]}}, None),
+        ('attr.correlationId:4711 "a: b"', {"key_attributes": {"correlationId": ["4711"]}}, "a: b"),
+    ],
+)
+def test_a_line_is_a_pattern_and_a_text(line: str, pattern: object, q: str | None) -> None:
+    found = read(line)
+    assert (found.pattern, found.q, found.wrong) == (pattern, q, ())
+    parse(found.pattern)  # no pattern that we make is refused
+
+
+@pytest.mark.parametrize("line", ["typ:FAULT", "type:A -type:B", "attr.:x", "x" * 1001])
+def test_what_a_line_cannot_say_is_named(line: str) -> None:
+    assert len(read(line).wrong) == 1
+
+
+@given(st.text(max_size=60))
+def test_any_line_is_read_and_any_value_comes_back_from_its_quotes(text: str) -> None:
+    read(text)
+    assert read(f"entity:{quoted(text)}").pattern == {"entity_id": [text]}
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_literal_of_sql_without_an_end_of_its_own(text: str) -> None:
+    inside = export.literal(text)[1:-1]
+    assert re.fullmatch(r"(?:[^'\\]|\\.)*", inside)
+    assert inside.isprintable()
+
+
+def document(text: str) -> Document:
+    return decoded(base64.b64encode(text.encode()).decode())
+
+
+def test_changes_are_by_path_and_of_other_texts_by_line() -> None:
+    found = changes(document('{"a":1,"b":[1,2]}'), document('{"a":1.0,"b":[1],"c":{}}'))
+    assert found.found == [
+        ("a", "1", "1.0"),
+        ("c", None, "{}"),
+        ("b[1]", "2", None),
+    ]
+    lines = changes(document("one\ntwo"), document("one\nthree"))
+    assert [(c.before, c.after) for c in lines.found] == [("two", None), (None, "three")]
+    assert changes(document("{"), document("{")).of == 0
+
+
+def test_documents_that_are_deep_or_wide_are_bounded() -> None:
+    deep = document("[" * 50_000 + "]" * 50_000)
+    assert json_html(deep.value)[0] or deep.kind == "text"
+    wide = document(json.dumps({str(n): "x" * 10_000 for n in range(5_000)}))
+    shown, whole = json_html(wide.value)
+    assert not whole
+    assert len(shown) < 400_000
+    assert len(changes(wide, document("{}")).found) == 200
+
+
+def test_what_failed_is_in_the_line_of_a_list() -> None:
+    def told(fault: str) -> str:
+        event_payload = {"base64_encoded_fault_json": base64.b64encode(fault.encode()).decode()}
+        return summary({"event_payload": event_payload})
+
+    assert told('{"status": 503, "error": "Unavailable", "message": "no \\"upstream\\""}') == (
+        '503 no "upstream"'
+    )
+    assert told("<html>\n  <b>502</b>") == "<html> <b>502</b>"
+    assert told('{"id":"12\\"}') == '{"id":"12\\"}'
