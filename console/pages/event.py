@@ -51,11 +51,13 @@ async def panel(page: Page, event_id: str) -> str:
 
 
 async def download(page: Page) -> Response:
-    """The payload or the fault as it came, never shown by the browser itself."""
+    """The payload or the fault as it came, or the whole, never shown by the browser itself."""
     part = page.path("part")
-    if part not in ("payload", "fault"):
+    if part not in ("payload", "fault", "representation"):
         raise Refused(404, {"title": "Not found", "detail": f"An event has no {part[:20]}."})
     seen = await _seen(page, page.path("id"))
+    if part == "representation":
+        return page.file(seen.representation.encode(), f"{seen.id}.json")
     document: Document = getattr(seen, part)
     name = f"{seen.id}-{part}.{'json' if document.kind == 'json' else 'bin'}"
     return page.file(document.data, name)

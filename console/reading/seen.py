@@ -1,5 +1,6 @@
 """An event as the pages show it: its representation, and what is read out of it once."""
 
+import json
 import uuid
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -44,6 +45,11 @@ class Seen:
             summary(self.event),
             self.received_ms,
         )
+
+    @cached_property
+    def representation(self) -> str:
+        """Its JSON, laid out."""
+        return json.dumps(self.event, indent=2, ensure_ascii=False)
 
     @cached_property
     def payload(self) -> Document:

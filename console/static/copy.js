@@ -17,7 +17,21 @@ export async function copyText(text, what = "Copied") {
   }
 }
 
+async function copyFrom(url) {
+  try {
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error(answer.status);
+    await copyText(await answer.text());
+  } catch {
+    say("It could not be fetched");
+  }
+}
+
 export function enhanceCopy(root) {
+  for (const button of root.querySelectorAll("button[data-copy-from]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => copyFrom(button.dataset.copyFrom));
+  }
   for (const button of root.querySelectorAll("button[data-copy]")) {
     button.hidden = false;
     button.addEventListener("click", () => copyText(button.dataset.copy));
