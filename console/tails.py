@@ -58,6 +58,12 @@ class Follower:
         self._waiting: deque[Batch] = deque(maxlen=WAITING_MAX)
         self._there = asyncio.Event()
         self._missed = 0
+        self.over = False
+
+    def end(self) -> None:
+        """Its session has ended: nothing more comes."""
+        self.over = True
+        self._there.set()
 
     def tell(self, batch: Batch) -> None:
         """Put a batch in the queue; the oldest is dropped from a full one, and counted."""
@@ -133,7 +139,7 @@ class _Group:
 
     def enter(self, follower: Follower) -> None:
         self._followers[follower] = None
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._ask_on(), name="tail")
             self._task.add_done_callback(_say_if_failed)
 
@@ -150,12 +156,15 @@ class _Group:
 
     async def _ask_on(self) -> None:
         began_ms, pause_s = time.time_ns() // 1_000_000, POLL_S
-        while True:
+        while oldest := next((each for each in self._followers if not each.over), None):
             try:
                 async with self._turns:
-                    batch = await self._ask(began_ms)
+                    batch = await self._ask(oldest.session, began_ms)
                 pause_s = POLL_S
-            except (Refused, Unanswered, NotSignedIn) as error:
+            except NotSignedIn:
+                oldest.end()
+                continue
+            except (Refused, Unanswered) as error:
                 batch = Batch([], failure=str(error))
                 pause_s = min(2 * pause_s, PAUSE_MAX_S)
             if batch.events or batch.failure:
@@ -163,10 +172,10 @@ class _Group:
                     follower.tell(batch)
             await asyncio.sleep(pause_s)
 
-    async def _ask(self, began_ms: int) -> Batch:
-        """What is new; with the token of whoever has followed for the longest."""
+    async def _ask(self, session: Session, began_ms: int) -> Batch:
+        """What is new; with the token of whoever has followed for the longest and still may."""
         now_ms = time.time_ns() // 1_000_000
-        caller = self._api.of(next(iter(self._followers)).session)
+        caller = self._api.of(session)
         body = self._body | {
             "from": rfc_3339(max(began_ms, now_ms - OVERLAP_MS)),
             "to": rfc_3339(now_ms + OVERLAP_MS),

@@ -52,7 +52,7 @@ async def _told(page: Page, follower: Follower) -> AsyncIterator[str]:
         return page.text("rows.html", events=events, opened=None)
 
     yield "retry: 2000\n\n"
-    while time.monotonic() < until_s:
+    while time.monotonic() < until_s and not follower.over:
         told = await follower.next(SILENCE_S)
         if told is None:
             yield ": still here\n\n"

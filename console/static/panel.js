@@ -26,7 +26,7 @@ export function enhancePanel(enhance) {
     mark(id);
     try {
       const answer = await fetch(url, { headers: { "X-Part": "1" }, signal: asked.signal });
-      if (answer.redirected) return location.reload(); // the session has ended
+      if (answer.status === 401) return location.assign((await answer.json()).sign_in);
       panel.innerHTML = await answer.text();
       split.classList.add("open");
       panel.scrollTop = 0;
