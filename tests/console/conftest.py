@@ -1,5 +1,6 @@
 """Fixtures: a browser, and the console of the run's stack with events to look at."""
 
+import base64
 import functools
 import json
 from collections.abc import Callable, Iterator
@@ -9,13 +10,22 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.builders import many_events
+from tests.builders import a_payload, an_event, many_events
 from tests.console.browser import Looking, executable, looking
 from tests.processes import free_port, running_module
 from tests.stack import Stack, eventually
 
 TENANT = "console"
 EVENTS = 1_000
+FAULT = an_event(
+    event_type="FAULT",
+    event_payload=a_payload(
+        base64_encoded_fault_json=base64.b64encode(
+            b'{"status": 503, "message": "no healthy upstream", "path": {"id": [1, null, true]}}'
+        ).decode()
+    ),
+)
+"""The newest, so that the first of all faults has one to show."""
 
 
 @pytest.fixture(scope="package")
@@ -33,7 +43,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def console(stack: Stack) -> Iterator[str]:
     """The URL of the console, where everybody is the tenant `console`, which has events."""
-    post(stack, [json.loads(each) for each in many_events(EVENTS)])
+    post(stack, [json.loads(each) for each in many_events(EVENTS)] + [FAULT])
     port = free_port()
     arguments = ["--home", str(stack.home), "--port", str(port), "--tenant", TENANT]
     url = f"http://127.0.0.1:{port}"

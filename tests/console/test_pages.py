@@ -1,6 +1,9 @@
 """Every page at both widths and in both schemes: no violation, no error, nothing too wide."""
 
+import re
+
 import pytest
+from playwright.sync_api import expect
 
 from tests.console.browser import NARROW, WIDE, Looking, Scheme
 from tests.console.looks import Look
@@ -39,9 +42,9 @@ def test_pages_are_read_without_scripts(look: Look) -> None:
         page.locator("table.rows a.row").first.click()
         assert "Fault" in page.locator(".panel [data-part=fault] h2").inner_text()
         page.locator(".panel [data-close]").click()
-        assert page.locator("[data-panel-open]").count() == 0
+        expect(page.locator("[data-panel-open]")).to_have_count(0)
         page.locator("a[rel=next]").click()
-        assert page.locator("table.rows tr[data-id]").count() > 0
+        expect(page.locator("table.rows tr[data-id]").first).to_be_visible()
         page.locator(".range summary").click()
         page.locator(".range li a", has_text="Last 7 days").click()
-        assert "range=7d" in page.url
+        expect(page).to_have_url(re.compile("range=7d"))
