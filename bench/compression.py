@@ -20,12 +20,12 @@ from rich.table import Table
 
 from bench import retail
 from bench.fill import retail_events
+from bench.made import new_id
 from contracts.encoding.codec import DraftJson, named, represent
 from contracts.encoding.compression import Codec, Compression, codec
 from contracts.encoding.parse import parse_event
 from contracts.encoding.recordbatch import Record, encode_batch
 from contracts.encoding.wire import encode
-from ingest.events import new_id
 from processors.consume.checksums import fetch_with_checksums
 
 PARTITIONS = 6

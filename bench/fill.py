@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from aiokafka import AIOKafkaConsumer
 
 from bench.ingest import bodies
+from bench.made import new_id
 from contracts.encoding.codec import DraftJson, EventJson, named, represent
 from contracts.encoding.compression import Compression
 from contracts.encoding.parse import parse_event
 from contracts.encoding.wire import encode
 from contracts.topics import EVENTS
-from ingest.events import new_id
 from service.connections import KafkaConnection
 from service.kafka.eventlog import EventLog
 from service.kafka.partition import QueueLimits

@@ -19,6 +19,7 @@ import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bench import match
+from bench.made import new_id
 from bench.servers import cpu_s, process
 from contracts.encoding.codec import decode_draft, fill_defaults, named, represent
 from contracts.encoding.recordbatch import Record
@@ -26,7 +27,6 @@ from contracts.encoding.wire import encode
 from contracts.events import EventSource
 from contracts.filters import Index, View, parse
 from contracts.topics import EVENTS, ROUTE_GROUP, SUBSCRIPTIONS
-from ingest.events import new_id
 from local.stack import Ports
 from service.connections import KafkaConnection
 from service.kafka.eventlog import EventLog

@@ -18,6 +18,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from bench.made import new_id
 from bench.servers import cpu_s, servers, sql
 from bench.view import materialize
 from cli.endpoints import Endpoints
@@ -27,7 +28,6 @@ from contracts.clickhouse.search import Position
 from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.ledger import DeliveryCriteria
 from contracts.topics import DELIVERIES
-from ingest.events import new_id
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection, KafkaConnection
 from service.kafka.eventlog import EventLog

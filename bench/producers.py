@@ -28,6 +28,7 @@ from bench.compression import read, write
 from bench.fill import held
 from bench.ingest import bodies
 from bench.load import quantile_ms
+from bench.made import new_id
 from bench.servers import servers
 from contracts.encoding.codec import EventJson, named, represent
 from contracts.encoding.compression import Compression
@@ -35,7 +36,6 @@ from contracts.encoding.parse import parse_event
 from contracts.encoding.recordbatch import Record
 from contracts.encoding.wire import encode
 from contracts.topics import EVENTS
-from ingest.events import new_id
 from service.connections import KafkaConnection
 from service.kafka.eventlog import EventLog
 from service.kafka.partition import QueueLimits

@@ -9,14 +9,13 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
-from contracts.encoding.codec import named
 from contracts.encoding.parse import parse_event
 from contracts.encoding.recordbatch import Record
 from contracts.problems import Problem
 from contracts.topics import EVENTS
 from ingest.admission import Admission
 from ingest.budget import Held
-from ingest.events import encoded, new_id, not_confirmed
+from ingest.events import make, not_confirmed
 from ingest.first_bodies import FirstBodies
 from ingest.split import PIECE_BYTES, Elements, Lines, Splitter
 from ingest.turns import Turns
@@ -149,9 +148,7 @@ class PostBatch:
             if len(text) > limit:
                 raise too_large(len(text), limit)
             draft = parse_event(text, is_explained=index - len(items.records) < EXPLAINED_MAX)
-            event_id, received_ms = new_id(tenant, draft.entity_id, key, index)
-            event = named(draft, event_id)
-            representation, record = encoded(tenant, event, received_ms, limit)
+            event_id, representation, record = make(self._log, tenant, draft, key, limit, index)
             if key is not None and self._first_bodies.check(event_id, representation):
                 items.first.append(event_id)
         except Problem as problem:

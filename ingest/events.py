@@ -9,11 +9,11 @@ import time
 from uuid_utils import uuid7
 
 from contracts import paths
-from contracts.encoding.codec import EventJson, named, represent
+from contracts.encoding.codec import DraftJson, named, represent
 from contracts.encoding.parse import parse_event
-from contracts.encoding.recordbatch import Record
-from contracts.encoding.wire import encode
-from contracts.ids import derived_id
+from contracts.encoding.recordbatch import Record, hash_of
+from contracts.encoding.wire import encode_keyed, record_key
+from contracts.ids import PARTITION_AT, PARTITION_MASK, PARTITION_NAMES, derived_id
 from contracts.problems import Problem, unavailable
 from contracts.topics import EVENTS
 from ingest.admission import Admission
@@ -73,14 +73,14 @@ class PostEvent:
         try:
             draft = parse_event(body)
             key = headers.get(b"idempotency-key")
-            event_id, received_ms = new_id(tenant, draft.entity_id, key)
-            event = named(draft, event_id)
-            representation, record = encoded(tenant, event, received_ms, self._event_bytes_max)
+            event_id, representation, record = make(
+                self._log, tenant, draft, key, self._event_bytes_max
+            )
             if key is not None:
                 self._first_bodies.check(event_id, representation)
             appended = self._log.append(EVENTS, record)
             # the next request reuses their memory, still in the cache
-            del headers, body, draft, event, record
+            del headers, body, draft, record
             await appended  # its queue keeps the deadline
         except (Unaccepted, Unacknowledged) as error:
             if isinstance(error, Unaccepted):
@@ -92,15 +92,34 @@ class PostEvent:
         await respond(send, 201, (JSON_TYPE, (b"location", location)), representation)
 
 
-def new_id(
-    tenant: str, entity_id: str, idempotency_key: bytes | None, item: int = 0
-) -> tuple[str, int]:
-    """An id for the request's `item`-th event, received now, and that time in ms since 1970."""
-    if idempotency_key is not None:
+def make(
+    log: EventLog,
+    tenant: str,
+    draft: DraftJson,
+    idempotency_key: bytes | None,
+    bytes_max: int,
+    item: int = 0,
+) -> tuple[str, bytes, Record]:
+    """Id, representation and record of the event that `draft`, the request's `item`-th, becomes now.
+
+    Raises `Problem` 413.
+    """
+    entity_id = draft.entity_id
+    key = record_key(tenant, entity_id)
+    key_hash = hash_of(key)
+    if idempotency_key is None:
+        made = uuid7()
+        name = PARTITION_NAMES[log.partition_of(EVENTS, key_hash) & PARTITION_MASK]
+        event_id, received_ms = str(made)[:PARTITION_AT] + name, made.timestamp
+    else:
         event_id = derived_id(tenant, idempotency_key, item, entity_id)
-        return event_id, time.time_ns() // 1_000_000
-    made = uuid7()
-    return str(made), made.timestamp
+        received_ms = time.time_ns() // 1_000_000
+    event = named(draft, event_id)
+    representation = represent(event)
+    if len(representation) > bytes_max:
+        raise too_large(len(representation), bytes_max)
+    record = encode_keyed(key, key_hash, tenant, event, received_ms, representation)
+    return event_id, representation, record
 
 
 def not_confirmed(error: Exception, event_id: str) -> Problem:
@@ -113,13 +132,3 @@ def not_confirmed(error: Exception, event_id: str) -> Problem:
         reason="unconfirmed",
         id=event_id,
     )
-
-
-def encoded(
-    tenant: str, event: EventJson, received_ms: int, bytes_max: int
-) -> tuple[bytes, Record]:
-    """Representation and record of `event`. Raises `Problem` 413."""
-    representation = represent(event)
-    if len(representation) > bytes_max:
-        raise too_large(len(representation), bytes_max)
-    return representation, encode(tenant, event, received_ms, representation)

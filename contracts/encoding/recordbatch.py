@@ -77,15 +77,23 @@ def encode_headers(headers: Collection[tuple[str, bytes | None]], more: int = 0)
 
 
 def new_record(key: bytes, value: bytes | None, headers: bytes, timestamp_ms: int) -> Record:
-    """A record; `headers` is encoded by `encode_headers`, a `value` of None makes a tombstone.
+    """A record; `headers` is encoded by `encode_headers`, a `value` of None makes a tombstone."""
+    return hashed_record(hash_of(key), key, value, headers, timestamp_ms)
 
-    The hash of its key is CRC-32, as librdkafka's `consistent` partitioner takes it.
-    """
+
+hash_of = crc32
+"""The hash of a key, as librdkafka's `consistent` partitioner takes it: modulo the partitions."""
+
+
+def hashed_record(
+    key_hash: int, key: bytes, value: bytes | None, headers: bytes, timestamp_ms: int
+) -> Record:
+    """`new_record` for whoever has the hash of the key already."""
     if value is None:
         content = b"".join((varint(len(key)), key, NULL, headers))
     else:
         content = b"".join((varint(len(key)), key, varint(len(value)), value, headers))
-    return Record(crc32(key), content, timestamp_ms)
+    return Record(key_hash, content, timestamp_ms)
 
 
 def encode_batch(

@@ -16,7 +16,15 @@ from urllib.parse import quote
 import msgspec
 
 from contracts.encoding.codec import EventJson, decode, fill_defaults, is_event_id
-from contracts.encoding.recordbatch import Record, encode_header, encode_headers, new_record, varint
+from contracts.encoding.recordbatch import (
+    Record,
+    encode_header,
+    encode_headers,
+    hash_of,
+    hashed_record,
+    new_record,
+    varint,
+)
 from contracts.tenants import is_tenant
 
 ERASED = b"events.v1.ERASED"
@@ -34,8 +42,16 @@ class Undecodable(Exception):
 
 def encode(tenant: str, event: EventJson, received_ms: int, value: bytes) -> Record:
     """The record of an accepted event; `value` is its representation, `received_ms` since 1970."""
-    entity_id = event.entity_id.encode()
-    subject = entity_id if event.entity_id.isprintable() else _subject(event.entity_id)
+    key = record_key(tenant, event.entity_id)
+    return encode_keyed(key, hash_of(key), tenant, event, received_ms, value)
+
+
+def encode_keyed(
+    key: bytes, key_hash: int, tenant: str, event: EventJson, received_ms: int, value: bytes
+) -> Record:
+    """`encode` for whoever has the key, and its hash, already."""
+    entity_id = event.entity_id
+    subject = entity_id.encode() if entity_id.isprintable() else _subject(entity_id)
     headers = b"".join(
         (
             _fixed_headers(tenant, event.event_source, event.event_type),
@@ -48,7 +64,7 @@ def encode(tenant: str, event: EventJson, received_ms: int, value: bytes) -> Rec
             subject,
         )
     )
-    return new_record(_key(tenant, entity_id), value, headers, received_ms)
+    return hashed_record(key_hash, key, value, headers, received_ms)
 
 
 def _subject(entity_id: str) -> bytes:
@@ -70,12 +86,13 @@ def encode_erasure(tenant: str, event: EventJson, tombstone_id: str, erased_ms: 
         ("ce_time", _time(erased_ms)),
         ("ce_tenant", tenant.encode()),
     )
-    key = _key(tenant, event.entity_id.encode())
+    key = record_key(tenant, event.entity_id)
     return new_record(key, None, encode_headers(headers), erased_ms)
 
 
-def _key(tenant: str, entity_id: bytes) -> bytes:
-    return b"%b:%b" % (tenant.encode(), entity_id)
+def record_key(tenant: str, entity_id: str) -> bytes:
+    """The key of the entity's records, which chooses their partition."""
+    return f"{tenant}:{entity_id}".encode()
 
 
 @lru_cache(maxsize=4096)

@@ -67,6 +67,11 @@ class EventLog:
             return self._known
         return [tuple(queue.partition) for queue in self._all_queues() if queue.stalled]
 
+    def partition_of(self, topic: str, key_hash: int) -> int:
+        """Which partition gets a record with this hash of its key now; 0 without a connection."""
+        queues = self._queues.get(topic)
+        return key_hash % len(queues) if queues else 0
+
     def append(self, topic: str, record: Record) -> asyncio.Future[int]:
         """A future of the record's offset once it is durable; raises as `PartitionQueue.append` does."""
         queues = self._queues.get(topic)

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from bench.made import new_id
 from contracts.attempts import decode_attempt
 from contracts.encoding.codec import DraftJson, named, represent
 from contracts.encoding.parse import parse_event
 from contracts.encoding.wire import encode
 from contracts.topics import DELIVERIES, DELIVERIES_DEAD, EVENTS, SUBSCRIPTIONS
-from ingest.events import new_id
 from service.connections import KafkaConnection
 from service.kafka.eventlog import EventLog
 from service.kafka.partition import QueueLimits, Unaccepted, Unacknowledged

@@ -17,11 +17,11 @@ import httpx
 import psutil
 from uuid_utils import uuid7
 
+from bench.made import new_id
 from contracts.encoding.codec import named, represent
 from contracts.encoding.parse import parse_event
 from contracts.encoding.wire import encode, encode_erasure
 from contracts.topics import EVENTS, MATERIALIZE_GROUP, ROUTE_GROUP
-from ingest.events import new_id
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection, KafkaConnection
 from service.kafka.eventlog import EventLog
