@@ -19,7 +19,9 @@ from query.events import GetEvent
 from query.explain import ExplainEvent
 from query.job_store import JobStore
 from query.jobs import ChangeJob, GetJob, ListJobs
+from query.log import LogLookup
 from query.lookup import Lookup
+from query.measures import Lookups
 from query.pages import Pages, Slots
 from query.resend import Resend
 from query.scan import Limits
@@ -37,6 +39,7 @@ from service.http.measures import Log
 from service.kafka.eventlog import EventLog
 from service.kafka.follow import JobsFollower, SubscriptionsFollower
 from service.kafka.partition import QueueLimits
+from service.kafka.stretch import Stretches
 from service.logs import configure
 
 WAITING_BYTES_MAX = 4 * 1024 * 1024
@@ -68,6 +71,15 @@ class Reader:
         if settings.tables.cluster:
             select = functools.partial(self.clickhouse.select, settings=LIVING)
             self.everywhere = store(select, replicas=self.clickhouse.replicas)
+        self.stretches = Stretches(settings.kafka, EVENTS, settings.log_read_bytes_max)
+        self.log_lookup = LogLookup(self.stretches, settings.lookup_waiting_max)
+        self.lookup = Lookup(
+            self.store,
+            settings.recent_s,
+            settings.visible_timeout_s,
+            self.everywhere,
+            self.log_lookup if settings.log_read_bytes_max else None,
+        )
         waited_s = settings.search_timeout_s
         limits = Limits(settings.search_rows_max, waited_s, settings.search_threads)
         slots = Slots(settings.search_queries_max, settings.search_waiting_max, waited_s)
@@ -80,8 +92,7 @@ class Reader:
 
     def resources(self) -> Resources:
         """Handlers by path and method."""
-        settings, days = self._settings, self._settings.search_days
-        lookup = Lookup(self.store, settings.recent_s, settings.visible_timeout_s, self.everywhere)
+        lookup, days = self.lookup, self._settings.search_days
         return {
             paths.EVENT: {
                 "GET": GetEvent(self.verifier, lookup),
@@ -124,9 +135,12 @@ class Reader:
         await self.log.start()
         await self.follower.start()
         await self.jobs.start()
+        if self._settings.log_read_bytes_max:
+            await self.stretches.start()
         try:
             yield
         finally:
+            await self.stretches.stop()
             await self.jobs.stop()
             await self.follower.stop()
             await self.log.stop()
@@ -136,7 +150,7 @@ class Reader:
 def create_app(settings: QuerySettings) -> ASGIApp:
     """The ASGI application."""
     reader = Reader(settings)
-    front = Front(settings.http, [Log(reader.log)])
+    front = Front(settings.http, [Log(reader.log), Lookups(reader.lookup, reader.log_lookup)])
     return asgi_app(reader.resources(), reader.waiting_for, reader.running, front)
 
 

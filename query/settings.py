@@ -30,6 +30,13 @@ class QuerySettings(Settings):
         ge=0,
         description="How long GET waits for a recent id before 404, and DELETE for the view before 204.",
     )
+    log_read_bytes_max: int = Field(
+        1024 * 1024,
+        ge=0,
+        le=64 * 1024 * 1024,
+        description="What a GET may read of one partition in Kafka for an event that is not visible yet"
+        " (bytes); 0: nothing, it waits.",
+    )
     lookup_ids_max: int = Field(
         100, ge=1, le=1000, description="Waiting GETs that one ClickHouse query answers."
     )

@@ -32,6 +32,7 @@ ERASED = b"events.v1.ERASED"
 NONCHARACTERS = "".join(
     chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17)
 )
+YEAR_2200_MS = 7_258_118_400_000  # the table's column ends in 2299
 UNFIT = re.compile(f"[\\x00-\\x1f\\x7f-\\x9f\\ufdd0-\\ufdef{NONCHARACTERS}]")
 """What no CloudEvents string may hold (CloudEvents 1.0.2, Type System: String)."""
 
@@ -164,6 +165,12 @@ def decode_erasure(headers: Sequence[tuple[str, bytes | None]]) -> Erased:
     if not is_event_id(event_id):
         raise Undecodable(f"the record has no value, and its header {name} is no event id")
     return Erased(tenant, event_id, final)
+
+
+def require_time(timestamp_ms: int) -> None:
+    """Raises `Undecodable` for a record whose time, in ms since 1970, no table has room for."""
+    if not 0 <= timestamp_ms < YEAR_2200_MS:
+        raise Undecodable(f"the record's time, {timestamp_ms} ms, is not between 1970 and 2200")
 
 
 def decode_event(value: bytes | None) -> EventJson:

@@ -9,6 +9,7 @@ from docs.make.markdown import GENERATED, code, table
 from ingest.measures import InHand
 from processors.consume.probes import Measures
 from processors.deliver.measures import DeliveryMeasures
+from query.measures import Lookups
 from service.http.measures import Log, Requests
 
 TEXT = """# Metrics
@@ -32,12 +33,14 @@ def _collectors() -> list[tuple[str, Collector]]:
     nothing: Any = SimpleNamespace(
         ready=True, stalled_partitions=(), used=0, handled=0,
         group="", backlogs={}, seconds=dict, lanes=set, open=0, counts={}, oldest_ms=lambda _: None,
+        answered={},
         table=SimpleNamespace(stopped=set(), paused=set()),
     )  # fmt: skip
     return [
         ("ingest, query", Requests()),
         ("ingest", InHand(nothing, 0)),
         ("ingest, query", Log(nothing)),
+        ("query", Lookups(nothing, nothing)),
         ("materialize, route, ledger", Measures(nothing, nothing)),
         ("route", DeliveryMeasures(nothing, nothing, nothing, nothing)),
     ]

@@ -4,13 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from contracts.encoding.block import NotBase64, Row, row
-from contracts.encoding.wire import Undecodable, decode_erasure, decode_event, decode_tenant
+from contracts.encoding.wire import (
+    Undecodable,
+    decode_erasure,
+    decode_event,
+    decode_tenant,
+    require_time,
+)
 from contracts.erasures import Erasure
 from processors.consume.step import LogRecord, Reject
 
 Found = TypeVar("Found")
-
-YEAR_2200_MS = 7_258_118_400_000  # the table's column ends in 2299
 
 
 def slices(items: Sequence[Found], most: int) -> Iterator[Sequence[Found]]:
@@ -45,10 +49,7 @@ def _read(
     rejects: list[Reject] = []
     for record in records:
         try:
-            if not 0 <= record.timestamp < YEAR_2200_MS:
-                raise Undecodable(
-                    f"the record's time, {record.timestamp} ms, is not between 1970 and 2200"
-                )
+            require_time(record.timestamp)
             found.append(one(record))
         except (Undecodable, NotBase64) as error:
             rejects.append(Reject(record, str(error)))
