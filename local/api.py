@@ -30,7 +30,8 @@ def create_app(ingest: IngestSettings, query: QuerySettings) -> ASGIApp:
         async with edge.running(), reader.running():
             yield
 
-    return asgi_app(resources, waiting_for, running, Front(ingest.http, edge.collectors()))
+    measured = [*edge.collectors(), *reader.collectors()]
+    return asgi_app(resources, waiting_for, running, Front(ingest.http, measured))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import contextlib
 import functools
 from collections.abc import AsyncIterator
 
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp
 
 from contracts import paths
@@ -125,6 +126,10 @@ class Reader:
             paths.JOB_CANCEL: {"POST": ChangeJob(*jobs, "cancelled")},
         }
 
+    def collectors(self) -> list[Collector]:
+        """What it measures beside its requests and the log."""
+        return [Lookups(self.lookup, self.log_lookup)]
+
     async def waiting_for(self) -> list[str]:
         """What keeps the service from being ready; without Kafka, or the log, it goes on reading."""
         return [] if await self.clickhouse.ping() else ["clickhouse"]
@@ -150,7 +155,7 @@ class Reader:
 def create_app(settings: QuerySettings) -> ASGIApp:
     """The ASGI application."""
     reader = Reader(settings)
-    front = Front(settings.http, [Log(reader.log), Lookups(reader.lookup, reader.log_lookup)])
+    front = Front(settings.http, [Log(reader.log), *reader.collectors()])
     return asgi_app(reader.resources(), reader.waiting_for, reader.running, front)
 
 

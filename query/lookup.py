@@ -55,19 +55,48 @@ class Lookup:
 
         One that was erased is not waited for.
         """
-        with _Reading(self._log_lookup, tenant, event_id) as reading:
-            if self._log_lookup is not None and _is_within(event_id, YOUNG_S):
-                await reading.wait(HEAD_START_S)
-            if reading.found is None:
-                found = await self._wait_for_view(tenant, event_id, reading)
-            if reading.found is not None:
-                found = reading.found
-            self.answered["view" if reading.found is None else "log"] += 1
+        if self._log_lookup is None or not _is_within(event_id, self._recent_s):
+            found = await self._from_view(tenant, event_id, asyncio.Event())
+            self.answered["view"] += 1
+        else:
+            found = await self._from_either(tenant, event_id, self._log_lookup)
         return found or None
 
-    async def _wait_for_view(
-        self, tenant: str, event_id: uuid.UUID, reading: "_Reading"
+    async def _from_either(
+        self, tenant: str, event_id: uuid.UUID, log_lookup: LogLookup
     ) -> bytes | None:
+        """What the log says for certain, or the view; whichever is first."""
+
+        async def ask_log() -> bytes | None:
+            await missed.wait()
+            return await log_lookup.find(tenant, event_id)
+
+        missed = asyncio.Event()
+        from_log = asyncio.create_task(ask_log())
+        if _is_within(event_id, YOUNG_S):
+            missed.set()
+            await asyncio.wait({from_log}, timeout=HEAD_START_S)
+        from_view: asyncio.Task[bytes | None] | None = None
+        try:
+            if not from_log.done() or from_log.result() is None:
+                from_view = asyncio.create_task(self._from_view(tenant, event_id, missed))
+                from_view.add_done_callback(_seen)
+                await asyncio.wait({from_log, from_view}, return_when=asyncio.FIRST_COMPLETED)
+            if from_view is None or (from_log.done() and from_log.result() is not None):
+                self.answered["log"] += 1
+                return from_log.result()
+            found = await from_view
+            self.answered["view"] += 1
+            return found
+        finally:
+            from_log.cancel()
+            if from_view is not None:
+                from_view.cancel()
+
+    async def _from_view(
+        self, tenant: str, event_id: uuid.UUID, missed: asyncio.Event
+    ) -> bytes | None:
+        """Wait for the view; `missed` is set when it did not have the event at once."""
         is_recent = made_at_ms(event_id) is None or _is_within(event_id, self._recent_s)
         give_up = time.monotonic() + (self._visible_timeout_s if is_recent else 0)
         pause_s = FIRST_PAUSE_S
@@ -79,9 +108,8 @@ class Lookup:
                 found, failure = None, error
             if found is not None or time.monotonic() + pause_s > give_up:
                 break
-            await reading.wait(pause_s)
-            if reading.found is not None:
-                return reading.found
+            missed.set()
+            await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         if failure is not None:
             log.warning("lookup failed: %s", failure)
@@ -108,34 +136,9 @@ class Lookup:
             return True
 
 
-class _Reading:
-    """A look into the log, begun when it is first waited for; `found` when it is certain."""
-
-    def __init__(self, lookup: LogLookup | None, tenant: str, event_id: uuid.UUID) -> None:
-        self._lookup = lookup
-        self._asked = tenant, event_id
-        self._task: asyncio.Task[bytes | None] | None = None
-
-    def __enter__(self) -> "_Reading":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    @property
-    def found(self) -> bytes | None:
-        """The representation, `ERASED`, or None."""
-        return self._task.result() if self._task is not None and self._task.done() else None
-
-    async def wait(self, at_most_s: float) -> None:
-        """Return when it has ended, or the time is up; when it had ended before, then."""
-        if self._task is None and self._lookup is not None:
-            self._task = asyncio.create_task(self._lookup.find(*self._asked))
-        if self._task is None or self._task.done():
-            await asyncio.sleep(at_most_s)
-        else:
-            await asyncio.wait({self._task}, timeout=at_most_s)
+def _seen(task: "asyncio.Task[bytes | None]") -> None:
+    if not task.cancelled():
+        task.exception()  # the log has answered meanwhile
 
 
 def _is_within(event_id: uuid.UUID, seconds: float) -> bool:

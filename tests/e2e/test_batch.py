@@ -12,6 +12,7 @@ from tests.builders import an_event, many_events
 from tests.edge import edge, impatient
 from tests.stack import Stack, eventually
 from tests.subscribed import receive, subscribe
+from tests.visible import visible
 
 PATH = "/api/v1/events:batch"
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -111,7 +112,7 @@ def test_what_one_edge_does_not_know_the_log_decides(stack: Stack, tenant: str) 
         other = client.post(elsewhere, json=an_event(event_type="FAULT"), headers=headers)
         assert (other.status_code, other.json()["id"]) == (201, first.json()["id"])
         behind_both = client.post("/api/v1/events", json=an_event())  # of the same entity
-        assert client.get(behind_both.headers["Location"]).status_code == 200
+        visible(client, behind_both.json()["id"])
         assert client.get(first.headers["Location"]).content == first.content
 
 

@@ -18,6 +18,7 @@ from tests.builders import an_event
 from tests.cli.terminal import Terminal
 from tests.stack import Stack, events, eventually
 from tests.subscribed import create_queue, subscribe
+from tests.visible import visible
 
 EVENTS, SUBSCRIPTIONS = "/api/v1/events", "/api/v1/subscriptions"
 
@@ -55,7 +56,7 @@ class Ledger:
         event_id = (
             self.client.post(EVENTS, json=an_event(**changes)).raise_for_status().json()["id"]
         )
-        eventually(lambda: self.client.get(f"{EVENTS}/{event_id}").status_code == 200)
+        visible(self.client, event_id)
         return str(event_id)
 
     def delivered(self) -> str:

@@ -6,6 +6,7 @@ import pytest
 from tests.builders import an_event
 from tests.edge import impatient
 from tests.stack import Stack, events, eventually
+from tests.visible import visible
 
 KEY = {"Idempotency-Key": "one"}
 
@@ -15,7 +16,7 @@ def posted(client: httpx.Client, **changes: object) -> str:
     answer = client.post("/api/v1/events", json=an_event(**changes))
     assert answer.status_code == 201, answer.text
     path = str(answer.headers["Location"])
-    eventually(lambda: client.get(path).status_code, until=lambda status: status == 200)
+    visible(client, answer.json()["id"])
     return path
 
 

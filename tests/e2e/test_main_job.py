@@ -10,6 +10,7 @@ import pytest
 from tests.builders import SEED_SAMPLE, an_event, many_events
 from tests.stack import Stack, eventually
 from tests.subscribed import create_queue, receive, subscribe
+from tests.visible import visible
 
 
 def test_the_seeds_sample_is_posted_found_queried_and_received(
@@ -21,11 +22,12 @@ def test_the_seeds_sample_is_posted_found_queried_and_received(
 
         posted = client.post("/api/v1/events", json=SEED_SAMPLE)
         assert posted.status_code == 201
-        found = client.get(posted.headers["Location"])  # at once: the view has to catch up
+        found = client.get(posted.headers["Location"])  # at once
         assert (found.status_code, found.content) == (200, posted.content)
         assert found.json()["event_payload"]["entity_id"] == SEED_SAMPLE["entity_id"]
 
         event_id = posted.json()["id"]
+        visible(client, event_id)
         rows = any_stack.sql(f"SELECT payload, fault FROM events WHERE id = '{event_id}'")
         assert rows == [['{\n"id":"12",\n"reference":"12123"\n}', '{"id":"12\\"}']]
 

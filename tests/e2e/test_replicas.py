@@ -10,6 +10,7 @@ from tests import containers
 from tests.builders import an_event
 from tests.containers import ContainerStack
 from tests.stack import eventually
+from tests.visible import visible
 
 REPLICAS = [f"http://events:events@127.0.0.1:{port}" for port in (8123, 8124)]
 
@@ -41,8 +42,9 @@ def test_what_is_visible_is_on_every_replica_and_what_is_erased_on_none(
     cluster: ContainerStack, tenant: str
 ) -> None:
     with cluster.client(tenant) as client:
-        path = client.post("/api/v1/events", json=an_event()).headers["Location"]
-        eventually(lambda: client.get(path).status_code, until=lambda status: status == 200)
+        posted = client.post("/api/v1/events", json=an_event())
+        path = posted.headers["Location"]
+        visible(client, posted.json()["id"])
         assert counts(tenant) == [1, 1]  # a majority of two is both
         assert client.delete(path).status_code == 204
         assert counts(tenant) == [0, 0]

@@ -4,6 +4,8 @@ from typing import Any
 
 import httpx
 
+import tests.visible
+from contracts.ids import is_derived
 from tests.builders import an_event
 from tests.stack import eventually
 from tests.view.conftest import View
@@ -19,7 +21,9 @@ def under(client: httpx.Client, key: str, **changes: Any) -> str:
 
 
 def visible(client: httpx.Client, event_id: str) -> dict[str, Any]:
-    """The event, once GET answers it."""
+    """The event, once GET answers it; one with an id of its own once the view has it."""
+    if not is_derived(event_id):
+        tests.visible.visible(client, event_id)
     answer = eventually(
         lambda: client.get(f"/api/v1/events/{event_id}"),
         until=lambda answer: answer.status_code == 200,
