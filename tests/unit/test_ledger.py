@@ -1,17 +1,14 @@
 """The ledger's step on a table in memory: whatever fails, every record is stored once."""
 
-import contextlib
 import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from contracts.attempts import encode_attempt
 from contracts.topics import DELIVERIES
 from processors.consume.one_log import MadeAnew, OfOneLog
-from processors.consume.step import Step, Transient
+from processors.consume.step import Step
 from processors.ledger.step import Ledger
 from tests.attempts import NOW_MS, an_attempt
 from tests.fakes import FakeDeliveries, FakeRecord
@@ -26,35 +23,6 @@ def a_record(offset: int, partition: int = 0, **changes: Any) -> FakeRecord:
 
 def records(*positions: tuple[int, int]) -> list[FakeRecord]:
     return [a_record(offset, partition) for partition, offset in positions]
-
-
-async def test_records_past_all_that_was_stored_are_inserted_without_reading_back() -> None:
-    table = FakeDeliveries()
-    step = Ledger(table)
-    await step(records((0, 0), (1, 0)))
-    await step(records((0, 1), (1, 1)))
-    assert table.stored == [(0, 0), (1, 0), (0, 1), (1, 1)]
-    assert table.settled == [{0, 1}]  # once, at the first sight of the partitions
-
-
-async def test_an_insert_whose_answer_was_lost_is_not_repeated() -> None:
-    table = FakeDeliveries(fail_after=1)
-    step, batch = Ledger(table), records((0, 0), (0, 1))
-    with pytest.raises(Transient):
-        await step(batch)
-    await step(batch)
-    assert sorted(table.stored) == [(0, 0), (0, 1)]
-    assert table.settled == [{0}, {0}]  # the unknown insert was waited for
-
-
-async def test_a_partition_that_was_elsewhere_is_read_back() -> None:
-    table = FakeDeliveries()
-    step = Ledger(table)
-    await step(records((0, 0)))
-    await Ledger(table)(records((0, 1)))  # another owner, who did not live to commit
-    step.assigned({0})
-    await step(records((0, 1), (0, 2)))
-    assert sorted(table.stored) == [(0, 0), (0, 1), (0, 2)]
 
 
 async def test_each_day_is_an_insert_of_its_own() -> None:
@@ -93,39 +61,6 @@ async def test_what_is_no_attempt_is_rejected_alone(wrong: bytes | None) -> None
     assert [reject.record.offset for reject in rejects] == [1]
     assert rejects[0].reason.startswith("no attempt: ")
     assert table.stored == [(0, 0), (0, 2)]
-
-
-steps = st.lists(
-    st.tuples(
-        st.integers(1, 4),  # records in the batch
-        st.sampled_from(["works", "refused", "answer lost", "killed before commit", "moved"]),
-    ),
-    max_size=25,
-)
-
-
-@given(steps)
-async def test_whatever_fails_every_record_is_stored_exactly_once(
-    story: list[tuple[int, str]],
-) -> None:
-    """The log is read from the committed offset again after each failure, as Kafka would give it."""
-    table = FakeDeliveries()
-    step, committed = Ledger(table), 0
-    for size, fate in story:
-        if fate == "moved":
-            step = Ledger(table)
-        table.fail_before = fate == "refused"
-        table.fail_after = fate == "answer lost"
-        with contextlib.suppress(Transient):
-            await step(records(*((0, committed + n) for n in range(size))))
-            if fate == "killed before commit":
-                step = Ledger(table)
-            else:
-                committed += size
-    table.fail_before = table.fail_after = 0
-    await step(records(*((0, committed + n) for n in range(4))))
-    assert len(table.stored) == len(set(table.stored))
-    assert set(table.stored) >= {(0, offset) for offset in range(committed + 4)}
 
 
 async def test_a_topic_made_anew_while_it_is_read_ends_the_process_and_nothing_is_stored() -> None:

@@ -1,7 +1,5 @@
 """The exactly-once step on a table in memory: whatever fails, every record is stored once."""
 
-import contextlib
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,41 +20,11 @@ def records(*positions: tuple[int, int]) -> list[FakeRecord]:
     return [FakeRecord(VALUE, partition, offset) for partition, offset in positions]
 
 
-async def test_records_past_all_that_was_stored_are_inserted_without_reading_back() -> None:
-    table = FakeRows()
-    step = Materialize(table)
-    await step(records((0, 0), (1, 0)))
-    await step(records((0, 1), (1, 1)))
-    assert table.stored == [(0, 0), (1, 0), (0, 1), (1, 1)]
-    assert table.settled == [{0, 1}]  # once, at the first sight of the partitions
-
-
-async def test_an_insert_whose_answer_was_lost_is_not_repeated() -> None:
-    table = FakeRows(fail_after=1)
-    step = Materialize(table)
-    batch = records((0, 0), (0, 1))
-    with pytest.raises(Transient):
-        await step(batch)
-    await step(batch)
-    assert sorted(table.stored) == [(0, 0), (0, 1)]
-    assert table.settled == [{0}, {0}]  # the unknown insert was waited for
-
-
 async def test_only_what_is_missing_of_a_batch_is_inserted() -> None:
     table = FakeRows()
     await Materialize(table)(records((0, 1), (0, 3)))
     await Materialize(table)(records((0, 0), (0, 1), (0, 2), (0, 3), (0, 4)))
     assert sorted(table.stored) == [(0, offset) for offset in range(5)]
-
-
-async def test_a_partition_that_was_elsewhere_is_read_back() -> None:
-    table = FakeRows()
-    step = Materialize(table)
-    await step(records((0, 0)))
-    await Materialize(table)(records((0, 1)))  # another owner, who did not live to commit
-    step.assigned({0})
-    await step(records((0, 1), (0, 2)))
-    assert sorted(table.stored) == [(0, 0), (0, 1), (0, 2)]
 
 
 async def test_a_record_that_is_no_event_is_rejected_and_the_rest_stored() -> None:
@@ -211,40 +179,6 @@ async def test_a_batch_over_the_end_of_a_month_goes_into_two_inserts() -> None:
     batch = [FakeRecord(VALUE, 0, n, timestamp=end_of_september + n) for n in range(3)]
     await Materialize(table)(batch)
     assert table.inserts == 2
-
-
-steps = st.lists(
-    st.tuples(
-        st.integers(1, 4),  # records in the batch
-        st.sampled_from(["works", "refused", "answer lost", "killed before commit", "moved"]),
-    ),
-    max_size=25,
-)
-
-
-@given(steps)
-async def test_whatever_fails_every_record_is_stored_exactly_once(
-    story: list[tuple[int, str]],
-) -> None:
-    """The log is read from the committed offset again after each failure, as Kafka would give it."""
-    table = FakeRows()
-    step, committed = Materialize(table), 0
-    for size, fate in story:
-        batch = records(*((0, committed + n) for n in range(size)))
-        if fate == "moved":
-            step = Materialize(table)
-        table.fail_before = fate == "refused"
-        table.fail_after = fate == "answer lost"
-        with contextlib.suppress(Transient):
-            await step(batch)
-            if fate == "killed before commit":
-                step = Materialize(table)
-            else:
-                committed += size
-    table.fail_before = table.fail_after = 0
-    await step(records(*((0, committed + n) for n in range(4))))
-    assert len(table.stored) == len(set(table.stored))
-    assert set(table.stored) >= {(0, offset) for offset in range(committed + 4)}
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 99)), min_size=1))
