@@ -8,32 +8,26 @@ followed, or was given the time to: a view that is late follows by itself.
 from uuid_utils import uuid7
 
 from contracts.encoding.wire import decode_event, encode_erasure
-from contracts.ids import read_id
 from contracts.problems import unavailable
 from contracts.topics import EVENTS
-from query.events import no_such_event
+from query.events import OfEvent
 from query.lookup import Lookup
 from service.access.verifier import Verifier
-from service.http.asgi import Receive, Scope, Send, respond, single_headers
+from service.http.asgi import Receive, Scope, Send, respond
 from service.kafka.eventlog import EventLog
 from service.kafka.partition import Unaccepted, Unacknowledged
 
 
-class DeleteEvent:
+class DeleteEvent(OfEvent):
     """Handler of DELETE /api/v1/events/{eventId}."""
 
     def __init__(self, verifier: Verifier, lookup: Lookup, log: EventLog) -> None:
-        self._verifier = verifier
-        self._lookup = lookup
+        super().__init__(verifier, lookup)
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, look up, append the tombstone, wait for the view, answer."""
-        tenant = await self._verifier.tenant(single_headers(scope))
-        event_id = read_id(scope["path_params"]["eventId"], "event")
-        representation = await self._lookup.find(tenant, event_id)
-        if representation is None:
-            raise no_such_event()
+        tenant, event_id, representation = await self._event(scope)
         event = decode_event(representation)
         made = uuid7()
         tombstone = encode_erasure(tenant, event, str(made), made.timestamp)

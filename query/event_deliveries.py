@@ -10,19 +10,19 @@ from typing import Any
 from contracts.clickhouse.ledger import StoredAttempt
 from contracts.encoding.wire import decode_event
 from contracts.filters import View
-from contracts.ids import made_at_ms, read_id
+from contracts.ids import made_at_ms
 from contracts.subscriptions import encode_json
 from query.deliveries import Deliveries
-from query.events import JSON_TYPE, no_such_event
+from query.events import JSON_TYPE, OfEvent
 from query.lookup import Lookup
 from query.search import refusing
 from query.subscriptions import caught_up
 from service.access.verifier import Verifier
-from service.http.asgi import Receive, Scope, Send, respond, single_headers
+from service.http.asgi import Receive, Scope, Send, respond
 from service.kafka.follow import SubscriptionsFollower
 
 
-class GetEventDeliveries:
+class GetEventDeliveries(OfEvent):
     """Handler of GET /api/v1/events/{eventId}/deliveries."""
 
     def __init__(
@@ -32,19 +32,14 @@ class GetEventDeliveries:
         follower: SubscriptionsFollower,
         deliveries: Deliveries,
     ) -> None:
-        self._verifier = verifier
-        self._lookup = lookup
+        super().__init__(verifier, lookup)
         self._follower = follower
         self._deliveries = deliveries
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, look up, ask the ledger and the subscriptions, answer."""
-        tenant = await self._verifier.tenant(single_headers(scope))
-        event_id = read_id(scope["path_params"]["eventId"], "event")
+        tenant, event_id, representation = await self._event(scope)
         await caught_up(self._follower)
-        representation = await self._lookup.find(tenant, event_id)
-        if representation is None:
-            raise no_such_event()
         with refusing():
             attempts = await self._deliveries.of_event(tenant, str(event_id))
         matching = self._follower.table.matching(tenant, View(decode_event(representation)))

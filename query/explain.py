@@ -9,36 +9,30 @@ from typing import Any
 
 from contracts.encoding.wire import decode_event
 from contracts.filters import Unmet, View, explain
-from contracts.ids import read_id
 from contracts.subscription_table import filter_of
 from contracts.subscriptions import Subscription, encode_json
-from query.events import JSON_TYPE, no_such_event
+from query.events import JSON_TYPE, OfEvent
 from query.lookup import Lookup
 from query.subscriptions import caught_up
 from service.access.verifier import Verifier
-from service.http.asgi import Receive, Scope, Send, respond, single_headers
+from service.http.asgi import Receive, Scope, Send, respond
 from service.kafka.follow import SubscriptionsFollower
 
 AT_ONCE = 20
 """Subscriptions that are asked before others have their turn of the loop."""
 
 
-class ExplainEvent:
+class ExplainEvent(OfEvent):
     """Handler of GET /api/v1/events/{eventId}/explain."""
 
     def __init__(self, verifier: Verifier, lookup: Lookup, follower: SubscriptionsFollower) -> None:
-        self._verifier = verifier
-        self._lookup = lookup
+        super().__init__(verifier, lookup)
         self._follower = follower
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate, look up, ask every subscription, answer."""
-        tenant = await self._verifier.tenant(single_headers(scope))
-        event_id = read_id(scope["path_params"]["eventId"], "event")
+        tenant, event_id, representation = await self._event(scope)
         await caught_up(self._follower)
-        representation = await self._lookup.find(tenant, event_id)
-        if representation is None:
-            raise no_such_event()
         view, told = View(decode_event(representation)), []
         for number, subscription in enumerate(self._follower.table.of(tenant)):
             if number % AT_ONCE == 0:
