@@ -1,8 +1,8 @@
 """Takes a JSON array apart while it is read: each element's text as soon as it is complete.
 
-The edge has a splitter of its own, `ingest/split.py`: it refuses with HTTP problems and brings the
-contract's models, which take a command longer to load than most files to read. This one passes on
-what it cannot judge, each element on a line of its own, as the lines of a batch need it.
+Not `ingest/split.py`: that one ends at the first element that is no JSON, in bounded time per piece, with
+a problem for the client. Here broken UTF-8, NaN and the like are passed on, each element on a line of
+its own, so that the API refuses that event alone; and no models are loaded, which takes a command long.
 """
 
 import codecs
