@@ -65,9 +65,9 @@ class Confluent:
     def _deliver(self, future: asyncio.Future[None], error: Any, _: Any) -> None:
         self._reports.append((future, error))
         if len(self._reports) == 1:  # else it is called already
-            self._loop.call_soon_threadsafe(self._settle)
+            self._loop.call_soon_threadsafe(self._report)
 
-    def _settle(self) -> None:
+    def _report(self) -> None:
         while self._reports:
             future, error = self._reports.popleft()
             if error is None:
@@ -83,7 +83,7 @@ class Confluent:
     def tick(self) -> None:
         """Until `close`, on the loop."""
         self._producer.poll(0)
-        self._settle()
+        self._report()
         if not self._stopping:
             self._loop.call_later(TIMER_S, self.tick)
 

@@ -1,4 +1,4 @@
-"""One batch of events: cut from the file, packed for the API, settled by its answers.
+"""One batch of events: cut from the file, packed for the API, done with by its answers.
 
 The API names an event by the batch's Idempotency-Key and the event's position, so neither may change
 while the batch is sent again, nor when a later run repeats the file.
@@ -18,7 +18,7 @@ from cli.event_file import PAUSE, Item, Unreadable
 from cli.sender import AGAIN
 
 BYTES_MAX = 4 * 1024 * 1024
-SETTLED = b"null"  # keeps an event's position; the API refuses it, so nothing is stored for it
+ANSWERED = b"null"  # keeps an event's position; the API refuses it, so nothing is stored for it
 
 
 @dataclass
@@ -39,15 +39,15 @@ class Batch:
         }
 
     def body(self) -> bytes:
-        """The request's body: NDJSON without the events that are settled."""
+        """The request's body: NDJSON without the events that are answered."""
         lines = [
-            SETTLED if position in self.outcomes else item.body
+            ANSWERED if position in self.outcomes else item.body
             for position, item in enumerate(self.items)
         ]
         return zstandard.compress(b"\n".join(lines))
 
     def take(self, answer: Response) -> str:
-        """Keep what `answer` settles; why the batch has to be sent again, "" when it has not."""
+        """Keep what `answer` finally says; why the batch has to be sent again, "" when it has not."""
         entries = _entries(answer)
         if len(entries) != len(self.items):
             return why(answer) if answer.status_code in AGAIN else ""
@@ -61,12 +61,12 @@ class Batch:
                 self.outcomes[position] = entry
         return again
 
-    def is_settled(self) -> bool:
+    def is_answered(self) -> bool:
         """Whether the API finally answered for every event."""
         return len(self.outcomes) == len(self.items)
 
-    def unsettled(self) -> str:
-        """The places of the first and the last event that no answer settled."""
+    def unanswered(self) -> str:
+        """The places of the first and the last event without an answer."""
         left = [item.place for n, item in enumerate(self.items) if n not in self.outcomes]
         return left[0] if len(left) == 1 else f"{left[0]} to {left[-1].split()[-1]}"
 

@@ -34,7 +34,7 @@ class Report:
         self.bar.note(f"trying again: {reason}")
 
     def add(self, batch: Batch, stopped: str = "") -> None:
-        """Count what is settled of `batch` and name its refused events."""
+        """Count what is answered of `batch` and name its refused events."""
         with self._lock:
             refused = batch.refused()
             self.accepted += batch.accepted()
@@ -89,10 +89,10 @@ def post_all(sender: Sender, batches: Iterator[Batch], at_once: int, report: Rep
 
 
 def _post(sender: Sender, batch: Batch, report: Report) -> None:
-    """Send `batch` until it is settled."""
+    """Send `batch` until it is answered."""
     try:
         answer = sender.send(paths.BATCH, batch.headers, batch.body, batch.take)
     except GaveUp as reason:
-        report.add(batch, f"{batch.unsettled()}: {reason}")
+        report.add(batch, f"{batch.unanswered()}: {reason}")
         return
-    report.add(batch, "" if batch.is_settled() else f"{batch.unsettled()}: {why(answer)}")
+    report.add(batch, "" if batch.is_answered() else f"{batch.unanswered()}: {why(answer)}")

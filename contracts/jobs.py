@@ -82,11 +82,11 @@ class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
 class Standing(NamedTuple):
     """How far a job is as a whole; `per_cent` of its events are done, `updated_at` in ms since 1970.
 
-    `settled`: no router has anything to do with it any more.
+    `parts_ended`: no router has anything to do with it any more.
     """
 
     state: JobState
-    settled: bool
+    parts_ended: bool
     sent: int
     dead: int
     missing: int
@@ -110,13 +110,13 @@ def standing(job: Job, progress: Mapping[int, Progress]) -> Standing:
     parts = [progress[each] for each in sizes if each in progress]
     ended = [each.state for each in parts if each.state != "running"]
     state: JobState = job.state
-    settled = len(ended) == len(sizes)
-    if settled:
+    parts_ended = len(ended) == len(sizes)
+    if parts_ended:
         state = "cancelled" if "cancelled" in ended else "done"
     handled = sum(each.next for each in parts)
     return Standing(
         state,
-        settled,
+        parts_ended,
         sent=sum(each.sent for each in parts),
         dead=sum(each.dead for each in parts),
         missing=sum(each.missing for each in parts),

@@ -62,5 +62,5 @@ def tidied(table: Jobs, tenant: str) -> Iterator[tuple[bytes, bytes | None]]:
             for partition in table.progress(job):
                 yield job_key(tenant, job.id, partition), None
             yield job_key(tenant, job.id), None
-        elif job.positions and table.standing(job).settled:
+        elif job.positions and table.standing(job).parts_ended:
             yield job_key(tenant, job.id), encode(without_positions(job))

@@ -70,7 +70,7 @@ class Confirmations:
         self._destinations = destinations
         self._asked: set[tuple[str, str, str, str]] = set()
         self._again_at_s: dict[tuple[str, str], float] = {}
-        self._settled: tuple[Subscriptions, int] | None = None
+        self._all_asked: tuple[Subscriptions, int] | None = None
 
     async def run(self) -> None:
         """Look for questions, until cancelled."""
@@ -84,11 +84,11 @@ class Confirmations:
         """Ask what is to be asked now."""
         if ASKING_PARTITION not in self._places.partitions or not self._subscriptions.ready:
             self._asked.clear()
-            self._settled = None
+            self._all_asked = None
             return
         table = self._subscriptions.table
         seen = table, table.version
-        if self._settled == seen:
+        if self._all_asked == seen:
             return  # many that wait for their owners cost nothing
         waiting = list(_waiting(table))
         self._asked &= {each.name for each in waiting}
@@ -99,7 +99,7 @@ class Confirmations:
         # who was never asked about first, so that queues that fail hold up no other
         some = sorted(due, key=lambda pair: self._again_at_s.get(pair, 0.0))[:AT_ONCE]
         await asyncio.gather(*(self._ask(due[pair], now_s) for pair in some))
-        self._settled = seen if all(each.name in self._asked for each in waiting) else None
+        self._all_asked = seen if all(each.name in self._asked for each in waiting) else None
 
     async def _ask(self, question: Question, now_s: float) -> None:
         if len(self._again_at_s) >= QUEUES_MAX:

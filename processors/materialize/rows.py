@@ -23,8 +23,8 @@ from processors.materialize.server import failing_as_transient, inserting, lines
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection
 
-SETTLE_TIMEOUT_S = 30.0
-SETTLE_POLL_S = 0.05
+INSERTS_TIMEOUT_S = 30.0
+INSERTS_POLL_S = 0.05
 MATERIALIZER = "events.materialize "
 """How the tag of the materializer's inserts begins; each other writer has a tag of its own."""
 
@@ -111,9 +111,9 @@ class ClickHouseRows:
         """See `Rows`."""
         ours = set(partitions)
         try:
-            async with asyncio.timeout(SETTLE_TIMEOUT_S):
+            async with asyncio.timeout(INSERTS_TIMEOUT_S):
                 while any(ours & busy for busy in await self._busy()):
-                    await asyncio.sleep(SETTLE_POLL_S)
+                    await asyncio.sleep(INSERTS_POLL_S)
                 if self._clickhouse.replicas.cluster:
                     await self._wait_for_quorum()
         except TimeoutError as error:
@@ -133,7 +133,7 @@ class ClickHouseRows:
         pending = PENDING.format(path=paths[0][0])
         before = await lines(self._clickhouse, pending, DOING)
         while before and await lines(self._clickhouse, pending, DOING) == before:
-            await asyncio.sleep(SETTLE_POLL_S)
+            await asyncio.sleep(INSERTS_POLL_S)
 
     async def _busy(self) -> list[set[int]]:
         tags = await inserting(self._clickhouse, self._tag, all_replicas=False)

@@ -88,7 +88,7 @@ class EventLog:
         return queue.append(records, sum(record.size_bytes for record in records))
 
     async def append_all(self, topic: str, records: Sequence[Record]) -> list[Exception | None]:
-        """Append `records`; when all are settled, what each failed with, None for durable ones."""
+        """Append `records`; when Kafka has answered for all, what each failed with, None for durable ones."""
         failures: list[Exception | None] = [None] * len(records)
         queues = self._queues.get(topic)
         if not queues:

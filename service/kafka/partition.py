@@ -3,7 +3,7 @@
 A queue has at most one batch that Kafka has not acknowledged, and repeats it unchanged, with the same
 sequence number, until it knows what became of it: the broker drops a repeat (KIP-98). Every future
 that a queue hands out is done within the deadline. Past it the queue is stalled and refuses new
-records until the batch is settled.
+records until Kafka has answered for the batch.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class Batch(NamedTuple):
 class PartitionQueue:
     """Appends to one partition in the order of `append` calls.
 
-    `due` is called with the queue when it has a batch to cut; then it waits for `settle`. `linger` is
+    `due` is called with the queue when it has a batch to cut; then it waits for `acknowledge`. `linger` is
     told of every append.
     """
 

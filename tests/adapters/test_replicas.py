@@ -58,7 +58,7 @@ async def _erase(server: Recorder) -> None:
     await Erasures(server, CONNECTION).lingering(1)
 
 
-async def _settle(server: Recorder) -> None:
+async def _wait_for_inserts(server: Recorder) -> None:
     await ClickHouseRows(server, CONNECTION, 0).wait_for_inserts([3])
 
 
@@ -76,7 +76,7 @@ async def _rebuild(server: Recorder) -> None:
     [
         (on_cluster(), _migrate),
         (on_cluster(), _erase),
-        (on_cluster(KEEPER), _settle),
+        (on_cluster(KEEPER), _wait_for_inserts),
         (on_cluster(), _look_everywhere),
         (Replicas(), _rebuild),
     ],

@@ -194,7 +194,7 @@ def test_more_are_erased_at_once_than_one_statement_takes(run: Any) -> None:
     run(check)
 
 
-def test_with_no_insert_running_settling_returns(run: Any) -> None:
+def test_with_no_insert_running_it_is_not_waited_for(run: Any) -> None:
     async def check(rows: Rows) -> None:
         await rows.insert(block(a_row(0, 1)))
         await rows.wait_for_inserts([0, 1])

@@ -48,7 +48,7 @@ class Load:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def settled(self) -> None:
+    async def answered(self) -> None:
         """Return when every append has its outcome."""
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=DEADLINE_S)
@@ -140,7 +140,7 @@ async def load(connection: KafkaConnection, topic: Topic) -> AsyncIterator[Load]
         await made.more()
     finally:
         posting.cancel()
-        await made.settled()
+        await made.answered()
         await log.stop()
     print(f"\n  {made}")
     await made.check()

@@ -38,7 +38,7 @@ class FakeRow(NamedTuple):
 class FakePositions:
     """What a table in memory says of the positions that it has."""
 
-    settled: list[set[int]]
+    waited_for: list[set[int]]
 
     @property
     def stored(self) -> list[tuple[int, int]]:
@@ -47,7 +47,7 @@ class FakePositions:
 
     async def wait_for_inserts(self, partitions: Collection[int]) -> None:
         """See `Rows`."""
-        self.settled.append(set(partitions))
+        self.waited_for.append(set(partitions))
 
     async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
         """See `Rows`."""
@@ -69,7 +69,7 @@ class FakePositions:
 class FakeDeliveries(FakePositions):
     """The ledger's table in memory; `fail_before` and `fail_after` as in `FakeRows`."""
 
-    settled: list[set[int]] = field(default_factory=list)
+    waited_for: list[set[int]] = field(default_factory=list)
     blocks: list[AttemptBlock] = field(default_factory=list)
     fail_before: int = 0
     fail_after: int = 0
@@ -104,7 +104,7 @@ class FakeRows(FakePositions):
 
     rows: list[FakeRow] = field(default_factory=list)
     inserts: int = 0
-    settled: list[set[int]] = field(default_factory=list)
+    waited_for: list[set[int]] = field(default_factory=list)
     fail_before: int = 0
     fail_after: int = 0
     erasures: list[Erasure] = field(default_factory=list)

@@ -21,7 +21,7 @@ BATCH = [FakeRecord(VALUE, 0, offset) for offset in range(3)]
 
 
 class SlowRows(FakeRows):
-    """A table that does not settle until it is told to."""
+    """A table whose running inserts are over when it is told so."""
 
     def __init__(self) -> None:
         super().__init__()

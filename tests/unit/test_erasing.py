@@ -128,7 +128,7 @@ async def test_the_high_water_does_not_need_the_row_that_was_erased() -> None:
 async def test_tombstones_alone_need_nothing_of_the_partition_to_be_known() -> None:
     table = FakeRows()
     await run(Materialize(table), erased(0, name(1)))
-    assert (table.settled, table.inserts) == ([], 0)
+    assert (table.waited_for, table.inserts) == ([], 0)
     assert [each.offset for each in table.erasures] == [0]
 
 

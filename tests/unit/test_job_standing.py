@@ -27,7 +27,7 @@ def a_job(job_id: str = "j", state: Wish = "running", at: int = 5, **more: Any) 
 
 
 @pytest.mark.parametrize(
-    ("wish", "reached", "shown", "settled"),
+    ("wish", "reached", "shown", "parts_ended"),
     [
         ("running", {}, "running", False),
         ("running", {0: "done"}, "running", False),
@@ -41,10 +41,12 @@ def a_job(job_id: str = "j", state: Wish = "running", at: int = 5, **more: Any) 
         ("cancelled", {0: "done", 4: "done"}, "done", True),
     ],
 )
-def test_its_state(wish: Wish, reached: dict[int, Reached], shown: JobState, settled: bool) -> None:
+def test_its_state(
+    wish: Wish, reached: dict[int, Reached], shown: JobState, parts_ended: bool
+) -> None:
     progress = {each: Progress(at=1, state=state) for each, state in reached.items()}
     found = standing(a_job(state=wish), progress)
-    assert (found.state, found.settled) == (shown, settled)
+    assert (found.state, found.parts_ended) == (shown, parts_ended)
     assert found.has_ended == (shown in ("done", "cancelled"))
 
 

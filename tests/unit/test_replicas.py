@@ -131,20 +131,20 @@ async def test_any_other_failure_of_an_insert_is_not_repeated_but_read_back(
     assert len(server.sent) == 1
 
 
-def settle(server: Recorder) -> None:
+def wait_for_inserts(server: Recorder) -> None:
     asyncio.run(ClickHouseRows(server, CONNECTION, 0).wait_for_inserts([3]))
 
 
 def test_a_predecessors_insert_is_looked_for_on_every_living_replica() -> None:
     server = on_cluster(KEEPER)
-    settle(server)
+    wait_for_inserts(server)
     assert "FROM clusterAllReplicas('main', system.processes)\n" in server.reads[0].sql
     assert server.reads[0].settings == {"skip_unavailable_shards": 1}
 
 
 def test_on_one_server_its_own_processes_are_all() -> None:
     server = on_one_server()
-    settle(server)
+    wait_for_inserts(server)
     [asked] = server.reads
     assert "FROM system.processes\n" in asked.sql
     assert not asked.settings
@@ -155,7 +155,7 @@ def test_an_insert_that_waits_for_its_quorum_is_waited_for_until_it_is_decided()
         server = on_cluster(KEEPER)
         waits = [b'["202609_7_7_0"]\n'] * 3
         server.answers["system.zookeeper"] = [*waits, decided]
-        settle(server)
+        wait_for_inserts(server)
         asked = [sent.sql for sent in server.reads if "system.zookeeper" in sent.sql]
         assert len(asked) == 4
         assert "path = '/clickhouse/tables/1/a/quorum'" in asked[0]
@@ -164,15 +164,15 @@ def test_an_insert_that_waits_for_its_quorum_is_waited_for_until_it_is_decided()
 def test_an_insert_that_stays_undecided_ends_in_a_later_try(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rows_module, "SETTLE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(rows_module, "INSERTS_TIMEOUT_S", 0.2)
     server = on_cluster(KEEPER | {"system.zookeeper": b'["202609_7_7_0"]\n'})
     with pytest.raises(Transient, match="still runs"):
-        settle(server)
+        wait_for_inserts(server)
 
 
 def test_a_cluster_is_named_whose_tables_are_not_replicated() -> None:
     with pytest.raises(Transient, match="EVENTS_TABLES__CLUSTER"):
-        settle(on_cluster())
+        wait_for_inserts(on_cluster())
 
 
 async def _queries(settings: QuerySettings) -> Sequence[Any]:
