@@ -203,6 +203,12 @@ HOSTS = (
     *("http://10.0.0.1/q", "http://2852039166/q", "http://169.254.169.254/latest/meta-data"),
     *("https://sqs.eu-west-1.amazonaws.com@evil.example/1/q", "http://[::ffff:a9fe:a9fe]/q"),
     *("https://sqs.eu-west-1.amazonaws.com.evil.example/1/q", "http://127.0.0.1:8802/q"),
+    *("https://sqs.eu-west-1.amazonaws.com:8443/1/q", "https://sqs.eu-west-1.amazonaws.com./1/q"),
+    *(
+        "https://sqs.eu-west-1.amazonaws.com/1/q/more",
+        "https://\u0455qs.eu-west-1.amazonaws.com/1/q",
+    ),
+    *(f"{queue(ACME)}/more", f"{queue(ACME)}.", queue(ACME).replace("sqs:eu", "s\u0455q:eu")),
 )
 """Places that a queue's URL could send us to: a queue has none, and no endpoint either."""
 NAMED |= {each: ({"destination": to(each)}, (405, "")) for each in HOSTS}

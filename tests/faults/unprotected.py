@@ -4,11 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 from unittest import mock
 
+import msgspec
+
 from contracts.encoding.recordbatch import Record
+from contracts.jobs import Job, Progress
 from contracts.topics import DELIVERIES_RETRY
 from processors import __main__ as processor
 from processors.consume.consume import Consume, next_offsets
 from processors.consume.step import LogRecord
+from processors.deliver import router
+from processors.deliver.jobs import WINDOW, JobRunner, Part
+from processors.deliver.lane import Lane
+from processors.deliver.rate import Rate
 from processors.ledger.step import Ledger
 from processors.materialize.step import Materialize
 from processors.settings import LedgerSettings, MaterializeSettings, RouteSettings
@@ -74,4 +81,22 @@ class Forgetful(EventLog):
 async def route_forgets_who_is_behind(settings: RouteSettings) -> None:
     """The router that notes no place."""
     with mock.patch.object(processor, "EventLog", Forgetful):
+        await processor.route(settings)
+
+
+class NotesFirst(JobRunner):
+    """Keeps how far a job is before its messages are sent."""
+
+    async def _window(
+        self, job: Job, part: Part, lane: Lane, progress: Progress, rate: Rate
+    ) -> Progress:
+        wanted = len(job.positions[str(part.partition)])
+        after = min(wanted, progress.next + WINDOW)
+        await self._keep(part, msgspec.structs.replace(progress, next=after))
+        return await super()._window(job, part, lane, progress, rate)
+
+
+async def route_notes_jobs_first(settings: RouteSettings) -> None:
+    """The router whose jobs are further than their messages."""
+    with mock.patch.object(router, "JobRunner", NotesFirst):
         await processor.route(settings)
