@@ -133,7 +133,6 @@ async def route(settings: RouteSettings) -> None:
     from processors.deliver.confirmations import Confirmations
     from processors.deliver.destinations.sqs.queues import SqsQueues
     from processors.deliver.router import Limits, Router
-    from processors.deliver.sender import Sender
 
     written = (
         *(REJECTED, DELIVERIES, DELIVERIES_RETRY, DELIVERIES_DEAD, DELIVERIES_JOBS),
@@ -147,9 +146,7 @@ async def route(settings: RouteSettings) -> None:
         settings.retry_pause_max_s, settings.retry_for_s, settings.sends_max, settings.pause_after_s
     )
     router = Router(queues, topics, subscriptions, jobs, lambda: Log(settings.kafka), limits)
-    confirmations = Confirmations(
-        router.places, subscriptions, Sender(queues), settings.destinations
-    )
+    confirmations = Confirmations(router.places, subscriptions, router.send, settings.destinations)
     guard = Guard(ROUTE_GROUP, settings.accept_loss)
     consume = Consume(router.step, topics, settings.backoff_max_s, guard)
     await topics.start()

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 LOOK_S = 2.0
 AT_ONCE = 40
 """Messages that are sent before the live stream has its turn: one wave."""
+TURN_S = 0.25
+"""Of a job that is limited, at the least: what it may send in less is sent together."""
 WINDOW = 400
 """Events that are done before progress is kept."""
 
@@ -119,7 +121,9 @@ class JobRunner:
             job = self._table.get(part.tenant, part.job_id)
             if job is None or job.state == "paused" or progress.state != "running":
                 return
-            await asyncio.sleep(max(lane.breaker.wait_s(), lane.rate.wait_s(), rate.wait_s()))
+            await asyncio.sleep(
+                max(lane.breaker.wait_s(), lane.rate.wait_s(), rate.wait_s(_worth(job)))
+            )
             try:
                 doing = asyncio.ensure_future(self._done(job, part, lane, progress, rate))
                 self._lanes.beside.add(doing)
@@ -153,15 +157,19 @@ class JobRunner:
             )
             return _moved(progress, at=now_ms, state="cancelled", reason=reason)
         positions = job.positions[str(part.partition)]
-        wanted = positions[progress.next : progress.next + WINDOW]
-        if not wanted:
+        if progress.next >= len(positions):
             return _moved(progress, at=now_ms, state="done")
+        if not (most := self._allowed(job, rate)):
+            return progress
+        wanted = positions[progress.next : progress.next + most]
+        rate.spend(len(wanted))  # before anybody else asks; where there is no limit it says nothing
         first, end = await self._reader.bounds(part.partition, wanted[-1])
         there = [each for each in wanted if first <= each < end]
         records, reached = await self._reader.single(part.partition, there)
         taken = [each for each in wanted if each < reached or each not in there]
         planned = again(records, subscription, job.id, lane.origin, lane.attempts)
-        left = await self._send(lane, planned, job.messages_per_s, rate)
+        left = await self._send(lane, planned)
+        rate.spend(-sum(not each.tried for each in left))
         if any(each.tried for each in left) and self._overdue(job, subscription, progress):
             async with lane.lock:
                 why = "not taken while the job was to run"
@@ -182,9 +190,13 @@ class JobRunner:
             missing=progress.missing + outcomes[None],
         )
 
-    async def _send(
-        self, lane: Lane, planned: Planned, per_s: int | None, rate: Rate
-    ) -> list[Outcome]:
+    def _allowed(self, job: Job, rate: Rate) -> int:
+        """How many may be read and sent now."""
+        if job.messages_per_s is None:
+            return WINDOW
+        return rate.allowed(job.messages_per_s * self._deliver.share, WINDOW)
+
+    async def _send(self, lane: Lane, planned: Planned) -> list[Outcome]:
         """What is left of what is planned; the live stream has its turn between two waves."""
         subscription = planned.subscription
         async with lane.lock:
@@ -192,11 +204,6 @@ class JobRunner:
         todo = planned.deliveries
         while todo and not left:  # what is left is tried again from there
             at_once = min(len(todo), 1 if lane.breaker.failing else AT_ONCE)
-            if per_s is not None:
-                at_once = rate.allowed(per_s * self._deliver.share, at_once)
-                rate.spend(at_once)
-            if not at_once:
-                break
             async with lane.lock:
                 left += await self._deliver(lane, subscription, todo[:at_once], apart=True)
             todo = todo[at_once:]
@@ -212,6 +219,11 @@ class JobRunner:
         key = job_key(*part)
         record = new_record(key, encode(progress), encode_headers([]), progress.at)
         await keep(self._topics, DELIVERIES_JOBS, [record])
+
+
+def _worth(job: Job) -> float:
+    """How many messages are worth a turn, which reads the log and keeps progress."""
+    return min(AT_ONCE, (job.messages_per_s or 0) * TURN_S)
 
 
 def _moved(progress: Progress, **changes: Any) -> Progress:

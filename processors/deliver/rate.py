@@ -25,8 +25,9 @@ class Rate:
         """So many have gone."""
         self._tokens -= count
 
-    def wait_s(self) -> float:
-        """How long until one may go; 0 for who was never asked."""
-        if self._tokens >= 1 or not self._per_s:
+    def wait_s(self, count: float = 1) -> float:
+        """How long until `count` may go, or all that it holds; 0 for who was never asked."""
+        wanted = min(count, max(1.0, self._per_s))
+        if self._tokens >= wanted or not self._per_s:
             return 0.0
-        return (1 - self._tokens) / self._per_s
+        return (wanted - self._tokens) / self._per_s

@@ -17,6 +17,7 @@ from processors.deliver.places import Places
 from processors.deliver.reader import Reader, Source
 from processors.deliver.route import Route
 from processors.deliver.sender import Queues, Sender
+from processors.deliver.slots import Slots
 from processors.deliver.stops import Stops
 from processors.deliver.windows import Windows
 from service.kafka.eventlog import EventLog
@@ -49,10 +50,10 @@ class Router:
     ) -> None:
         self.places = Places(topics)
         self.reader = Reader(source_of)
-        ledger, send = Ledger(topics), Sender(queues)
+        ledger, self.send = Ledger(topics), Sender(queues, Slots(limits.calls_max))
         apart = asyncio.Semaphore(max(1, limits.calls_max // 2))
-        dead = DeadLetters(send, ledger, topics, apart)
-        deliver = Deliver(send, ledger, dead, limits.pause_max_s, apart)
+        dead = DeadLetters(self.send, ledger, topics, apart)
+        deliver = Deliver(self.send, ledger, dead, limits.pause_max_s, apart)
         windows, firsts = Windows(self.reader, subscriptions), Firsts()
         stops = Stops(self.places, subscriptions)
         lifecycle = Lifecycle(topics, subscriptions, self.places, self.reader, limits.pause_after_s)

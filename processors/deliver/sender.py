@@ -10,6 +10,7 @@ from typing import Protocol
 from contracts.deliveries import Delivery
 from contracts.destinations import SqsDestination
 from processors.deliver.outcomes import WAITS, Outcome
+from processors.deliver.slots import Slots
 
 OURS = (OSError, MemoryError, RuntimeError)
 """Raised for want of something here, not for what a message holds: trying again may help."""
@@ -28,15 +29,26 @@ class Queues(Protocol):
 
 
 class Sender:
-    """Sends to `queues`."""
+    """Sends to `queues`, as far as there are `slots`."""
 
-    def __init__(self, queues: Queues) -> None:
+    def __init__(self, queues: Queues, slots: Slots) -> None:
         self._queues = queues
+        self._slots = slots
 
     async def __call__(
         self, destination: SqsDestination, batch: Sequence[Delivery]
     ) -> Sequence[Outcome]:
-        """Send up to ten messages, in order: where one waits, those behind it do."""
+        """Send up to ten messages of one tenant, in order: where one waits, those behind it do."""
+        tenant = batch[0].attributes.get("tenant", "")
+        await self._slots.take(tenant)
+        try:
+            return await self._send(destination, batch)
+        finally:
+            self._slots.give(tenant)
+
+    async def _send(
+        self, destination: SqsDestination, batch: Sequence[Delivery]
+    ) -> Sequence[Outcome]:
         try:
             return await self._queues.send(destination, batch)
         except Exception as error:
@@ -49,5 +61,5 @@ class Sender:
             if outcomes and outcomes[-1].state in WAITS:  # in order, or not at all
                 outcomes.append(outcomes[-1]._replace(delivery=each, tried=False))
             else:
-                outcomes += await self(destination, [each])
+                outcomes += await self._send(destination, [each])
         return outcomes

@@ -25,6 +25,7 @@ from processors.deliver.confirmations import Confirmations
 from processors.deliver.destinations.sqs import signing
 from processors.deliver.destinations.sqs.queues import SqsQueues
 from processors.deliver.sender import Sender
+from processors.deliver.slots import Slots
 from service.connections import SqsConnection
 from service.destinations import Destinations
 from tests.fakes.edge import BODY, Edge
@@ -102,7 +103,9 @@ class World:
             async with self.queues() as queues:
                 places: Any = Places()
                 follower: Any = self.edge.follower
-                asking = Confirmations(places, follower, Sender(queues), self.destinations)
+                asking = Confirmations(
+                    places, follower, Sender(queues, Slots(4)), self.destinations
+                )
                 for _ in range(looks):
                     await asking.look()
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests import stack as stacks
 from tests.cli.terminal import Terminal
-from tests.e2e.test_send_again import EVENTS, EVER, SUBSCRIPTIONS, Customer
+from tests.e2e.test_send_again import EVENTS, EVER, SUBSCRIPTIONS, Customer, read_back
 from tests.stack import Stack, events, eventually
 from tests.subscribed import create_queue, subscribe
 
@@ -197,6 +197,7 @@ def test_a_queue_that_is_not_there_has_its_subscription_paused_until_it_is_enabl
             until=lambda answer: answer.status_code == 200,
         )
         assert read.json() == each
+    assert {*read_back(customer)} >= {"exhausted", "paused"}
     create_queue(customer.stack, customer.queue)
     code, _, said = customer.command("subscriptions", "enable", customer.subscription, "--catch-up")
     assert code == 0, said

@@ -119,6 +119,31 @@ def attribute(message: dict[str, Any], name: str) -> str | None:
     return found["StringValue"] if found else None
 
 
+def read_back(customer: Customer) -> list[str]:
+    """Kinds of what was announced of the subscription, as both search and SQL have it."""
+    about = {"event_type": "SYSTEM_EVENT", "entity_id": customer.subscription}
+    found = customer.client.get(EVENTS, params=about).raise_for_status().json()["events"]
+    kinds = {each["id"]: each["event_payload"]["key_attributes"]["kind"] for each in found}
+    rows = customer.stack.sql(
+        "SELECT toString(id), key_attributes['kind'], key_attributes['hops'] FROM events"
+        f" WHERE tenant = '{customer.tenant}' AND event_type = 'SYSTEM_EVENT'"
+        f" AND entity_id = '{customer.subscription}' AND event_source = 'APPLICATION' ORDER BY id"
+    )
+    assert all(hops == "1" for _, _, hops in rows)
+    return sorted(kind for id_, kind, _ in rows if kinds.get(id_) == kind)
+
+
+def test_that_a_queue_has_recovered_is_read_back_by_search_and_sql(customer: Customer) -> None:
+    customer.post(1, event_source="ORDER")
+    eventually(functools.partial(read_back, customer), until=lambda kinds: kinds == ["exhausted"])
+    create_queue(customer.stack, customer.queue)
+    [event_id] = customer.post(1, event_source="ORDER")
+    told = eventually(functools.partial(read_back, customer), until=lambda kinds: len(kinds) > 1)
+    assert told == ["exhausted", "recovered"]
+    [message] = eventually(customer.received)
+    assert json.loads(message["Body"])["id"] == event_id
+
+
 def test_what_was_given_up_is_counted_sent_again_and_delivered(customer: Customer) -> None:
     ids = customer.post(5)
     customer.until(dead=5)

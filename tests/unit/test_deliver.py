@@ -23,6 +23,7 @@ from processors.deliver.outcomes import Outcome
 from processors.deliver.place import Place
 from processors.deliver.plan import Planned, plans
 from processors.deliver.sender import Sender
+from processors.deliver.slots import Slots
 from processors.deliver.waves import waves
 from service.connections import SqsConnection
 from tests.builders import an_event, represented
@@ -95,7 +96,7 @@ async def deliver(
 ) -> list[int]:
     """Ten messages; the offsets that are left."""
     log: Any = topics
-    send, ledger = Sender(queues), Ledger(log)
+    send, ledger = Sender(queues, Slots(4)), Ledger(log)
     apart = asyncio.Semaphore(1)
     made = Deliver(send, ledger, DeadLetters(send, ledger, log, apart), 1.0, apart)
     left = await made(lane or Lane(KEY), subscription or a_subscription(), deliveries(10))

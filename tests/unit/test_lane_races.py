@@ -22,6 +22,7 @@ from processors.deliver.ledger import Ledger
 from processors.deliver.outcomes import Outcome
 from processors.deliver.place import Place
 from processors.deliver.sender import Sender
+from processors.deliver.slots import Slots
 from service.kafka.partition import Unaccepted
 from tests.fakes.delivering import FakeQueues, FakeTopics, RouterInMemory
 from tests.queues import arn
@@ -217,7 +218,7 @@ async def test_a_queue_for_dead_letters_that_takes_nothing_is_asked_once_a_turn(
     subscription = a_subscription(arn("q"), id="one", delivery=letters)
     queues, topics, lane_ = FakeQueues(refusing("again")), FakeTopics(), Lane(("acme", "one"))
     written: Any = topics
-    dead = DeadLetters(Sender(queues), Ledger(written), written, asyncio.Semaphore(1))
+    dead = DeadLetters(Sender(queues, Slots(4)), Ledger(written), written, asyncio.Semaphore(1))
     outcomes = [Outcome(Delivery("{}", {}, "", (0, at)), "again") for at in range(50)]
     left = await dead(lane_, subscription, outcomes, "not taken for a day")
     assert queues.calls == [10]  # a call may take seconds, and others wait for the turn
