@@ -117,16 +117,17 @@ class Resending:
         return self._jobs.table.standing(job)
 
     async def instant(self, chance: random.Random) -> str:
-        """Return some time after a router has begun to send, or to start; where that was."""
-        if chance.random() < 0.2:
+        """Return some time after a queue took something more, or a router began; where that was."""
+        if chance.random() < 0.1:
             await asyncio.sleep(chance.uniform(0, 0.6))
             return "from its start on"
-        sqs = self._story.deliveries.sqs
-        calls, job = len(sqs.calls), self.sent[-1].job
+        sqs, job = self._story.deliveries.sqs, self.sent[-1].job
+        taken = sqs.queues[self.sent[-1].queue].taken
+        before = len(taken)
         async with asyncio.timeout(DONE_S):
-            while len(sqs.calls) == calls and not self._jobs.table.standing(job).has_ended:
+            while len(taken) == before and not self._jobs.table.standing(job).has_ended:
                 await asyncio.sleep(0.001)
-        await asyncio.sleep(chance.uniform(0, 0.3))
+        await asyncio.sleep(chance.uniform(0, 0.2))
         return "during a call" if sqs.under_way else "between calls"
 
     async def done(self) -> None:
