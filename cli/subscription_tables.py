@@ -40,67 +40,6 @@ def table_of(subscriptions: Sequence[dict[str, Any]]) -> "RenderableType":
     return _table(("id", "name", "state", "filter", "queue", "labels"), rows)
 
 
-def page_of(subscription: dict[str, Any], health: dict[str, Any]) -> "RenderableType":
-    """One subscription, a member a line: its settings with what holds where none was chosen, its health."""
-    from rich.table import Table
-    from rich.text import Text
-
-    lines = {"id": subscription["id"], "state": _state(subscription)}
-    if "paused" in subscription or not subscription.get("enabled", True):
-        lines["to go on"] = (
-            f"events subscriptions enable {subscription['id']} --catch-up, or --skip"
-        )
-    if "destination" in subscription:  # else it cannot be read
-        lines |= {
-            "name": subscription["name"],
-            "description": subscription.get("description") or "",
-            "labels": _labels(subscription),
-            "filter": json.dumps(subscription["filter"], ensure_ascii=False),
-            "queue": subscription["destination"]["arn"],
-        }
-        lines |= _delivery_lines(subscription.get("delivery", {}))
-        for name, proof in subscription.get("ownership", {}).items():
-            lines[f"{name.replace('_', ' ')} is"] = f"{proof['state']} by {proof['by']}"
-    lines |= _health_lines(health)
-    table = Table.grid(padding=(0, 2))
-    for name, text in lines.items():
-        table.add_row(Text(name, "dim"), Text(text))
-    return table
-
-
-def _delivery_lines(delivery: dict[str, Any]) -> dict[str, str]:
-    def number(name: str, unset: str) -> str:
-        return unset if delivery.get(name) is None else f"{delivery[name]:,}"
-
-    return {
-        "fairness": delivery.get("fairness", "tenant"),
-        "messages per s": number("messages_per_s", "no limit"),
-        "tried for s": number("retry_for_s", "the operator's"),
-        "longest pause s": number("retry_pause_max_s", "the operator's"),
-        "dead letters to": (delivery.get("dead_letter") or {}).get("arn", "no queue"),
-    }
-
-
-def _health_lines(health: dict[str, Any]) -> dict[str, str]:
-    """How its queue does, what waits, and what to do about the last error."""
-    hour, behind, error = health["last_hour"], health["behind"], health["last_error"]
-    since = health["breaker_since"]
-    lines = {
-        "queue takes": "messages" if health["breaker"] == "closed" else f"nothing, since {since}",
-        "last hour": ", ".join(f"{count:,} {state}" for state, count in hour.items()),
-        "waiting": f"{health['waiting']:,} that failed",
-        "dead": f"{health['dead']:,}",
-    }
-    if behind["since"]:
-        lines["waiting"] += f", {behind['records']:,} records of the log to look at"
-    if health["oldest_undelivered"]:
-        lines["oldest waits since"] = health["oldest_undelivered"]
-    if error:
-        lines["last error"] = f"{error['at']} {error['code']}: {error['message']}"
-        lines["what to do"] = error["advice"]
-    return lines
-
-
 def changes_table(changes: Sequence[dict[str, Any]]) -> "RenderableType":
     """Who changed what and when."""
     rows = [

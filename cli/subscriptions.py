@@ -30,7 +30,7 @@ from cli.subscription_requests import (
     read_object,
     with_members,
 )
-from cli.subscription_tables import show, table_of
+from cli.subscription_tables import changes_table, show, table_of
 from contracts import paths
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def show_(
     events subscriptions show 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b
     events subscriptions show 0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b --changes
     """
-    from cli.subscription_tables import changes_table, page_of
+    from cli.subscription_page import page_of
 
     path = path_of(subscription_id) + ("/changes" if changes else "")
     where = endpoints(home, port_base)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ import typer
 from rich.console import Console
 
 from cli.delivery_options import seconds, settings_given
+from cli.subscription_page import page_of
 from cli.subscription_requests import with_members
-from cli.subscription_tables import page_of
 from tests.queues import arn
 
 
@@ -69,9 +70,16 @@ WELL: dict[str, Any] = {
 def drawn(subscription: dict[str, Any], **health: Any) -> dict[str, str]:
     """The page's lines by their names."""
     page = io.StringIO()
-    Console(file=page, width=200).print(page_of(subscription, WELL | health))
-    lines = [line.strip().partition("  ") for line in page.getvalue().splitlines()]
-    return {name: text.strip() for name, _, text in lines}
+    now = datetime(2026, 11, 26, 13, 5, 0, tzinfo=UTC)
+    Console(file=page, width=200).print(page_of(subscription, WELL | health, now))
+    found, name = dict[str, str](), ""
+    for line in page.getvalue().splitlines():
+        if line.strip() and not line.startswith(" "):
+            name, _, text = line.partition("  ")
+            found[name] = text.strip()
+        elif line.strip():  # of more than one line
+            found[name] += f"\n{line.strip()}"
+    return found
 
 
 def test_a_page_says_what_holds_for_settings_of_before_and_of_now() -> None:
@@ -83,10 +91,12 @@ def test_a_page_says_what_holds_for_settings_of_before_and_of_now() -> None:
         "enabled": True,
     }
     shown = drawn(old)
-    assert (shown["queue takes"], shown["last hour"]) == (
-        "messages",
+    assert (shown["state"], shown["last hour"]) == (
+        "well: its queue takes messages",
         "1,200 delivered, 0 failed, 0 dead",
     )
+    assert shown["waiting"] == "nothing"
+    assert "what to do" not in shown
     assert (shown["name"], shown["queue"], shown["fairness"]) == ("[red]x", arn("q"), "tenant")
     assert (shown["messages per s"], shown["dead letters to"]) == ("no limit", "no queue")
     delivery = {
@@ -128,7 +138,35 @@ def test_a_page_says_what_waits_since_when_and_what_to_do() -> None:
         behind={"records": 1500, "since": at},
         oldest_undelivered=at,
     )
-    assert shown["queue takes"] == f"nothing, since {at}"
-    assert shown["waiting"] == "3 that failed, 1,500 records of the log to look at"
-    assert (shown["oldest waits since"], shown["what to do"]) == (at, "Grant it.")
-    assert shown["last error"] == f"{at} AccessDenied: no"
+    since = f"{at} (4 min ago)"
+    assert shown["state"] == f"failing: its queue takes nothing, since {since}"
+    assert shown["waiting"] == "at most 1,500 events, as of the last look"
+    assert shown["oldest waits since"] == since
+    assert shown["last error"] == f"{since}: AccessDenied: no"
+    assert shown["what to do"] == "Grant it.\nevents subscriptions check one"
+
+
+def test_a_page_of_one_that_is_paused_says_why_and_how_it_goes_on() -> None:
+    at = "2026-11-26T12:00:51.075Z"
+    error = {"at": at, "code": "AccessDenied", "message": "no", "advice": "Grant it."}
+    paused = {"at": at, "since": "2026-11-25T12:00:00.000Z"}
+    shown = drawn(
+        {"id": "one", "enabled": True, "inactive": "paused: x", "paused": paused},
+        last_error=error,
+        dead=2,
+    )
+    assert shown["state"].startswith(f"paused since {at} (64 min ago): nothing was taken since")
+    assert shown["what to do"].splitlines() == [
+        "Grant it.",
+        "events subscriptions enable one --catch-up, or --skip",
+        "events deliveries redrive --subscription one --dry-run",
+    ]
+    assert shown["dead"] == "2, given up"
+
+
+def test_a_page_of_one_that_is_disabled_says_how_it_goes_on_and_what_became_last() -> None:
+    started = {"at": "2026-11-24T13:05:00.000000Z", "missed": "catch_up"}
+    shown = drawn({"id": "one", "enabled": False, "started": started})
+    assert shown["state"].startswith("disabled: ")
+    assert shown["what to do"] == "events subscriptions enable one --catch-up, or --skip"
+    assert shown["went on"] == "2026-11-24T13:05:00.000000Z (2 d ago), catch up"
