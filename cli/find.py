@@ -22,6 +22,7 @@ from cli.terminal import is_shown
 
 if TYPE_CHECKING:
     from httpx import Client
+    from pydantic import BaseModel
 
 ATTRIBUTE = "key_attributes."
 PAGE = 200
@@ -73,7 +74,7 @@ def find(
     """
     import httpx
 
-    pairs, where = _pairs(criteria or []), endpoints(home, port_base)
+    pairs, where = read_pairs(criteria or []), endpoints(home, port_base)
     try:
         with httpx.Client(headers=where.headers(tenant), timeout=TIMEOUT_S) as client:
             pages = _pages(client, where, pairs, limit)
@@ -86,11 +87,11 @@ def find(
         unreachable(where.api, error)
 
 
-def _pairs(criteria: list[str]) -> Pairs:
-    """Names and values. Exits 2 when one has no value or a name that no search has."""
+def read_pairs(criteria: list[str], model: "type[BaseModel] | None" = None) -> Pairs:
+    """Names and values. Exits 2 when one has no value or a name that no search (or `model`) has."""
     from contracts.criteria import Criteria
 
-    fields = Criteria.model_fields.items()
+    fields = (model or Criteria).model_fields.items()
     names = [field.alias or name for name, field in fields if name != "key_attributes"]
     known = [*names, f"{ATTRIBUTE}NAME"]
     pairs = []

@@ -9,8 +9,10 @@ from typer.core import TyperGroup
 from cli import (
     accept_log,
     audit,
+    counts,
     deliveries,
     erase,
+    faults,
     find,
     jobs,
     logs,
@@ -80,12 +82,22 @@ STACK = (
     migrate.migrate,
     settings.settings,
 )
-EVENTS = (post.post, find.get, find.find, erase.erase, sql.sql, read.tail, read.token)
+EVENTS = (
+    post.post,
+    find.get,
+    find.find,
+    counts.counts,
+    erase.erase,
+    sql.sql,
+    read.tail,
+    read.token,
+)
 VIEW = (audit.audit, rebuild.rebuild, accept_log.accept_log)
 
 for command in (*STACK, *EVENTS, *VIEW):
     app.command()(command)
 
 app.add_typer(subscriptions.app)
+app.add_typer(faults.app)
 app.add_typer(deliveries.app)
 app.add_typer(jobs.app)

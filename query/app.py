@@ -13,11 +13,13 @@ from contracts.resending import Redrive, Replay
 from contracts.topics import DELIVERIES_JOBS, EVENTS
 from query.backtest import BackTest
 from query.bounded import BoundedQueries
+from query.counts import CountEvents, CountValues
 from query.deliveries import Deliveries
 from query.erase import DeleteEvent
 from query.event_deliveries import GetEventDeliveries
 from query.events import GetEvent
 from query.explain import ExplainEvent
+from query.faults import GetFault, ListFaults
 from query.job_store import JobStore
 from query.jobs import ChangeJob, GetJob, ListJobs
 from query.log import LogLookup
@@ -85,7 +87,7 @@ class Reader:
         limits = Limits(settings.search_rows_max, waited_s, settings.search_threads)
         slots = Slots(settings.search_queries_max, settings.search_waiting_max, waited_s)
         database = settings.clickhouse.database
-        ask = BoundedQueries(self.clickhouse.select, limits, slots)
+        self.ask = ask = BoundedQueries(self.clickhouse.select, limits, slots)
         self.pages = Pages(self.clickhouse.select, database, limits, slots)
         self.deliveries = Deliveries(ask, database)
         self.selection = Selection(ask, database, settings.kafka)
@@ -110,7 +112,18 @@ class Reader:
                 "GET": GetDeliveries(self.verifier, self.follower, self.deliveries, days)
             },
             paths.HEALTH: {"GET": GetHealth(self.verifier, self.follower, self.deliveries)},
+            **self._counts(),
             **self._jobs(),
+        }
+
+    def _counts(self) -> Resources:
+        database, days = self._settings.clickhouse.database, self._settings.search_days
+        parts = (self.verifier, self.ask, database, days)
+        return {
+            paths.COUNTS: {"GET": CountEvents(*parts)},
+            paths.FIELDS: {"GET": CountValues(*parts)},
+            paths.FAULTS: {"GET": ListFaults(*parts)},
+            paths.FAULT: {"GET": GetFault(*parts)},
         }
 
     def _jobs(self) -> Resources:

@@ -71,6 +71,9 @@ CONDITIONS = {
 
 _stands = msgspec.json.Decoder(tuple[str, str]).decode
 
+Conditions = tuple[list[str], dict[str, Any]]
+"""Conditions that must all hold, and their parameters."""
+
 
 class Position(NamedTuple):
     """A row's place in the order of a search: newest first, ids of one millisecond downwards."""
@@ -98,6 +101,33 @@ def select_counts(
     return SELECT_COUNTS.format(database=database, condition=condition), known | parameters
 
 
+def of_fields(criteria: Criteria) -> Conditions:
+    """What `criteria` say of fields and key attributes."""
+    conditions: list[str] = []
+    parameters: dict[str, Any] = {}
+    for name, condition in CONDITIONS.items():
+        value = getattr(criteria, name)
+        if value is not None:
+            conditions.append(condition)
+            parameters[name] = value
+    for number, (name, value) in enumerate(criteria.key_attributes.items()):
+        key, text = f"attribute_name_{number}", f"attribute_{number}"
+        conditions.append(f"key_attributes[{{{key}:String}}] = {{{text}:String}}")
+        if not value:  # which is also what a map says of a name that is not in it
+            conditions.append(f"mapContains(key_attributes, {{{key}:String}})")
+        parameters |= {key: name, text: value}
+    return conditions, parameters
+
+
+def of_text(criteria: Criteria) -> Conditions:
+    """What `criteria` say of payload, fault and what the fault says."""
+    if criteria.q is None:
+        return [], {}
+    q = criteria.q.casefold()
+    condition = ASCII_TEXT if q.isascii() else f"{TEXT})"
+    return [condition], {"q": q, "folded": folded(criteria.q)}
+
+
 def select_newest(
     database: str,
     tenant: str,
@@ -115,21 +145,10 @@ def select_newest(
         "to_id": before.event_id.int,
         "count": count,
     }
-    conditions = []
-    for name, condition in CONDITIONS.items():
-        value = getattr(criteria, name)
-        if value is not None:
-            conditions.append(condition)
-            parameters[name] = value
-    for number, (name, value) in enumerate(criteria.key_attributes.items()):
-        key, text = f"attribute_name_{number}", f"attribute_{number}"
-        conditions.append(f"key_attributes[{{{key}:String}}] = {{{text}:String}}")
-        if not value:  # which is also what a map says of a name that is not in it
-            conditions.append(f"mapContains(key_attributes, {{{key}:String}})")
-        parameters |= {key: name, text: value}
-    if criteria.q is not None:
-        parameters |= {"q": criteria.q.casefold(), "folded": folded(criteria.q)}
-        conditions.append(ASCII_TEXT if parameters["q"].isascii() else f"{TEXT})")
+    conditions: list[str] = []
+    for found, more in (of_fields(criteria), of_text(criteria)):
+        conditions += found
+        parameters |= more
     if filter_ is not None:
         accepted, more = to_sql(filter_)
         conditions.append(accepted)

@@ -8,12 +8,15 @@ from pydantic.json_schema import models_json_schema
 
 from contracts import paths
 from contracts.changes import Change
+from contracts.counts import CountsFound, FieldValues
 from contracts.criteria import EventPage, query_parameters
 from contracts.documents.json_schema import Published
+from contracts.documents.openapi_faults import fault_paths
 from contracts.documents.openapi_jobs import job_paths
 from contracts.documents.openapi_parts import REFERENCE, id_parameter, json_of, operation
 from contracts.documents.openapi_subscriptions import subscription_paths
 from contracts.events import Event, EventDraft
+from contracts.faults import FaultDetail, FaultPage
 from contracts.filtering import Explanation, FilterSearch, FilterTest, FilterTestAnswer
 from contracts.ids import IDEMPOTENCY_KEY_BYTES_MAX
 from contracts.ledger import DeliveryPage, DestinationHealth, EventDeliveries
@@ -85,6 +88,7 @@ def openapi() -> dict[str, Any]:
         *(SubscriptionDraft, Subscription, SubscriptionList, SubscriptionPatch),
         *(Confirmation, CheckRequest, CheckAnswer, DeliveryIdentity),
         *(SubscriptionChanges, FilterSearch, FilterTest, FilterTestAnswer, Explanation),
+        *(CountsFound, FieldValues, FaultPage, FaultDetail),
         *(EventDeliveries, DeliveryPage, DestinationHealth),
         *(Redrive, Replay, JobPreview, JobShown, JobPage),
     )
@@ -103,7 +107,7 @@ def openapi() -> dict[str, Any]:
         },
         "servers": [{"url": "http://127.0.0.1:8800", "description": "the local stack"}],
         "security": [{"oauth2": [SCOPE]}],
-        "paths": _event_paths() | subscription_paths() | job_paths(),
+        "paths": _event_paths() | fault_paths() | subscription_paths() | job_paths(),
         "components": {
             "schemas": schemas["$defs"],
             "parameters": _parameters(),

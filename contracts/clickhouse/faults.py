@@ -1,0 +1,264 @@
+"""SQL over groups of failures: the groups of a time, whom one concerns, what sets its events apart.
+
+Every value is bound as a parameter of ClickHouse's HTTP interface, never written into the SQL.
+"""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from contracts.clickhouse.counts import EXACTLY_ONCE, FAILED, among
+from contracts.clickhouse.ledger import Query
+from contracts.clickhouse.search import of_fields
+from contracts.faults import FaultCriteria, Order
+from contracts.intervals import Span
+
+HASH = "cityHash64(fault_status, fault_message)"
+GROUPS_MAX = 500_000
+"""Of one query: what cannot be grouped must not fill the memory. More are left out."""
+TOP = 10
+COMPARED = {"group": 1_000, "rest": 4_000}
+"""Events that are looked at closely, about."""
+SLICE_EVENTS = 20
+"""Events of a slice of time, about: samples are whole slices, for such rows lie side by side."""
+MILLION = 1_000_000
+VALUE_BYTES_MAX = 100
+SUPPORT_MIN = 5
+"""Events of the group that must have something for it to be told."""
+FEATURES_MAX = 2_000
+
+ORDERS: dict[Order, str] = {
+    "count": "toInt64(count)",
+    "last_seen": "last_ms",
+    "first_seen": "first_ms",
+    "entities": "toInt64(entities)",
+}
+
+SELECT_GROUPS = """
+SELECT * FROM (
+    SELECT *, {order} AS rank,
+        toUInt64(sum(count) OVER ()) AS all_count, count() OVER () AS all_groups
+    FROM (
+        SELECT {hash} AS hash, lower(hex(hash)) AS fingerprint,
+            fault_status AS status, fault_message AS message,
+            sumIf(failures, now) AS count, sumIf(failures, NOT now) AS before,
+            minIf(first, now) AS first_ms, maxIf(latest, now) AS last_ms,
+            uniqMergeIf(affected, now) AS entities,
+            toString(argMaxIf(sample, latest, now)) AS sample_id,
+            sumMapIf([toUInt32(bucket)], [failures], now) AS buckets,
+            sumMapIf([concat(event_source, ' ', operation)], [failures], now) AS operations
+        FROM (
+            SELECT fault_status, fault_message, event_source, operation,
+                received_at >= fromUnixTimestamp64Milli({{from_ms:Int64}}, 'UTC') AS now,
+                if(now, intDiv(toUnixTimestamp64Milli(received_at), {{step_ms:Int64}}) - {{first:Int64}}, 0)
+                    AS bucket,
+                count() AS failures, min(toUnixTimestamp64Milli(received_at)) AS first,
+                max(toUnixTimestamp64Milli(received_at)) AS latest, uniqState(entity_id) AS affected,
+                argMax(id, received_at) AS sample
+            FROM {database}.events FINAL
+            WHERE {among}
+            GROUP BY fault_status, fault_message, event_source, operation, now, bucket
+        )
+        GROUP BY fault_status, fault_message
+        HAVING count > 0
+    )
+)
+WHERE (rank, hash) < ({{after_rank:Int64}}, {{after_hash:UInt64}})
+ORDER BY rank DESC, hash DESC
+LIMIT {{count:UInt32}}
+SETTINGS {exactly_once}, max_rows_to_group_by = {groups_max}, group_by_overflow_mode = 'any'
+FORMAT JSONEachRow
+"""
+SELECT_ENTITIES = """
+SELECT entity_id, count() AS count FROM {database}.events FINAL
+WHERE {among}
+GROUP BY entity_id ORDER BY count DESC, entity_id LIMIT {top}
+SETTINGS {exactly_once}
+FORMAT JSONEachRow
+"""
+SELECT_LATEST = """
+SELECT toString(id) FROM {database}.events FINAL
+WHERE {among}
+ORDER BY received_at DESC, id DESC LIMIT {top}
+SETTINGS {exactly_once}
+FORMAT TSV
+"""
+SELECT_SIZE = """
+SELECT count() FROM {database}.events WHERE {among} -- about
+SETTINGS {exactly_once}
+FORMAT TSV
+"""
+SELECT_FEATURES = """
+SELECT pair.1 AS field, pair.2 AS value, countIf(grouped) AS in_group, countIf(NOT grouped) AS in_rest
+FROM (
+    SELECT grouped, arrayJoin(arrayDistinct(arrayConcat(
+        [('', ''), ('event_source', toString(event_source)), ('operation', toString(operation)),
+            ('entity_id', entity_id), ('entity_name', ifNull(entity_name, ''))],
+        arrayMap((name, text) -> (concat('key_attributes.', name), text),
+            CAST(mapKeys(key_attributes), 'Array(String)'), mapValues(key_attributes)),
+        arrayMap(name -> ('key_attributes', toString(name)), mapKeys(key_attributes)),
+        arrayMap(member -> (concat('payload.', member.1), trim(BOTH '"' FROM member.2)),
+            arrayFilter(member -> NOT match(member.2, '^[[{{]'), members)),
+        arrayMap(member -> ('payload', member.1), members)
+    ))) AS pair
+    FROM (
+        SELECT event_source, operation, entity_id, entity_name, key_attributes, {grouped} AS grouped,
+            JSONExtractKeysAndValuesRaw(toValidUTF8(ifNull(payload, ''))) AS members
+        FROM {database}.events
+        WHERE tenant = {{tenant:String}} AND toUInt128(id) IN (
+            SELECT toUInt128(id) FROM {database}.events FINAL
+            WHERE {among}
+                AND cityHash64(intDiv(toUnixTimestamp64Milli(received_at), {{slice_ms:Int64}})) % 1000000
+                    < if({grouped}, {{of_group:UInt64}}, {{of_rest:UInt64}})
+            LIMIT {compared_max})
+        LIMIT 1 BY id
+    )
+)
+WHERE pair.1 = '' OR (pair.2 != '' AND length(pair.2) <= {value_max})
+GROUP BY pair
+HAVING in_group >= {support_min} OR field = ''
+ORDER BY field = '' DESC, in_group DESC LIMIT {features_max}
+SETTINGS {exactly_once}
+FORMAT JSONEachRow
+"""
+
+
+class StoredGroup(msgspec.Struct):
+    """One line of the answer to `select_groups`."""
+
+    fingerprint: str
+    hash: int
+    status: int
+    message: str
+    count: int
+    before: int
+    first_ms: int
+    last_ms: int
+    entities: int
+    sample_id: str
+    buckets: tuple[list[int], list[int]]
+    operations: tuple[list[str], list[int]]
+    rank: int
+    all_count: int
+    all_groups: int
+
+
+class StoredFeature(msgspec.Struct):
+    """One line of the answer to `select_features`; of no field: all events that were compared."""
+
+    field: str
+    value: str
+    in_group: int
+    in_rest: int
+
+
+class StoredEntity(msgspec.Struct):
+    """One line of the answer to `select_entities`."""
+
+    entity_id: str
+    count: int
+
+
+class Place(NamedTuple):
+    """Where a page of groups begins: behind a group of this rank and hash."""
+
+    rank: int = 2**63 - 1
+    hash: int = 2**64 - 1
+
+
+class Groups:
+    """The queries of one tenant, time and criteria; `fingerprint` narrows them to one group."""
+
+    def __init__(
+        self, database: str, tenant: str, criteria: FaultCriteria, span: Span, fingerprint: str = ""
+    ) -> None:
+        self._names = {"database": database, "failed": FAILED, "exactly_once": EXACTLY_ONCE}
+        self._tenant, self._criteria, self._span = tenant, criteria, span
+        self._hash = int(fingerprint, 16) if fingerprint else None
+
+    def page(self, order: Order, after: Place, count: int) -> Query:
+        """The `count` groups after that place, with what was in the time before as well."""
+        span = self._span
+        where, parameters = self._failures(span.from_ms - (span.to_ms - span.from_ms))
+        parameters |= {"from_ms": span.from_ms, "step_ms": span.step_ms, "first": span.first}
+        parameters |= {"after_rank": after.rank, "after_hash": after.hash, "count": count}
+        sql = SELECT_GROUPS.format(
+            **self._names, order=ORDERS[order], hash=HASH, among=where, groups_max=GROUPS_MAX
+        )
+        return sql, parameters
+
+    def entities(self) -> Query:
+        """Those with the most failures."""
+        where, parameters = self._failures(self._span.from_ms)
+        return SELECT_ENTITIES.format(**self._names, among=where, top=TOP), parameters
+
+    def latest(self) -> Query:
+        """Ids of the latest failures."""
+        where, parameters = self._failures(self._span.from_ms)
+        return SELECT_LATEST.format(**self._names, among=where, top=TOP), parameters
+
+    def size(self) -> Query:
+        """How many events the tenant has in the time that meet the criteria, of any group or none."""
+        where, parameters = self._all()
+        return SELECT_SIZE.format(**self._names, among=where), parameters
+
+    def features(self, group: int, rest: int) -> Query:
+        """What events of the group and others have, sampled where there are so many of them."""
+        where, parameters = self._all()
+        span_ms = self._span.to_ms - self._span.from_ms
+        parameters |= {
+            "hash": self._hash,
+            "slice_ms": max(1, span_ms * SLICE_EVENTS // max(1, group + rest)),
+            "of_group": MILLION * COMPARED["group"] // max(COMPARED["group"], group),
+            "of_rest": MILLION * COMPARED["rest"] // max(COMPARED["rest"], rest),
+        }
+        sql = SELECT_FEATURES.format(
+            **self._names,
+            grouped=f"({FAILED} AND {HASH} = {{hash:UInt64}})",
+            among=where,
+            compared_max=2 * sum(COMPARED.values()),
+            value_max=VALUE_BYTES_MAX,
+            support_min=SUPPORT_MIN,
+            features_max=FEATURES_MAX,
+        )
+        return sql, parameters
+
+    def _all(self) -> Query:
+        span = self._span
+        return among(self._tenant, span.from_ms, span.to_ms, of_fields(self._criteria))
+
+    def _failures(self, since_ms: int) -> Query:
+        conditions: list[str] = []
+        parameters: dict[str, Any] = {}
+        if self._hash is not None:
+            conditions.append(f"{HASH} = {{hash:UInt64}}")
+            parameters["hash"] = self._hash
+        if self._criteria.status is not None:
+            conditions.append("fault_status = {status:UInt16}")
+            parameters["status"] = self._criteria.status
+        if self._criteria.q is not None:
+            conditions.append("position(caseFoldUTF8(fault_message), caseFoldUTF8({q:String})) > 0")
+            parameters["q"] = self._criteria.q
+        conditions.append(FAILED)
+        given = of_fields(self._criteria), (conditions, parameters)
+        return among(self._tenant, since_ms, self._span.to_ms, *given)
+
+
+def read_groups(lines: bytes) -> list[StoredGroup]:
+    """The answer to `Groups.page`."""
+    return [_group.decode(line) for line in lines.splitlines()]
+
+
+def read_entities(lines: bytes) -> list[StoredEntity]:
+    """The answer to `Groups.entities`."""
+    return [_entity.decode(line) for line in lines.splitlines()]
+
+
+def read_features(lines: bytes) -> list[StoredFeature]:
+    """The answer to `Groups.features`."""
+    return [_feature.decode(line) for line in lines.splitlines()]
+
+
+_group = msgspec.json.Decoder(StoredGroup)
+_entity = msgspec.json.Decoder(StoredEntity)
+_feature = msgspec.json.Decoder(StoredFeature)

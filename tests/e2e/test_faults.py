@@ -1,0 +1,252 @@
+"""Groups of failures and counts over HTTP on the whole stack: what they hold, tenants, pages, refusals."""
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.builders import a_payload, an_event
+from tests.stack import Stack, events, eventually
+
+FAULTS = "/api/v1/faults"
+COUNTS = "/api/v1/events/counts"
+FIELDS = "/api/v1/events/fields"
+NULL = 'Cannot invoke "Cart.close()" because "cart" is null'
+TIMEOUT = "timeout of * exceeded"
+
+
+def fault(number: int, message: str, status: int, **changes: Any) -> dict[str, Any]:
+    text = json.dumps({"status": status, "message": message})
+    return an_event(
+        event_type="FAULT",
+        entity_id=f"order-{number}",
+        event_payload=a_payload(
+            base64_encoded_fault_json=base64.b64encode(text.encode()).decode(),
+            **changes,
+        ),
+    )
+
+
+EVENTS = [
+    *(
+        fault(number % 5, f"timeout of {number}ms exceeded", 504, key_attributes={"store": "7"})
+        for number in range(20)
+    ),
+    *(fault(number, NULL, 500, operation="CREATE") for number in range(3)),
+    an_event(event_type="FAULT", entity_id="silent"),
+    *(an_event(event_payload=a_payload(key_attributes={"store": "1"})) for _ in range(60)),
+    an_event(event_type="WARNING", event_source="CUSTOMER"),
+]
+
+
+def get(client: httpx.Client, path: str, **parameters: Any) -> Any:
+    answer = client.get(path, params=parameters)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.fixture(scope="module")
+def shop(stack: Stack) -> Iterator[httpx.Client]:
+    """A client of a tenant whose events are in ClickHouse."""
+    with stack.client("faulty") as client:
+        answer = client.post("/api/v1/events:batch", json=EVENTS)
+        assert answer.json()["accepted"] == len(EVENTS)
+        eventually(lambda: get(client, COUNTS)["count"], until=lambda count: count == len(EVENTS))
+        yield client
+
+
+def test_failures_are_listed_by_kind_most_first(shop: httpx.Client) -> None:
+    page = get(shop, FAULTS)
+    assert [(each["status"], each["message"], each["count"]) for each in page["faults"]] == [
+        (504, TIMEOUT, 20),
+        (500, NULL, 3),
+        (None, "", 1),
+    ]
+    assert (page["count"], page["groups"], page["next"]) == (24, 3, None)
+    first = page["faults"][0]
+    assert (first["entities"], first["before"], sum(first["buckets"])) == (5, 0, 20)
+    assert first["operations"] == [{"event_source": "ORDER", "operation": "UPDATE", "count": 20}]
+    assert page["from"] < first["first_seen"] <= first["last_seen"] < page["to"]
+    assert get(shop, f"/api/v1/events/{first['sample_id']}")["event_type"] == "FAULT"
+
+
+def test_the_time_before_is_counted_too(shop: httpx.Client) -> None:
+    newest = get(shop, FAULTS)["faults"][0]["last_seen"]
+    after = datetime.fromisoformat(newest) + timedelta(milliseconds=1)
+    eventually(lambda: datetime.now(UTC) > after)
+    span = {"from": after.isoformat(), "to": (after + timedelta(days=1)).isoformat()}
+    assert get(shop, FAULTS, **span)["faults"] == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "messages"),
+    [
+        ({"q": "TIMEOUT"}, [TIMEOUT]),
+        ({"q": "30ms"}, []),
+        ({"status": "500"}, [NULL]),
+        ({"operation": "CREATE"}, [NULL]),
+        ({"entity_id": "order-4"}, [TIMEOUT]),
+        ({"key_attributes.store": "7"}, [TIMEOUT]),
+        ({"event_type": "WARNING"}, []),
+        ({"order": "entities"}, [TIMEOUT, NULL, ""]),
+        ({"to": "2020-01-01T00:00:00Z", "from": "2019-01-01T00:00:00Z"}, []),
+        ({"from": "2290-01-01T00:00:00Z"}, []),
+    ],
+)
+def test_groups_are_found_by(
+    shop: httpx.Client, parameters: dict[str, str], messages: list[str]
+) -> None:
+    assert [each["message"] for each in get(shop, FAULTS, **parameters)["faults"]] == messages
+
+
+@pytest.mark.parametrize("order", ["count", "last_seen", "first_seen", "entities"])
+def test_pages_show_every_group_once(shop: httpx.Client, order: str) -> None:
+    whole = get(shop, FAULTS, order=order)["faults"]
+    answer = shop.get(FAULTS, params={"limit": 1, "order": order})
+    seen = []
+    while True:
+        page = answer.json()
+        seen += page["faults"]
+        assert (page["count"], page["groups"]) == (24, 3)
+        if page["next"] is None:
+            break
+        answer = shop.get(answer.links["next"]["url"])
+    assert [each["fingerprint"] for each in seen] == [each["fingerprint"] for each in whole]
+    assert len(seen) == 3
+
+
+def test_a_cursor_of_another_order_or_tenant_is_refused(shop: httpx.Client, stack: Stack) -> None:
+    cursor = get(shop, FAULTS, limit=1)["next"]
+    assert shop.get(FAULTS, params={"cursor": cursor, "order": "entities"}).status_code == 400
+    assert shop.get(FAULTS, params={"cursor": cursor, "status": "500"}).status_code == 400
+    with stack.client("elsewhere") as other:
+        assert other.get(FAULTS, params={"cursor": cursor}).status_code == 400
+
+
+def test_a_group_tells_whom_it_concerns_and_what_sets_it_apart(shop: httpx.Client) -> None:
+    [listed, *_] = get(shop, FAULTS)["faults"]
+    found = get(shop, f"{FAULTS}/{listed['fingerprint']}")
+    assert found["fault"] | {"buckets": []} == listed | {"buckets": []}
+    assert found["entities"] == [
+        {"entity_id": f"order-{number}", "count": 4} for number in range(5)
+    ]
+    assert len(set(found["events"])) == 10
+    assert found["compared"] == {"group": 20, "rest": len(EVENTS) - 20}
+    store = found["differences"][0]
+    assert (store["field"], store["value"]) == ("key_attributes.store", "7")
+    assert (store["in_group"], store["in_rest"], store["group_share"]) == (20, 0, 1.0)
+    assert store["lift"] > 10
+    rare = get(shop, f"{FAULTS}/{get(shop, FAULTS, status='500')['faults'][0]['fingerprint']}")
+    assert rare["differences"] == []  # of three events
+
+
+def test_events_are_counted_by_time_and_field(shop: httpx.Client) -> None:
+    whole = get(shop, COUNTS)
+    assert whole["interval"] == "hour"
+    assert whole["series"] == [
+        {"value": None, "count": len(EVENTS), "buckets": whole["series"][0]["buckets"]}
+    ]
+    assert sum(whole["series"][0]["buckets"]) == len(EVENTS)
+    assert len(whole["starts"]) == len(whole["series"][0]["buckets"])
+    by = {
+        name: {each["value"]: each["count"] for each in get(shop, COUNTS, by=name)["series"]}
+        for name in ("event_type", "event_source", "operation", "status", "fault")
+    }
+    assert by == {
+        "event_type": {"ENTITY_EVENT": 60, "FAULT": 24, "WARNING": 1},
+        "event_source": {"ORDER": 84, "CUSTOMER": 1},
+        "operation": {"UPDATE": 82, "CREATE": 3},
+        "status": {None: 62, "504": 20, "500": 3},
+        "fault": {"false": 61, "true": 24},
+    }
+    assert get(shop, COUNTS, q="timeout")["count"] == 20
+    assert get(shop, COUNTS, event_type="WARNING", interval="minute", **_last_hour())["count"] == 1
+
+
+def test_values_of_a_field_are_counted(shop: httpx.Client) -> None:
+    def values(field: str, **parameters: Any) -> list[tuple[str, int]]:
+        found = get(shop, FIELDS, field=field, **parameters)
+        assert found["distinct"] >= len(found["values"])
+        return [(each["value"], each["count"]) for each in found["values"]]
+
+    assert values("event_type") == [("ENTITY_EVENT", 60), ("FAULT", 24), ("WARNING", 1)]
+    assert values("key_attributes") == [("store", 80), ("correlationId", 5)]
+    assert values("key_attributes.store") == [("1", 60), ("7", 20)]
+    assert values("key_attributes.nothing") == []
+    assert values("entity_id", limit=1) == [("1000144", 61)]
+    assert values("entity_id", prefix="ORDER-4") == [("order-4", 4)]
+    assert values("event_source", event_type="WARNING") == [("CUSTOMER", 1)]
+    assert values("entity_name") == []
+
+
+def test_another_tenant_sees_nothing_of_it(shop: httpx.Client, stack: Stack) -> None:
+    fingerprint = get(shop, FAULTS)["faults"][0]["fingerprint"]
+    with stack.client("elsewhere") as other:
+        assert get(other, FAULTS)["faults"] == []
+        assert get(other, COUNTS)["count"] == 0
+        assert get(other, FIELDS, field="entity_id")["values"] == []
+        answer = other.get(f"{FAULTS}/{fingerprint}")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "There is no such group of failures in that time."
+
+
+@pytest.mark.parametrize(
+    "path", [FAULTS, f"{FAULTS}/0123456789abcdef", COUNTS, f"{FIELDS}?field=operation"]
+)
+def test_without_a_token_nothing_is_told(stack: Stack, path: str) -> None:
+    assert httpx.get(stack.api + path, headers={"X-TWC-Tenant": "faulty"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "pointer"),
+    [
+        (FAULTS, {"order": "name"}, "/order"),
+        (FAULTS, {"status": "600"}, "/status"),
+        (FAULTS, {"status": "5_0"}, "/status"),
+        (FAULTS, {"limit": "0"}, "/limit"),
+        (FAULTS, {"colour": "red"}, "/colour"),
+        (COUNTS, {"by": "entity_id"}, "/by"),
+        (COUNTS, {"interval": "second"}, "/interval"),
+        (COUNTS, {"interval": "minute", "from": "2020-01-01T00:00:00Z"}, "/interval"),
+        (FIELDS, {}, "/field"),
+        (FIELDS, {"field": "payload"}, "/field"),
+        (FIELDS, {"field": "key_attributes."}, "/field"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    shop: httpx.Client, path: str, parameters: dict[str, str], pointer: str
+) -> None:
+    answer = shop.get(path, params=parameters)
+    assert answer.status_code == 400, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_name_that_is_no_fingerprint_is_not_found(shop: httpx.Client) -> None:
+    for name in ("0123456789ABCDEF", "xyz", "0123456789abcdef"):
+        assert shop.get(f"{FAULTS}/{name}").status_code == 404
+
+
+def _last_hour() -> dict[str, str]:
+    return {"from": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}
+
+
+def test_the_command_prints_json_lines_to_a_pipe(shop: httpx.Client, stack: Stack) -> None:
+    def lines(*arguments: str) -> list[dict[str, Any]]:
+        done = events(*arguments, "--tenant", "faulty", home=stack.home)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    listed = lines("faults")
+    assert listed == get(shop, FAULTS)["faults"]
+    assert lines("faults", "--where", "status=500", "--limit", "1")[0]["message"] == NULL
+    [shown] = lines("faults", "show", listed[0]["fingerprint"])
+    assert shown["differences"][0]["field"] == "key_attributes.store"
+    counted = lines("counts", "--by", "event_type", "event_source=ORDER")
+    assert sum(each["count"] for each in counted if each["value"] == "FAULT") == 24
+    unknown = events("faults", "--where", "colour=red", home=stack.home)
+    assert (unknown.returncode, "No field colour" in unknown.stderr) == (2, True)
