@@ -145,7 +145,7 @@ FROM (
         count() AS failures, min(received_at) AS first, max(received_at) AS latest,
         uniqState(entity_id) AS affected, argMax(id, received_at) AS sample
     FROM {database}.events FINAL
-    WHERE event_type = 'FAULT' OR isNotNull(fault)
+    WHERE event_type = 'FAULT' OR NOT fault.null -- which reads no fault, as isNotNull(fault) does under FINAL
     GROUP BY tenant, fault_status, fault_message, event_source, operation
 )
 GROUP BY tenant, fault_status, fault_message
@@ -170,9 +170,30 @@ FROM (
         count() AS failures, min(received_at) AS first, max(received_at) AS latest,
         uniqState(entity_id) AS affected, argMax(id, received_at) AS sample
     FROM {database}.events FINAL
-    WHERE (event_type = 'FAULT' OR isNotNull(fault)) AND received_at >= {since:DateTime64(3)}
+    WHERE (event_type = 'FAULT' OR NOT fault.null) AND received_at >= {since:DateTime64(3)}
     GROUP BY tenant, fault_status, fault_message, event_source, operation
 )
 GROUP BY tenant, fault_status, fault_message
 SETTINGS use_skip_indexes_if_final_exact_mode = 0
 COMMENT 'The view faults of what was accepted since: SELECT * FROM faults_since(since = now() - INTERVAL 1 HOUR)';
+
+CREATE OR REPLACE VIEW {database}.fault_rate{on_cluster}
+(
+    tenant LowCardinality(String) COMMENT 'Tenant that posted the events',
+    hour DateTime('UTC') COMMENT 'Hour of acceptance, its beginning',
+    event_source LowCardinality(String) COMMENT 'Kind of entity, or APPLICATION',
+    events UInt64 COMMENT 'Events of that hour and source',
+    faults UInt64 COMMENT 'Those that are a FAULT or carry a fault',
+    rate Float64 COMMENT 'faults / events, 0 to 1'
+)
+AS SELECT
+    tenant,
+    toStartOfHour(received_at) AS hour,
+    event_source,
+    count() AS events,
+    countIf(event_type = 'FAULT' OR NOT fault.null) AS faults,
+    faults / events AS rate
+FROM {database}.events FINAL
+GROUP BY tenant, hour, event_source
+SETTINGS use_skip_indexes_if_final_exact_mode = 0
+COMMENT 'How much fails, by tenant, hour and source';
