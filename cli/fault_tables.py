@@ -34,11 +34,22 @@ def faults_table(found: Iterable[Mapping[str, Any]]) -> "RenderableType":
             _local(each["last_seen"]),
             str(each["status"] or "-"),
             each["message"][:MESSAGE_CHARACTERS_MAX] or "-",
+            _state(each["state"]),
             each["fingerprint"],
         )
         for each in found
     ]
-    names = ("count", "before", "course", "entities", "last seen", "status", "message", "id")
+    names = (
+        "count",
+        "before",
+        "course",
+        "entities",
+        "last seen",
+        "status",
+        "message",
+        "state",
+        "id",
+    )
     return table(names, rows)
 
 
@@ -91,6 +102,13 @@ def growth(count: int, before: int) -> str:
         return "new"
     change = count / before - 1
     return f"{change:+.0%}" if abs(change) < 10 else f"x{count / before:.0f}"
+
+
+def _state(state: Mapping[str, Any]) -> str:
+    """What holds, and what it had been before it opened again."""
+    if state["state"] != state["said"]:
+        return f"{state['state']}, was {state['said']}"
+    return "" if state["state"] == "open" else str(state["state"])
 
 
 def _what(difference: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.endpoints import endpoints
+from cli.fault_states import known, quiet, reopen, resolve
 from cli.find import read_pairs
 from cli.options import (
     HOME,
@@ -22,7 +23,11 @@ from cli.subscription_requests import ask, quoted
 from cli.terminal import is_shown
 from contracts import paths
 
-app = typer.Typer(name="faults", help="What fails, by kind; what sets one kind apart.")
+app = typer.Typer(
+    name="faults", help="What fails, by kind; what sets one kind apart; what is done about it."
+)
+for command in (resolve, known, quiet, reopen):
+    app.command()(command)
 
 FromOption = Annotated[str, typer.Option("--from", help="Then or later (RFC 3339).")]
 ToOption = Annotated[str, typer.Option("--to", help="Before (RFC 3339).")]

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from contracts.criteria import LIMIT_DEFAULT, LIMIT_MAX, Criteria, SearchedText, whole_number
+from contracts.fault_states import FaultState
 from contracts.intervals import Interval, Time
 
 Order = Literal["count", "last_seen", "first_seen", "entities"]
@@ -64,6 +65,7 @@ class FaultGroup(BaseModel):
     sample_id: str = Field(description="Id of the latest.")
     buckets: list[int] = Field(description="Failures of each interval, from `from` on.")
     operations: list[OperationCount] = Field(description="By source and operation, most first.")
+    state: FaultState = Field(description="What people have said of it.")
 
 
 class FaultPage(BaseModel):

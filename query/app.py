@@ -19,6 +19,7 @@ from query.erase import DeleteEvent
 from query.event_deliveries import GetEventDeliveries
 from query.events import GetEvent
 from query.explain import ExplainEvent
+from query.fault_states import PutFaultState
 from query.faults import GetFault, ListFaults
 from query.job_store import JobStore
 from query.jobs import ChangeJob, GetJob, ListJobs
@@ -124,6 +125,7 @@ class Reader:
             paths.FIELDS: {"GET": CountValues(*parts)},
             paths.FAULTS: {"GET": ListFaults(*parts)},
             paths.FAULT: {"GET": GetFault(*parts)},
+            paths.FAULT_STATE: {"PUT": PutFaultState(self.verifier, self.log, self.store)},
         }
 
     def _jobs(self) -> Resources:

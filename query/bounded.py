@@ -19,13 +19,18 @@ class BoundedQueries:
         self._limits = limits
         self._slots = slots
 
-    async def __call__(self, query: Query, at: Position | None = None) -> bytes:
+    async def __call__(
+        self, query: Query, at: Position | None = None, *, is_bounded: bool = True
+    ) -> bytes:
         """The answer; `at` is where a search stands that is refused.
+
+        One that is not bounded may read every row of the tenant, in the same time.
 
         Raises `TooManySearches`, `Stopped` and `ClickHouseFailed`.
         """
+        rows_max = self._limits.rows_max if is_bounded else 0
         limits, stands = self._limits, at or Position(time.time_ns() // 1_000_000)
-        settings: dict[str, Any] = read_limits(limits.rows_max, limits.timeout_s, limits.threads)
+        settings: dict[str, Any] = read_limits(rows_max, limits.timeout_s, limits.threads)
         async with self._slots.taken():
             try:
                 async with asyncio.timeout(limits.timeout_s + GRACE_S):

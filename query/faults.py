@@ -13,6 +13,7 @@ from contracts.clickhouse.faults import (
     read_groups,
 )
 from contracts.clickhouse.search import Position, rfc_3339
+from contracts.fault_states import FaultState
 from contracts.faults import (
     FINGERPRINT_PATTERN,
     Compared,
@@ -32,6 +33,7 @@ from query.criteria import next_query, parse_as, read_pairs
 from query.cursor import Rest, decode, encode
 from query.differences import differences
 from query.events import JSON_TYPE
+from query.fault_states import FaultStates
 from service.access.verifier import Verifier
 from service.http.asgi import Receive, Scope, Send, respond, single_headers
 
@@ -42,6 +44,7 @@ class _Faults:
         self._ask = ask
         self._database = database
         self._days = days
+        self._states = FaultStates(ask, database)
 
 
 class ListFaults(_Faults):
@@ -60,7 +63,10 @@ class ListFaults(_Faults):
         groups = Groups(self._database, tenant, search, asked)
         with counting():
             found = read_groups(await self._ask(groups.page(search.order, after, search.limit + 1)))
-        shown, cursor, headers = found[: search.limit], None, [JSON_TYPE]
+            shown, cursor, headers = found[: search.limit], None, [JSON_TYPE]
+            states = await self._states.of(
+                tenant, [each.fingerprint for each in shown], asked.from_ms
+            )
         if len(found) > len(shown):
             cursor = encode(_rest(asked, shown[-1]), *of)
             link = f'<{paths.FAULTS}?{next_query(pairs, cursor)}>; rel="next"'
@@ -71,7 +77,7 @@ class ListFaults(_Faults):
             interval=asked.interval,
             count=found[0].all_count if found else 0,
             groups=found[0].all_groups if found else 0,
-            faults=[_group(each, asked) for each in shown],
+            faults=[_group(each, asked, states[each.fingerprint]) for each in shown],
             next=cursor,
         )
         await respond(send, 200, headers, page.model_dump_json(by_alias=True).encode())
@@ -93,6 +99,7 @@ class GetFault(_Faults):
             found = read_groups(await self._ask(groups.page("count", Place(), 1)))
             if not found:
                 raise _no_such_group()
+            states = await self._states.of(tenant, [fingerprint], asked.from_ms)
             entities = read_entities(await self._ask(groups.entities()))
             latest = (await self._ask(groups.latest())).decode("ascii").split()
             others = max(0, int(await self._ask(groups.size())) - found[0].count)
@@ -103,7 +110,7 @@ class GetFault(_Faults):
             from_=rfc_3339(asked.from_ms),
             to=rfc_3339(asked.to_ms),
             interval=asked.interval,
-            fault=_group(found[0], asked),
+            fault=_group(found[0], asked, states[fingerprint]),
             entities=[EntityCount(entity_id=it.entity_id, count=it.count) for it in entities],
             events=latest,
             compared=Compared(group=group, rest=rest),
@@ -112,7 +119,7 @@ class GetFault(_Faults):
         await respond(send, 200, (JSON_TYPE,), detail.model_dump_json(by_alias=True).encode())
 
 
-def _group(stored: StoredGroup, asked: Span) -> FaultGroup:
+def _group(stored: StoredGroup, asked: Span, state: FaultState) -> FaultGroup:
     buckets = [0] * asked.size
     for number, count in zip(*stored.buckets, strict=True):
         buckets[number] = count
@@ -135,6 +142,7 @@ def _group(stored: StoredGroup, asked: Span) -> FaultGroup:
         sample_id=stored.sample_id,
         buckets=buckets,
         operations=operations,
+        state=state,
     )
 
 

@@ -16,6 +16,7 @@ from contracts.documents.openapi_jobs import job_paths
 from contracts.documents.openapi_parts import REFERENCE, id_parameter, json_of, operation
 from contracts.documents.openapi_subscriptions import subscription_paths
 from contracts.events import Event, EventDraft
+from contracts.fault_states import FaultState, FaultStateDraft
 from contracts.faults import FaultDetail, FaultPage
 from contracts.filtering import Explanation, FilterSearch, FilterTest, FilterTestAnswer
 from contracts.ids import IDEMPOTENCY_KEY_BYTES_MAX
@@ -88,7 +89,7 @@ def openapi() -> dict[str, Any]:
         *(SubscriptionDraft, Subscription, SubscriptionList, SubscriptionPatch),
         *(Confirmation, CheckRequest, CheckAnswer, DeliveryIdentity),
         *(SubscriptionChanges, FilterSearch, FilterTest, FilterTestAnswer, Explanation),
-        *(CountsFound, FieldValues, FaultPage, FaultDetail),
+        *(CountsFound, FieldValues, FaultPage, FaultDetail, FaultState, FaultStateDraft),
         *(EventDeliveries, DeliveryPage, DestinationHealth),
         *(Redrive, Replay, JobPreview, JobShown, JobPage),
     )

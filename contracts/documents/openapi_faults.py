@@ -32,7 +32,14 @@ def fault_paths() -> dict[str, Any]:
         paths.FIELDS: {"get": _get("countValues", "Values of a field", "FieldValues", FieldSearch)},
         paths.FAULTS: {"get": listed},
         paths.FAULT: {"parameters": [FINGERPRINT], "get": one},
-    }
+        paths.FAULT_STATE: {
+            "parameters": [FINGERPRINT],
+            "put": operation(
+                "putFaultState", "Say what becomes of a kind of failure", 200, "FaultState",
+                also=(404, 413, 415), body="FaultStateDraft",
+            ),
+        },
+    }  # fmt: skip
 
 
 def _get(name: str, summary: str, answer: str, asked: type[BaseModel]) -> dict[str, Any]:

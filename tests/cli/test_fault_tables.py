@@ -19,6 +19,7 @@ FAULT: dict[str, Any] = {
     "last_seen": "2026-11-26T10:00:00.000Z",
     "sample_id": "01932c50-71db-7000-8a5b-2f6c9d0e1a2b",
     "buckets": [0, 1, 1233],
+    "state": {"state": "open", "said": "resolved"},
     "operations": [{"event_source": "ORDER", "operation": "UPDATE", "count": 1234}],
 }
 
@@ -48,7 +49,15 @@ def test_growth_is_told(count: int, before: int, told: str) -> None:
 
 def test_a_kind_is_a_row_with_its_id_whole() -> None:
     text = shown(faults_table([FAULT]))
-    for part in ("1,234", "+100%", " ▂█", "504", FAULT["fingerprint"], "timeout of \ufffd[31m"):
+    for part in (
+        "1,234",
+        "+100%",
+        " ▂█",
+        "504",
+        "open, was resolved",
+        FAULT["fingerprint"],
+        "timeout of \ufffd[31m",
+    ):
         assert part in text
 
 

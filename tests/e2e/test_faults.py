@@ -250,3 +250,108 @@ def test_the_command_prints_json_lines_to_a_pipe(shop: httpx.Client, stack: Stac
     assert sum(each["count"] for each in counted if each["value"] == "FAULT") == 24
     unknown = events("faults", "--where", "colour=red", home=stack.home)
     assert (unknown.returncode, "No field colour" in unknown.stderr) == (2, True)
+
+
+def said(client: httpx.Client, fingerprint: str, **body: Any) -> Any:
+    answer = client.put(f"{FAULTS}/{fingerprint}/state", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_group_is_resolved_and_opens_again_with_the_next_failure(stack: Stack) -> None:
+    with stack.client("mending") as client:
+
+        def shown() -> Any:
+            return get(client, FAULTS)["faults"]
+
+        client.post("/api/v1/events", json=fault(1, "stock is locked", 503))
+        [group] = eventually(shown)
+        assert (group["state"]["state"], group["state"]["at"]) == ("open", None)
+        answer = said(client, group["fingerprint"], state="resolved", note="mended in 4.2")
+        assert (answer["state"], answer["note"], answer["since"]) == (
+            "resolved",
+            "mended in 4.2",
+            0,
+        )
+        [resolved] = shown()  # at once
+        assert resolved["state"] == answer
+        assert answer["by"] == "mending"
+        client.post("/api/v1/events", json=fault(2, "stock is locked", 503))
+        [again] = eventually(shown, until=lambda groups: groups[0]["count"] == 2)
+        state = again["state"]
+        assert (state["state"], state["said"], state["since"]) == ("open", "resolved", 1)
+        assert state["reopened_at"] == again["last_seen"]
+        [one] = [get(client, f"{FAULTS}/{group['fingerprint']}")["fault"]]
+        assert one["state"] == state
+        assert said(client, group["fingerprint"], state="known")["state"] == "known"
+        assert shown()[0]["state"]["state"] == "known"
+
+
+def test_a_group_is_quiet_until_it_grows(stack: Stack) -> None:
+    with stack.client("quiet") as client:
+
+        def shown() -> Any:
+            return get(client, FAULTS)["faults"]
+
+        client.post("/api/v1/events", json=fault(1, "no such shelf", 404))
+        [group] = eventually(shown)
+        said(client, group["fingerprint"], state="quiet", until_count=1)
+        client.post("/api/v1/events", json=fault(2, "no such shelf", 404))
+        [still] = eventually(shown, until=lambda groups: groups[0]["count"] == 2)
+        assert (still["state"]["state"], still["state"]["since"]) == ("quiet", 1)
+        client.post("/api/v1/events", json=fault(3, "no such shelf", 404))
+        [grown] = eventually(shown, until=lambda groups: groups[0]["count"] == 3)
+        assert (grown["state"]["state"], grown["state"]["said"]) == ("open", "quiet")
+        assert said(client, group["fingerprint"], state="open")["state"] == "open"
+
+
+def test_what_was_said_is_an_event_of_the_tenant_alone(stack: Stack) -> None:
+    with stack.client("telling") as client, stack.client("elsewhere") as other:
+        client.post("/api/v1/events", json=fault(1, "till is closed", 500))
+        other.post("/api/v1/events", json=fault(1, "till is closed", 500))
+        [group] = eventually(lambda: get(client, FAULTS)["faults"])
+        fingerprint = group["fingerprint"]
+        said(client, fingerprint, state="resolved", note="opened")
+        [event] = get(client, "/api/v1/events", entity_id=f"fault:{fingerprint}")["events"]
+        assert (event["event_type"], event["event_source"]) == ("SYSTEM_EVENT", "APPLICATION")
+        assert event["event_payload"]["key_attributes"] == {
+            "fault_state": "resolved", "said_by": "telling", "note": "opened",
+        }  # fmt: skip
+        theirs = eventually(
+            lambda: [
+                each for each in get(other, FAULTS)["faults"] if each["fingerprint"] == fingerprint
+            ]
+        )
+        assert theirs[0]["state"]["said"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/state"),
+        ({"state": "gone"}, "/state"),
+        ({"state": "quiet"}, ""),
+        ({"state": "known", "until_count": 3}, ""),
+        ({"state": "quiet", "until_count": 0}, "/until_count"),
+        ({"state": "known", "note": "n" * 501}, "/note"),
+        ({"state": "known", "colour": "red"}, "/colour"),
+    ],
+)
+def test_what_cannot_be_said_is_refused(
+    shop: httpx.Client, body: dict[str, Any], pointer: str
+) -> None:
+    answer = shop.put(f"{FAULTS}/0123456789abcdef/state", json=body)
+    assert answer.status_code == 405, answer.text
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_the_command_says_it_too(shop: httpx.Client, stack: Stack) -> None:
+    fingerprint = get(shop, FAULTS)["faults"][0]["fingerprint"]
+    for command, state in (
+        (["known", fingerprint, "--note", "gateway"], "known"),
+        (["quiet", fingerprint, "--until-count", "1000"], "quiet"),
+        (["resolve", fingerprint], "resolved"),
+        (["reopen", fingerprint], "open"),
+    ):
+        done = events("faults", *command, "--tenant", "faulty", home=stack.home)
+        assert (done.returncode, json.loads(done.stdout)["state"]) == (0, state), done.stderr
