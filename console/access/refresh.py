@@ -1,6 +1,6 @@
 """New tokens before the old ones end: one request to the issuer, however many pages ask at once.
 
-What a refresh token brought is remembered for a minute, by that token: a second request that left the browser
+What a refresh token brought is remembered for minutes, by that token: a second request that left the browser
 with the older cookie gets the same, instead of using the token twice, which the issuer takes for theft.
 """
 
@@ -9,9 +9,12 @@ from collections import OrderedDict
 
 from console.access.identity import Granted, Identity
 from console.access.issuer import Issuer, Tokens
+from console.access.metadata import IssuerAway
 
-REMEMBER_S = 60.0
-REMEMBERED_MAX = 10_000
+REMEMBER_S = 300.0
+RETRY_S = 5.0
+"""After the issuer gave no answer."""
+REMEMBERED_MAX = 5_000
 
 Refreshed = tuple[Tokens, Granted]
 
@@ -42,7 +45,6 @@ class Refreshing:
         return tokens, await self._identity.granted(tokens.access_token)
 
     def _forget_later(self, refresh_token: str, done: "asyncio.Task[Refreshed]") -> None:
-        if not done.cancelled():
-            done.exception()  # whoever waited has it
-        loop = asyncio.get_running_loop()
-        loop.call_later(REMEMBER_S, self._tasks.pop, refresh_token, None)
+        error = None if done.cancelled() else done.exception()  # whoever waited has it
+        later_s = RETRY_S if isinstance(error, IssuerAway) else REMEMBER_S
+        asyncio.get_running_loop().call_later(later_s, self._tasks.pop, refresh_token, None)

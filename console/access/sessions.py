@@ -149,14 +149,14 @@ class Sessions:
         return kept if lasts and kept.id not in self._ended else None
 
     async def _refresh(self, kept: Kept) -> bool:
-        """Put new tokens into `kept`; False when there are none, and it lives on while its token does."""
+        """Put new tokens into `kept`; False when there are none, and it lives on while its token does.
+
+        Then the cookie stays as it is: another process may have given the browser a better one.
+        """
         try:
             tokens, granted = await self._refreshing.refreshed(kept.refresh_token)
-        except IssuerAway:
+        except (IssuerAway, IssuerRefuses, NotAccepted):
             return False
-        except (IssuerRefuses, NotAccepted):
-            kept.refresh_token = ""
-            return True
         if (granted.subject, granted.tenant) != (kept.subject, kept.tenant):
             kept.expires, kept.refresh_token = 0, ""
             return False

@@ -253,10 +253,28 @@ async def test_without_a_refresh_the_session_lasts_as_long_as_its_token(error: E
     refreshes = Refreshes()
     refreshes.error = error
     sessions = made(refreshes)
-    found = await sessions.signed_in(request(session(sessions, lives_s=30)))
+    asked = request(session(sessions, lives_s=30))
+    found = await sessions.signed_in(asked)
     assert await found.access_token() == "old"
+    assert cookies_of(asked) == {}, "another process may have set a better one"
     with pytest.raises(NotSignedIn):
         await sessions.signed_in(request(session(sessions, lives_s=0)))
+
+
+async def test_an_issuer_that_was_away_is_asked_again_and_one_that_refused_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("console.access.refresh.RETRY_S", 0)
+    for error, times in ((IssuerAway("away"), 2), (IssuerRefuses("invalid_grant"), 1)):
+        refreshes = Refreshes()
+        refreshes.error = error
+        sessions = made(refreshes)
+        cookies = session(sessions, lives_s=30)
+        for _ in range(2):
+            await sessions.signed_in(request(cookies))
+            for _ in range(10):  # turns of the loop, in which what is due is forgotten
+                await asyncio.sleep(0)
+        assert len(refreshes.asked) == times
 
 
 async def test_a_refresh_that_brings_another_user_or_tenant_ends_the_session() -> None:
