@@ -5,7 +5,7 @@ import hashlib
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -49,9 +49,10 @@ class Kept(msgspec.Struct, array_like=True):
 class SignedInSession:
     """One request's session: see `console.session.Session`."""
 
-    def __init__(self, kept: Kept, where: str) -> None:
+    def __init__(self, kept: Kept, where: str, ended: Container[str]) -> None:
         self._kept = kept
         self._where = where
+        self._ended = ended
 
     @property
     def user(self) -> str:
@@ -74,8 +75,8 @@ class SignedInSession:
         return csrf_of(self._kept)
 
     async def access_token(self) -> str:
-        """A token of the API; who streams comes again when it ends. Raises `NotSignedIn`."""
-        if self._kept.expires <= time.time():
+        """A token of the API; who streams asks for each part, to end with it. Raises `NotSignedIn`."""
+        if self._kept.expires <= time.time() or self._kept.id in self._ended:
             raise NotSignedIn(self._where)
         return self._kept.access_token
 
@@ -106,7 +107,7 @@ class Sessions:
             raise NotSignedIn(where)
         if changed:
             self._keep(request, kept)
-        return SignedInSession(kept, where)
+        return SignedInSession(kept, where, self._ended)
 
     def begin(self, request: Request, user: str, tokens: Tokens, granted: Granted) -> None:
         """A new session; the answer to `request` sets its cookie. Raises `TooLarge`."""

@@ -323,6 +323,16 @@ async def test_use_puts_the_end_of_an_idle_session_off_and_not_that_of_its_life(
     assert sessions.opened(request(cookies)) is None
 
 
+async def test_a_stream_ends_when_one_signs_out() -> None:
+    sessions = made(Refreshes())
+    asked = request(session(sessions))
+    found, kept = await sessions.signed_in(asked), sessions.opened(asked)
+    assert kept is not None
+    sessions.end(asked, kept)
+    with pytest.raises(NotSignedIn):
+        await found.access_token()
+
+
 async def test_a_stream_ends_with_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
     sessions, now = made(Refreshes()), time.time()
     found = await sessions.signed_in(request(session(sessions)))
