@@ -5,7 +5,7 @@ What it refuses is `Refused`, to be shown as it is; when it does not answer that
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import aiohttp
@@ -33,6 +33,13 @@ class Refused(Exception):
 
 class Unanswered(Exception):
     """The API did not answer, or not in time; the message says which."""
+
+
+class Answered(NamedTuple):
+    """The JSON of an answer, None for an empty one, and its ETag, None without one."""
+
+    document: Any
+    etag: str | None
 
 
 class Api:
@@ -71,8 +78,8 @@ class Api:
 
     async def ask(
         self, method: str, path: str, headers: dict[str, str], query: Query, body: bytes | None
-    ) -> Any:
-        """The JSON of the answer, None for an empty one. Raises `Refused`, `Unanswered`."""
+    ) -> "Answered":
+        """What was answered to a request. Raises `Refused`, `Unanswered`."""
         assert self._client is not None  # noqa: S101 # the lifespan has started it
         given = {name: str(value) for name, value in query.items() if value is not None}
         try:
@@ -82,7 +89,8 @@ class Api:
                 content = await _read(answer)
                 if answer.status >= 400:
                     raise Refused(answer.status, _problem(content))
-                return json.loads(content) if content else None
+                document = json.loads(content) if content else None
+                return Answered(document, answer.headers.get("ETag"))
         except TimeoutError:
             raise Unanswered("The API did not answer in time.") from None
         except aiohttp.ClientError as error:
@@ -101,15 +109,24 @@ class Caller:
 
     async def get(self, path: str, **query: str | int | None) -> Any:
         """GET `path`; a name of `query` that ends in `_` is written without it."""
-        return await self._ask("GET", path, query, None)
+        return (await self._ask("GET", path, query, None)).document
+
+    async def tagged(self, path: str) -> Answered:
+        """GET `path`, with the ETag that a change of it names."""
+        return await self._ask("GET", path, {}, None)
 
     async def post(self, path: str, body: object = None) -> Any:
-        """POST `body` as JSON."""
-        return await self._ask("POST", path, {}, body)
+        """POST `body` as JSON; bytes are JSON already."""
+        return (await self._ask("POST", path, {}, body)).document
+
+    async def patch(self, path: str, body: object, **query: str | int | None) -> Any:
+        """PATCH with a JSON merge patch (RFC 7396)."""
+        kind = {"Content-Type": "application/merge-patch+json"}
+        return (await self._ask("PATCH", path, query, body, kind)).document
 
     async def send(self, method: str, path: str, body: object = None, **headers: str) -> Any:
         """Any other method; of `headers` the name's `_` is a `-`."""
-        return await self._ask(method, path, {}, body, headers)
+        return (await self._ask(method, path, {}, body, headers)).document
 
     async def _ask(
         self,
@@ -118,7 +135,7 @@ class Caller:
         query: Query,
         body: object,
         more: dict[str, str] | None = None,
-    ) -> Any:
+    ) -> Answered:
         headers = {
             "Authorization": f"Bearer {await self._session.access_token()}",
             "X-TWC-Tenant": self._session.tenant,
@@ -126,7 +143,7 @@ class Caller:
         }
         content = None
         if body is not None:
-            content = json.dumps(body).encode()
+            content = body if isinstance(body, bytes) else json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
         asked = {name.removesuffix("_"): value for name, value in query.items()}
         return await self._api.ask(method, path, headers, asked, content)

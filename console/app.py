@@ -23,6 +23,7 @@ from console.html.assets import Assets
 from console.html.environment import environment
 from console.page import Page, Site
 from console.pages import errors, event, home, search, tail
+from console.pages.subscriptions import deliveries, form, jobs, listed, one, resend
 from console.session import NotSignedIn, SignedIn, nobody
 from console.settings import ConsoleSettings
 from console.tails import Tails
@@ -38,6 +39,26 @@ PAGES: list[tuple[str, str, Handler]] = [
     ("GET", "/search/tail", tail.tail),
     ("GET", "/events/{id}", event.event),
     ("GET", "/events/{id}/{part}", event.download),
+    ("GET", "/subscriptions", listed.listed),
+    ("GET", "/subscriptions/new", form.new),
+    ("POST", "/subscriptions/new", form.create),
+    ("POST", "/subscriptions/test", form.back_test),
+    ("GET", "/subscriptions/{id}", one.one),
+    ("GET", "/subscriptions/{id}/edit", form.edit),
+    ("POST", "/subscriptions/{id}/edit", form.replace),
+    ("POST", "/subscriptions/{id}/check", one.check),
+    ("POST", "/subscriptions/{id}/confirm", one.confirm),
+    ("POST", "/subscriptions/{id}/disable", one.disable),
+    ("POST", "/subscriptions/{id}/enable", one.enable),
+    ("POST", "/subscriptions/{id}/delete", one.delete),
+    ("GET", "/subscriptions/{id}/deliveries", deliveries.deliveries),
+    ("GET", "/subscriptions/{id}/redrive", resend.redrive),
+    ("POST", "/subscriptions/{id}/redrive", resend.begin_redrive),
+    ("GET", "/subscriptions/{id}/replay", resend.replay),
+    ("POST", "/subscriptions/{id}/replay", resend.begin_replay),
+    ("GET", "/jobs", jobs.jobs),
+    ("GET", "/jobs/{id}", jobs.job),
+    ("POST", "/jobs/{id}", jobs.change),
 ]
 """Method, path, handler."""
 

@@ -28,6 +28,10 @@ def environment(assets: Assets) -> Environment:
         "ago": times.ago,
         "duration": times.duration,
         "rfc_3339": times.rfc_3339,
+        "ms": times.ms_of,
+        "json": text.json_text,
+        "labels": text.labels,
+        "queue_name": text.queue_name,
     }
     shared: dict[str, Any] = {
         "asset": assets.url,

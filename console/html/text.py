@@ -4,7 +4,9 @@ An id or a payload may hold escapes, marks that turn the line around, or script:
 is what is there.
 """
 
+import json
 import unicodedata
+from collections.abc import Mapping
 
 from markupsafe import Markup, escape
 
@@ -50,6 +52,21 @@ def quoted(text: str) -> str:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def json_text(document: object, indent: int | None = None) -> str:
+    """A document as JSON, its characters as they are."""
+    return json.dumps(document, ensure_ascii=False, indent=indent)
+
+
+def labels(given: Mapping[str, str]) -> str:
+    """Labels in one line."""
+    return ", ".join(f"{name}={text}" for name, text in given.items())
+
+
+def queue_name(arn: str) -> str:
+    """The last part of a queue's ARN, which people know it by."""
+    return arn.rpartition(":")[2]
 
 
 def _label(character: str) -> Markup:

@@ -6,6 +6,7 @@ import { enhanceMenus } from "./menus.js";
 import { enhancePanel } from "./panel.js";
 import { enhanceTail } from "./tail.js";
 import { enhanceTimes } from "./times.js";
+import { enhanceForms } from "./forms.js";
 
 function enhance(root) {
   enhanceTimes(root);
@@ -18,6 +19,7 @@ enhanceLine();
 enhancePanel(enhance);
 enhanceTail(enhance, say);
 enhanceKeys();
+enhanceForms(enhance);
 for (const button of document.querySelectorAll("[data-does=share]")) {
   button.hidden = false;
   button.addEventListener("click", shareLink);

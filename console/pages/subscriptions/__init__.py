@@ -1,0 +1,1 @@
+"""Subscriptions: the list, one of them, its form, what was delivered, sending again, and jobs."""

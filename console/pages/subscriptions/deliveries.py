@@ -1,0 +1,36 @@
+"""What became of the events of a subscription: delivered, waiting, dead, cancelled."""
+
+from starlette.responses import Response
+
+from console.api import path
+from console.page import Page
+from contracts import paths
+
+STATES = ("delivered", "waiting", "dead", "cancelled")
+LIMIT = 50
+
+
+async def deliveries(page: Page) -> Response:
+    """A page of deliveries, newest first, of the page's time range."""
+    subscription_id = page.path("id")
+    subscription = await page.api.get(path(paths.SUBSCRIPTION, id=subscription_id))
+    state = page.query.get("state") if page.query.get("state") in STATES else None
+    found = await page.api.get(
+        path(paths.DELIVERIES, id=subscription_id),
+        state=state,
+        code=page.query.get("code") or None,
+        cursor=page.query.get("cursor") or None,
+        limit=LIMIT,
+        from_=page.range.absolute["from"],
+        to=page.range.absolute["to"],
+    )
+    following = page.here(cursor=found["next"], **page.range.absolute) if found["next"] else None
+    return page.render(
+        "subscriptions/deliveries.html",
+        it=subscription,
+        deliveries=found["deliveries"],
+        next=following,
+        state=state,
+        states=STATES,
+        code=page.query.get("code", ""),
+    )

@@ -1,0 +1,107 @@
+"""One subscription: what it is, how its queue does, what is dead and why, and what can be done."""
+
+import json
+from typing import Any
+
+from starlette.responses import Response
+
+from console.api import Refused, gather, path
+from console.page import Page
+from console.pages.subscriptions.state import state_of
+from contracts import paths
+
+DEAD_SHOWN = 10
+CHANGES_SHOWN = 20
+JOBS_ASKED = 100
+
+
+async def one(page: Page) -> Response:
+    """The page of the subscription that the path names."""
+    return await _shown(page)
+
+
+async def check(page: Page) -> Response:
+    """What its queue answers, with a test message when that was asked for."""
+    fields = await page.form()
+    body = {"send_test": fields.get("send_test") == "1"}
+    found = await page.api.post(_path(page, paths.CHECK), body)
+    return await _shown(page, checked=found)
+
+
+async def confirm(page: Page) -> Response:
+    """Post the token of its queue back."""
+    fields = await page.form()
+    try:
+        await page.api.post(_path(page, paths.CONFIRMATION), {"token": fields.get("token", "")})
+    except Refused as refused:
+        return await _shown(page, status=refused.status, refused=refused)
+    return page.see(_here(page))
+
+
+async def disable(page: Page) -> Response:
+    """Send it nothing from now on; it keeps its position."""
+    await page.form()
+    await page.api.patch(_path(page, paths.SUBSCRIPTION), {"enabled": False})
+    return page.see(_here(page))
+
+
+async def enable(page: Page) -> Response:
+    """Send it events again, those that it missed too, or from now on."""
+    fields = await page.form()
+    missed = "catch_up" if fields.get("missed") == "catch_up" else "skip"
+    await page.api.patch(_path(page, paths.SUBSCRIPTION), {"enabled": True}, missed=missed)
+    return page.see(_here(page))
+
+
+async def delete(page: Page) -> Response:
+    """Take it away for good, when its name was typed."""
+    fields = await page.form()
+    subscription = await page.api.get(_path(page, paths.SUBSCRIPTION))
+    if fields.get("name") != subscription.get("name", subscription["id"]):
+        wrong = Refused(
+            400,
+            {
+                "title": "It was not deleted",
+                "detail": "The name that was typed is not the subscription's.",
+            },
+        )
+        return await _shown(page, status=400, refused=wrong)
+    await page.api.send("DELETE", _path(page, paths.SUBSCRIPTION))
+    return page.see("/subscriptions")
+
+
+async def _shown(
+    page: Page, status: int = 200, checked: Any = None, refused: Refused | None = None
+) -> Response:
+    it = await page.api.get(_path(page, paths.SUBSCRIPTION))
+    health, dead, jobs, changes = await gather(
+        page.api.get(_path(page, paths.HEALTH)),
+        page.api.post(_path(page, paths.REDRIVE), {"dry_run": True}),
+        page.api.get(paths.JOBS, limit=JOBS_ASKED),
+        page.api.get(_path(page, paths.CHANGES)),
+    )
+    if isinstance(jobs, dict):
+        jobs = [each for each in jobs["jobs"] if each["subscription_id"] == it["id"]]
+    if isinstance(changes, dict):
+        changes = changes["items"][:CHANGES_SHOWN]
+    return page.render(
+        "subscriptions/one.html",
+        status,
+        it=it,
+        state=state_of(it, health),
+        pattern=json.dumps(it.get("filter", {}), ensure_ascii=False),
+        health=health,
+        dead=dead,
+        jobs=jobs,
+        changes=changes,
+        checked=checked,
+        refused=refused,
+    )
+
+
+def _path(page: Page, template: str) -> str:
+    return path(template, id=page.path("id"))
+
+
+def _here(page: Page) -> str:
+    return path("/subscriptions/{id}", id=page.path("id"))
