@@ -53,7 +53,8 @@ def signed_in_as(where: Endpoints, tenant: str) -> SignedIn:
 
 def settings(where: Endpoints, port: int) -> ConsoleSettings:
     """The console's settings beside that stack."""
-    return ConsoleSettings(http=Http(port=port, metrics_port=0), console=Console(api_url=where.api))
+    console = Console(api_url=where.api, url=f"http://127.0.0.1:{port}")
+    return ConsoleSettings(http=Http(port=port, metrics_port=0), console=console)
 
 
 def main() -> None:
