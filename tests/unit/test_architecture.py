@@ -14,6 +14,7 @@ LINES_MAX = 250
 
 CONTRACTS = ("contracts", "contracts/encoding", "contracts/clickhouse", "contracts/filters")
 SERVICE = ("service", "service/http", "service/kafka", "service/access", "service/aws")
+CONSOLE_PAGES = ("console/pages", "console/pages/subscriptions")
 ALLOWED: dict[str, tuple[str, ...]] = {
     # what two processes must agree on: plain models, then bytes, tables, documents of them
     "contracts": (*CONTRACTS, "contracts/documents"),
@@ -33,7 +34,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # a client of the public API: of ours it knows what a client knows, and how a process runs
     "console": (
         *(*CONTRACTS, *SERVICE, "console/access"),
-        *("console/html", "console/pages", "console/reading"),
+        *("console/html", "console/reading", *CONSOLE_PAGES),
     ),
     "console/access": (*CONTRACTS, *SERVICE, "console"),
     "console/html": CONTRACTS,
@@ -43,6 +44,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *(*CONTRACTS, "console", "console/access"),
         *("console/html", "console/line", "console/reading"),
     ),
+    "console/pages/subscriptions": (*CONTRACTS, "console", "console/html"),
     "processors": (
         *CONTRACTS,
         *SERVICE,
