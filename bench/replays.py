@@ -88,7 +88,7 @@ class Phases:
         for job in jobs:
             await self._write(msgspec.structs.replace(job, state="cancelled"))
         async with asyncio.timeout(DONE_S):
-            while not all(self._jobs.table.standing(job).settled for job in jobs):
+            while not all(self._jobs.table.standing(job).parts_ended for job in jobs):
                 await asyncio.sleep(POLL_S)
         self._read = [len(queue.taken) for queue in self._queues]
         return took_s, sent
