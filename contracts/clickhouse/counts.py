@@ -5,8 +5,8 @@ Every value is bound as a parameter of ClickHouse's HTTP interface, never writte
 
 import msgspec
 
+from contracts.clickhouse.conditions import Conditions, of_fields, of_text
 from contracts.clickhouse.ledger import Query
-from contracts.clickhouse.search import Conditions, of_fields, of_text
 from contracts.counts import CountedBy, FieldSearch
 from contracts.criteria import Criteria
 from contracts.intervals import Span

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from contracts.clickhouse.conditions import of_fields
 from contracts.clickhouse.counts import EXACTLY_ONCE, FAILED, among
 from contracts.clickhouse.ledger import Query
-from contracts.clickhouse.search import of_fields
 from contracts.faults import FaultCriteria, Order
 from contracts.intervals import Span
 

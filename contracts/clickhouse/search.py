@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from contracts.clickhouse.conditions import of_fields, of_text
 from contracts.clickhouse.table import SHOWN, StoredEvent, read_row
 from contracts.criteria import Criteria
-from contracts.encoding.legible import folded
 from contracts.erasures import ERASURES_TABLE
 from contracts.filters import Filter, to_sql
 from contracts.ids import is_derived, names_sql
@@ -56,23 +56,7 @@ REPEATED = """SELECT id, precedence FROM {database}.events WHERE (tenant, id) IN
 ERASED_PRECEDENCE = 2**63 - 1
 """Above that of any row: what was erased gives way to nothing being there."""
 
-STORED = "positionCaseInsensitive(ifNull({column}, ''), {{q:String}}) > 0"
-TEXT = """(position(search_text, {folded:String}) > 0
-        OR position(caseFoldUTF8(fault_message), caseFoldUTF8({q:String})) > 0"""
-ASCII_TEXT = f"{TEXT} OR {STORED.format(column='payload')} OR {STORED.format(column='fault')})"
-CONDITIONS = {
-    "event_type": "event_type = {event_type:String}",
-    "event_source": "event_source = {event_source:String}",
-    "operation": "operation = {operation:String}",
-    "entity_id": "entity_id = {entity_id:String}",
-    "entity_name": "entity_name = {entity_name:String}",
-}
-
-
 _stands = msgspec.json.Decoder(tuple[str, str]).decode
-
-Conditions = tuple[list[str], dict[str, Any]]
-"""Conditions that must all hold, and their parameters."""
 
 
 class Position(NamedTuple):
@@ -99,33 +83,6 @@ def select_counts(
     condition, parameters = to_sql(filter_)
     known = {"tenant": tenant, "from_ms": from_ms, "to_ms": to_ms}
     return SELECT_COUNTS.format(database=database, condition=condition), known | parameters
-
-
-def of_fields(criteria: Criteria) -> Conditions:
-    """What `criteria` say of fields and key attributes."""
-    conditions: list[str] = []
-    parameters: dict[str, Any] = {}
-    for name, condition in CONDITIONS.items():
-        value = getattr(criteria, name)
-        if value is not None:
-            conditions.append(condition)
-            parameters[name] = value
-    for number, (name, value) in enumerate(criteria.key_attributes.items()):
-        key, text = f"attribute_name_{number}", f"attribute_{number}"
-        conditions.append(f"key_attributes[{{{key}:String}}] = {{{text}:String}}")
-        if not value:  # which is also what a map says of a name that is not in it
-            conditions.append(f"mapContains(key_attributes, {{{key}:String}})")
-        parameters |= {key: name, text: value}
-    return conditions, parameters
-
-
-def of_text(criteria: Criteria) -> Conditions:
-    """What `criteria` say of payload, fault and what the fault says."""
-    if criteria.q is None:
-        return [], {}
-    q = criteria.q.casefold()
-    condition = ASCII_TEXT if q.isascii() else f"{TEXT})"
-    return [condition], {"q": q, "folded": folded(criteria.q)}
 
 
 def select_newest(
