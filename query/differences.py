@@ -8,7 +8,7 @@ between them counts: three of three is no news, three hundred of three hundred i
 import math
 from collections.abc import Iterable
 
-from contracts.clickhouse.faults import SUPPORT_MIN, StoredFeature
+from contracts.clickhouse.fault_features import SUPPORT_MIN, StoredFeature
 from contracts.faults import Difference
 
 Z = 3.29

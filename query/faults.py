@@ -4,14 +4,8 @@ import re
 import uuid
 
 from contracts import paths
-from contracts.clickhouse.faults import (
-    Groups,
-    Place,
-    StoredGroup,
-    read_entities,
-    read_features,
-    read_groups,
-)
+from contracts.clickhouse.fault_features import read_features, select_features, select_size
+from contracts.clickhouse.faults import Groups, Place, StoredGroup, read_entities, read_groups
 from contracts.clickhouse.search import Position, rfc_3339
 from contracts.fault_states import FaultState
 from contracts.faults import (
@@ -102,8 +96,10 @@ class GetFault(_Faults):
             states = await self._states.of(tenant, [fingerprint], asked.from_ms)
             entities = read_entities(await self._ask(groups.entities()))
             latest = (await self._ask(groups.latest())).decode("ascii").split()
-            others = max(0, int(await self._ask(groups.size())) - found[0].count)
-            features = read_features(await self._ask(groups.features(found[0].count, others)))
+            of, count = (self._database, tenant, search, asked), found[0].count
+            others = max(0, int(await self._ask(select_size(*of))) - count)
+            query = select_features(*of, fingerprint, count, others)
+            features = read_features(await self._ask(query))
         compared = next((each for each in features if not each.field), None)
         group, rest = (compared.in_group, compared.in_rest) if compared else (0, 0)
         detail = FaultDetail.model_construct(

@@ -1,4 +1,4 @@
-"""SQL over groups of failures: the groups of a time, whom one concerns, what sets its events apart.
+"""SQL over groups of failures: the groups of a time, whom one concerns.
 
 Every value is bound as a parameter of ClickHouse's HTTP interface, never written into the SQL.
 """
@@ -17,16 +17,6 @@ HASH = "cityHash64(fault_status, fault_message)"
 GROUPS_MAX = 500_000
 """Of one query: what cannot be grouped must not fill the memory. More are left out."""
 TOP = 10
-COMPARED = {"group": 1_000, "rest": 4_000}
-"""Events that are looked at closely, about."""
-SLICE_EVENTS = 20
-"""Events of a slice of time, about: samples are whole slices, for such rows lie side by side."""
-MILLION = 1_000_000
-VALUE_BYTES_MAX = 100
-SUPPORT_MIN = 5
-"""Events of the group that must have something for it to be told."""
-FEATURES_MAX = 2_000
-
 ORDERS: dict[Order, str] = {
     "count": "toInt64(count)",
     "last_seen": "last_ms",
@@ -83,44 +73,6 @@ ORDER BY received_at DESC, id DESC LIMIT {top}
 SETTINGS {exactly_once}
 FORMAT TSV
 """
-SELECT_SIZE = """
-SELECT count() FROM {database}.events WHERE {among} -- about
-SETTINGS {exactly_once}
-FORMAT TSV
-"""
-SELECT_FEATURES = """
-SELECT pair.1 AS field, pair.2 AS value, countIf(grouped) AS in_group, countIf(NOT grouped) AS in_rest
-FROM (
-    SELECT grouped, arrayJoin(arrayDistinct(arrayConcat(
-        [('', ''), ('event_source', toString(event_source)), ('operation', toString(operation)),
-            ('entity_id', entity_id), ('entity_name', ifNull(entity_name, ''))],
-        arrayMap((name, text) -> (concat('key_attributes.', name), text),
-            CAST(mapKeys(key_attributes), 'Array(String)'), mapValues(key_attributes)),
-        arrayMap(name -> ('key_attributes', toString(name)), mapKeys(key_attributes)),
-        arrayMap(member -> (concat('payload.', member.1), trim(BOTH '"' FROM member.2)),
-            arrayFilter(member -> NOT match(member.2, '^[[{{]'), members)),
-        arrayMap(member -> ('payload', member.1), members)
-    ))) AS pair
-    FROM (
-        SELECT event_source, operation, entity_id, entity_name, key_attributes, {grouped} AS grouped,
-            JSONExtractKeysAndValuesRaw(toValidUTF8(ifNull(payload, ''))) AS members
-        FROM {database}.events
-        WHERE tenant = {{tenant:String}} AND toUInt128(id) IN (
-            SELECT toUInt128(id) FROM {database}.events FINAL
-            WHERE {among}
-                AND cityHash64(intDiv(toUnixTimestamp64Milli(received_at), {{slice_ms:Int64}})) % 1000000
-                    < if({grouped}, {{of_group:UInt64}}, {{of_rest:UInt64}})
-            LIMIT {compared_max})
-        LIMIT 1 BY id
-    )
-)
-WHERE pair.1 = '' OR (pair.2 != '' AND length(pair.2) <= {value_max})
-GROUP BY pair
-HAVING in_group >= {support_min} OR field = ''
-ORDER BY field = '' DESC, in_group DESC LIMIT {features_max}
-SETTINGS {exactly_once}
-FORMAT JSONEachRow
-"""
 
 
 class StoredGroup(msgspec.Struct):
@@ -141,15 +93,6 @@ class StoredGroup(msgspec.Struct):
     rank: int
     all_count: int
     all_groups: int
-
-
-class StoredFeature(msgspec.Struct):
-    """One line of the answer to `select_features`; of no field: all events that were compared."""
-
-    field: str
-    value: str
-    in_group: int
-    in_rest: int
 
 
 class StoredEntity(msgspec.Struct):
@@ -197,36 +140,6 @@ class Groups:
         where, parameters = self._failures(self._span.from_ms)
         return SELECT_LATEST.format(**self._names, among=where, top=TOP), parameters
 
-    def size(self) -> Query:
-        """How many events the tenant has in the time that meet the criteria, of any group or none."""
-        where, parameters = self._all()
-        return SELECT_SIZE.format(**self._names, among=where), parameters
-
-    def features(self, group: int, rest: int) -> Query:
-        """What events of the group and others have, sampled where there are so many of them."""
-        where, parameters = self._all()
-        span_ms = self._span.to_ms - self._span.from_ms
-        parameters |= {
-            "hash": self._hash,
-            "slice_ms": max(1, span_ms * SLICE_EVENTS // max(1, group + rest)),
-            "of_group": MILLION * COMPARED["group"] // max(COMPARED["group"], group),
-            "of_rest": MILLION * COMPARED["rest"] // max(COMPARED["rest"], rest),
-        }
-        sql = SELECT_FEATURES.format(
-            **self._names,
-            grouped=f"({FAILED} AND {HASH} = {{hash:UInt64}})",
-            among=where,
-            compared_max=2 * sum(COMPARED.values()),
-            value_max=VALUE_BYTES_MAX,
-            support_min=SUPPORT_MIN,
-            features_max=FEATURES_MAX,
-        )
-        return sql, parameters
-
-    def _all(self) -> Query:
-        span = self._span
-        return among(self._tenant, span.from_ms, span.to_ms, of_fields(self._criteria))
-
     def _failures(self, since_ms: int) -> Query:
         conditions: list[str] = []
         parameters: dict[str, Any] = {}
@@ -254,11 +167,5 @@ def read_entities(lines: bytes) -> list[StoredEntity]:
     return [_entity.decode(line) for line in lines.splitlines()]
 
 
-def read_features(lines: bytes) -> list[StoredFeature]:
-    """The answer to `Groups.features`."""
-    return [_feature.decode(line) for line in lines.splitlines()]
-
-
 _group = msgspec.json.Decoder(StoredGroup)
 _entity = msgspec.json.Decoder(StoredEntity)
-_feature = msgspec.json.Decoder(StoredFeature)

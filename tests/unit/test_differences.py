@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.clickhouse.faults import StoredFeature
+from contracts.clickhouse.fault_features import StoredFeature
 from contracts.intervals import BUCKETS_MAX, span
 from contracts.problems import Problem
 from query.counting import span_of

@@ -1,0 +1,116 @@
+"""SQL that compares the events of a group of failures to the tenant's others of that time.
+
+Samples of both are taken by slices of time, as rows lie, and what their events have is counted: values
+of fields and key attributes, members of the payload. Every value is bound as a parameter.
+"""
+
+import msgspec
+
+from contracts.clickhouse.counts import EXACTLY_ONCE, FAILED, among
+from contracts.clickhouse.faults import HASH
+from contracts.clickhouse.ledger import Query
+from contracts.clickhouse.search import of_fields
+from contracts.faults import FaultCriteria
+from contracts.intervals import Span
+
+COMPARED = {"group": 1_000, "rest": 4_000}
+"""Events that are looked at closely, about."""
+SLICE_EVENTS = 20
+"""Events of a slice of time, about: samples are whole slices, for such rows lie side by side."""
+MILLION = 1_000_000
+VALUE_BYTES_MAX = 100
+SUPPORT_MIN = 5
+"""Events of the group that must have something for it to be told."""
+FEATURES_MAX = 2_000
+
+SELECT_SIZE = """
+SELECT count() FROM {database}.events WHERE {among} -- about
+SETTINGS {exactly_once}
+FORMAT TSV
+"""
+SELECT_FEATURES = """
+SELECT pair.1 AS field, pair.2 AS value, countIf(grouped) AS in_group, countIf(NOT grouped) AS in_rest
+FROM (
+    SELECT grouped, arrayJoin(arrayDistinct(arrayConcat(
+        [('', ''), ('event_source', toString(event_source)), ('operation', toString(operation)),
+            ('entity_id', entity_id), ('entity_name', ifNull(entity_name, ''))],
+        arrayMap((name, text) -> (concat('key_attributes.', name), text),
+            CAST(mapKeys(key_attributes), 'Array(String)'), mapValues(key_attributes)),
+        arrayMap(name -> ('key_attributes', toString(name)), mapKeys(key_attributes)),
+        arrayMap(member -> (concat('payload.', member.1), trim(BOTH '"' FROM member.2)),
+            arrayFilter(member -> NOT match(member.2, '^[[{{]'), members)),
+        arrayMap(member -> ('payload', member.1), members)
+    ))) AS pair
+    FROM (
+        SELECT event_source, operation, entity_id, entity_name, key_attributes, {grouped} AS grouped,
+            JSONExtractKeysAndValuesRaw(toValidUTF8(ifNull(payload, ''))) AS members
+        FROM {database}.events
+        WHERE tenant = {{tenant:String}} AND toUInt128(id) IN (
+            SELECT toUInt128(id) FROM {database}.events FINAL
+            WHERE {among}
+                AND cityHash64(intDiv(toUnixTimestamp64Milli(received_at), {{slice_ms:Int64}})) % 1000000
+                    < if({grouped}, {{of_group:UInt64}}, {{of_rest:UInt64}})
+            LIMIT {compared_max})
+        LIMIT 1 BY id
+    )
+)
+WHERE pair.1 = '' OR (pair.2 != '' AND length(pair.2) <= {value_max})
+GROUP BY pair
+HAVING in_group >= {support_min} OR field = ''
+ORDER BY field = '' DESC, in_group DESC LIMIT {features_max}
+SETTINGS {exactly_once}
+FORMAT JSONEachRow
+"""
+
+
+class StoredFeature(msgspec.Struct):
+    """One line of the answer to `select_features`; of no field: all events that were compared."""
+
+    field: str
+    value: str
+    in_group: int
+    in_rest: int
+
+
+_feature = msgspec.json.Decoder(StoredFeature)
+
+
+def select_size(database: str, tenant: str, criteria: FaultCriteria, span: Span) -> Query:
+    """The query for how many events the tenant has in the time that meet the criteria, about."""
+    where, parameters = among(tenant, span.from_ms, span.to_ms, of_fields(criteria))
+    return SELECT_SIZE.format(database=database, among=where), parameters
+
+
+def select_features(
+    database: str,
+    tenant: str,
+    criteria: FaultCriteria,
+    span: Span,
+    fingerprint: str,
+    group: int,
+    rest: int,
+) -> Query:
+    """The query for what the events of the group have and the `rest`; there are about so many of each."""
+    where, parameters = among(tenant, span.from_ms, span.to_ms, of_fields(criteria))
+    parameters |= {
+        "hash": int(fingerprint, 16),
+        "slice_ms": max(1, (span.to_ms - span.from_ms) * SLICE_EVENTS // max(1, group + rest)),
+        "of_group": MILLION * COMPARED["group"] // max(COMPARED["group"], group),
+        "of_rest": MILLION * COMPARED["rest"] // max(COMPARED["rest"], rest),
+    }
+    sql = SELECT_FEATURES.format(
+        database=database,
+        exactly_once=EXACTLY_ONCE,
+        grouped=f"({FAILED} AND {HASH} = {{hash:UInt64}})",
+        among=where,
+        compared_max=2 * sum(COMPARED.values()),
+        value_max=VALUE_BYTES_MAX,
+        support_min=SUPPORT_MIN,
+        features_max=FEATURES_MAX,
+    )
+    return sql, parameters
+
+
+def read_features(lines: bytes) -> list[StoredFeature]:
+    """The answer to `Groups.features`."""
+    return [_feature.decode(line) for line in lines.splitlines()]
