@@ -25,7 +25,6 @@ FEATURES_MAX = 2_000
 
 SELECT_SIZE = """
 SELECT count() FROM {database}.events WHERE {among} -- about
-SETTINGS {exactly_once}
 FORMAT TSV
 """
 SELECT_FEATURES = """
