@@ -6,10 +6,10 @@ of fields and key attributes, members of the payload. Every value is bound as a 
 
 import msgspec
 
+from contracts.clickhouse.conditions import of_fields
 from contracts.clickhouse.counts import EXACTLY_ONCE, FAILED, among
 from contracts.clickhouse.faults import HASH
 from contracts.clickhouse.ledger import Query
-from contracts.clickhouse.search import of_fields
 from contracts.faults import FaultCriteria
 from contracts.intervals import Span
 
