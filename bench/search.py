@@ -1,19 +1,20 @@
 """GET /api/v1/events over a month of ten tenants: latency and CPU of query and ClickHouse per search.
 
 `python -m bench.search [--rows N] [--seconds S] [--keep FOLDER]`. The searches are those of the tenant
-that has half of the rows, by one and by eight connections; texts and values differ from request to
-request, so that nothing is remembered. Then GET by id, alone and beside searches. A table is made in two
+that has half of the rows: one after the other, each until its page is full or nothing is left, and page
+by page over eight connections. Texts and values differ from request to request, so that nothing is
+remembered. Then GET by id, alone and beside searches. A table is made in two
 minutes for each ten million rows or so: `--keep` leaves it in FOLDER for the next run.
 """
 
 import argparse
 import asyncio
-import itertools
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
+import httpx
 import psutil
 import uvloop
 from rich.console import Console
@@ -81,16 +82,35 @@ def _lines(where: Endpoints, query: str) -> list[str]:
     return sql(where, query).decode().splitlines()
 
 
-def requests(asked: list[Search], newest_ms: int, headers: dict[str, str]) -> list[bytes]:
-    """Requests for these searches."""
-    paths = [
+def paths(asked: list[Search], newest_ms: int) -> list[str]:
+    """Paths and queries of these searches."""
+    queries = [
         urlencode({
             name: value if isinstance(value, str) else _time(newest_ms - value * DAY_MS)
             for name, value in each.items()
         })
         for each in asked
     ]  # fmt: skip
-    return [load.request("GET", f"{PATH}?{path}", headers) for path in paths]
+    return [f"{PATH}?{query}" for query in queries]
+
+
+def one_by_one(port: int, asked: list[str], headers: dict[str, str], seconds: float) -> load.Result:
+    """Each search until its page is full or nothing is left, one after the other."""
+    result = load.Result()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client:
+        began_s = now_s = time.perf_counter()
+        while now_s < began_s + seconds:
+            path, events = asked[result.total % len(asked)], 0
+            while path:
+                answer = client.get(path).raise_for_status()
+                events += len(answer.json()["events"])
+                full = events >= int(answer.url.params.get("limit", 50))
+                path = "" if full else answer.links.get("next", {}).get("url", "")
+            result.statuses[200] = result.total + 1
+            result.latencies_s.append(time.perf_counter() - now_s)
+            now_s = time.perf_counter()
+        result.seconds = now_s - began_s
+    return result
 
 
 def _time(ms: int) -> str:
@@ -98,15 +118,24 @@ def _time(ms: int) -> str:
 
 
 def measured(
-    port: int, sent: dict[str, list[bytes]], watched: list[psutil.Process], seconds: float
+    port: int,
+    sent: dict[str, list[str]],
+    headers: dict[str, str],
+    watched: list[psutil.Process],
+    seconds: float,
 ) -> Table:
-    """Each search at one and at eight connections."""
-    columns = ("search", "connections", "searches/s", "p50 ms", "p99 ms", "query us", "server us")
+    """Each search alone and at eight connections."""
+    columns = ("search", "conns", "per s", "p50 ms", "p99 ms", "query us", "server us", "503")
     table = Table(*columns)
-    for (name, asked), connections in itertools.product(sent.items(), (1, 8)):
+    rounds = [(*each, connections) for each in sent.items() for connections in (1, 8)]
+    for name, asked, connections in rounds:
+        requests = [load.request("GET", path, headers) for path in asked]
         before = [cpu_s(each) for each in watched]
-        result = uvloop.run(load.run(port, asked, connections, seconds))
-        if set(result.statuses) != {200}:
+        if connections == 1:
+            result = one_by_one(port, asked, headers, seconds)
+        else:
+            result = uvloop.run(load.run(port, requests, connections, seconds))
+        if not set(result.statuses) <= {200, 503}:
             raise RuntimeError(f"not every answer was 200: {name} {result.statuses}")
         used = [cpu_s(each) - start for each, start in zip(watched, before, strict=True)]
         table.add_row(
@@ -116,6 +145,7 @@ def measured(
             f"{result.quantile_ms(0.5):.1f}",
             f"{result.quantile_ms(0.99):.1f}",
             *(f"{cost / result.total * 1e6:,.0f}" for cost in used),
+            str(result.statuses.get(503, 0)),
         )
     return table
 
@@ -156,9 +186,8 @@ def main() -> None:
         make(where, arguments.rows)
         headers, port = where.headers(LARGE), ports.base + 7
         newest_ms = int(sql(where, NEWEST_MS))
-        sent = {
-            name: requests(asked, newest_ms, headers) for name, asked in searches(where).items()
-        }
+        sent = {name: paths(asked, newest_ms) for name, asked in searches(where).items()}
+        text = [load.request("GET", path, headers) for path in sent["no such word, 7 days"]]
         conditions = {
             "any": "true",
             "of an Idempotency-Key": "substring(toString(id), 15, 1) = '8'",
@@ -174,8 +203,8 @@ def main() -> None:
         parts.add_row(*_lines(where, PARTS)[0].split("\t"))
         with process(["-m", "query"], ports, port, "/readyz") as query:
             began_s = time.monotonic()
-            table = measured(port, sent, [query, server], arguments.seconds)
-            of_ids = beside(port, gets, sent["no such word, 7 days"], arguments.seconds)
+            table = measured(port, sent, headers, [query, server], arguments.seconds)
+            of_ids = beside(port, gets, text, arguments.seconds)
         Console().print(parts, table, of_ids, f"{time.monotonic() - began_s:.0f} s")
 
 

@@ -9,7 +9,7 @@ from contracts.clickhouse.search import Counts, Position
 from contracts.criteria import Criteria
 from contracts.filters import Filter
 from query.cursor import Rest
-from query.scan import Limits, Scan, Select, Stopped, TooSlow
+from query.scan import Limits, Paused, Scan, Select, Stopped, TooSlow
 
 PAGE_BYTES = 8_000_000
 """A page ends with the event that reaches this size."""
@@ -85,7 +85,8 @@ class Pages:
             scan = Scan(self._select, self._database, self._limits, tenant, criteria, filter_)
             try:
                 async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
-                    return await _fill(scan.newest_first(rest, count), rest, count)
+                    found = scan.newest_first(rest, count, pausing=True)
+                    return await _fill(found, rest, count)
             except TimeoutError:
                 raise TooSlow(rest.position) from None
 
@@ -121,7 +122,7 @@ async def _fill(
                 if len(events) == count or size >= PAGE_BYTES:
                     return Page(events, Rest(rest.from_ms, position), received_ms)
     except Stopped as stopped:
-        if not events:
+        if not events and not isinstance(stopped, Paused):
             raise
         return Page(events, Rest(rest.from_ms, stopped.position), received_ms)
     return Page(events, None, received_ms)

@@ -1,8 +1,10 @@
 """A search's events, newest first, read from ClickHouse at a bounded cost.
 
 The range is read in windows that begin at its end and grow, so that whoever wants recent events
-never reads old ones. What an index finds is looked for in large windows at once. ClickHouse refuses a
-window with too many rows and stops a slow one.
+never reads old ones; what an index finds is looked for in large windows at once. They grow as far as
+the time that the last one took allows, and a search that has used its share of time ends there, so that
+others get their turn. ClickHouse refuses a window with too many rows, which is then made smaller, and
+stops a slow one.
 """
 
 import time
@@ -33,7 +35,13 @@ from service.clickhouse import ClickHouseFailed
 FIRST_WINDOW_MS = 4 * 60 * 1000
 INDEXED_WINDOW_MS = 24 * 60 * 60 * 1000
 """Where an index says which rows have the value."""
-GROWTH = 16
+AGE_SHARE = 32
+"""A window is at least this part of the time since then: years are not looked at minute by minute."""
+GROWTH = 128
+"""At most: each window reads anew what lies in no order of time."""
+GROWTH_MIN = 2
+PAGE_SHARE, WINDOW_SHARE = 1 / 5, 1 / 10
+"""Of a search's deadline: after which its page ends, and what the next window may take."""
 ROWS_MIN = 50
 """Rows that a query asks for at least: repeats are left out, and must not make it a query each. At
 first not more, for events may have a megabyte each."""
@@ -66,6 +74,10 @@ class TooSlow(Stopped):
     """It took too long."""
 
 
+class Paused(Stopped):
+    """It has used its share of the time; what comes before `position` is for the next page."""
+
+
 class Limits(NamedTuple):
     """Of one search: rows that a query may read, seconds for all of them, threads of each query."""
 
@@ -95,19 +107,34 @@ class Scan:
         self._deadline_s = time.monotonic() + limits.timeout_s
 
     async def newest_first(
-        self, rest: Rest, count: int
+        self, rest: Rest, count: int, *, pausing: bool = False
     ) -> AsyncGenerator[tuple[Position, bytes], None]:
-        """Every event of `rest` with its position; raises `Stopped` where ClickHouse stopped it."""
+        """Every event of `rest` with its position; raises `Stopped` where ClickHouse stopped it.
+
+        With `pausing` it may end at `Paused` after its share of the time.
+        """
         criteria = self._criteria
         is_indexed = criteria.entity_id is not None or any(criteria.key_attributes.values())
-        rows, window_ms = ROWS_MIN, INDEXED_WINDOW_MS if is_indexed else FIRST_WINDOW_MS
         end, position = Position(rest.from_ms), rest.position
+        age_ms = time.time_ns() // 1_000_000 - position.received_ms
+        first_ms = INDEXED_WINDOW_MS if is_indexed else FIRST_WINDOW_MS
+        rows, window_ms = ROWS_MIN, max(first_ms, age_ms // AGE_SHARE)
+        pause_s = time.monotonic() + self._limits.timeout_s * PAGE_SHARE
         while position > end:
+            began_s = time.monotonic()
+            if pausing and began_s > pause_s:
+                raise Paused(position)
             from_ms = max(rest.from_ms, position.received_ms - window_ms)
             query = select_newest(
                 *(self._database, self._tenant, criteria, from_ms, position, rows, self._filter)
             )
-            answer = await self._select(position, *query, self._limits.rows_max)
+            try:
+                answer = await self._select(position, *query, self._limits.rows_max)
+            except TooBroad:
+                if window_ms <= FIRST_WINDOW_MS:
+                    raise
+                window_ms = max(window_ms // GROWTH, FIRST_WINDOW_MS)
+                continue
             found = read_newest(answer)
             for each, representation in await self._standing(position, found):
                 yield each, representation
@@ -115,7 +142,10 @@ class Scan:
                 position = position_of(found[-1])
                 rows = max(ROWS_MIN, min(count, rows * ANSWER_BYTES // len(answer)))
             else:
-                position, window_ms = Position(from_ms), window_ms * GROWTH
+                position = Position(from_ms)
+                took_s = time.monotonic() - began_s
+                growth = self._limits.timeout_s * WINDOW_SHARE / took_s
+                window_ms = round(window_ms * min(max(growth, GROWTH_MIN), GROWTH))
 
     async def count(self, filter_: Filter, from_ms: int, to_ms: int) -> Counts:
         """How many events of [from_ms, to_ms) there are, and match; raises `Stopped`."""

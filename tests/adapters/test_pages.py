@@ -235,14 +235,13 @@ def test_a_search_that_reads_too_many_rows_before_it_finds_one_is_too_broad(
     many: Database,
 ) -> None:
     with pytest.raises(TooBroad) as stopped:
-        many.walk(Criteria(entity_name="nobody"), 50, rows_max=10_000)
-    assert RANGE.from_ms < stopped.value.position.received_ms < NOW_MS
+        many.walk(Criteria(entity_name="nobody"), 50, rows_max=100)
+    assert RANGE.from_ms < stopped.value.position.received_ms <= NOW_MS + 1
 
 
-def test_what_was_found_before_there_were_too_many_rows_is_a_page(many: Database) -> None:
+def test_a_range_with_too_many_rows_is_read_in_smaller_windows(many: Database) -> None:
     rest = Rest(NOW_MS - 20_000_000, RANGE.position)
     pages = many.walk(Criteria(event_type="WARNING"), 200, rest, rows_max=10_000)
-    assert len(pages[0]) < 200
     assert sum(map(len, pages)) == 500
 
 
