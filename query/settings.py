@@ -53,7 +53,9 @@ class QuerySettings(Settings):
         7, gt=0, le=3650, description="Days that a search without `from` goes back."
     )
     search_rows_max: int = Field(
-        10_000_000, ge=1000, description="Rows that a query of a search may read; then a shorter time, then 400."
+        10_000_000,
+        ge=1000,
+        description="Rows that a query of a search may read; then a shorter time, then 400.",
     )
     search_timeout_s: float = Field(
         5, gt=0, description="Deadline of one page of a search, and of its wait before; then 503."
