@@ -60,16 +60,16 @@ def searches(where: Endpoints) -> dict[str, list[Search]]:
     absent = [f"zebrafinch{number}" for number in numbers]
     month: Search = {"from": DAYS}
     return {
-        "newest 50": [{}],
-        "newest 200": [{"limit": "200"}],
+        "newest 50": [{"to": 0}],
+        "newest 200": [{"to": 0, "limit": "200"}],
         "50 of a day, three weeks ago": [{"from": 21, "to": 20}],
-        "50 faults": [{"event_type": "FAULT"}],
+        "50 faults": [{"to": 0, "event_type": "FAULT"}],
         "a frequent entity, 30 days": of("entity_id", ["49801807939c296be1e9a4bf6783a705"], **month),
         "one entity, 30 days": of("entity_id", [entity for entity, _, _ in old], **month),
         "no such entity, 30 days": of("entity_id", absent, **month),
         "one attribute, 30 days": of("key_attributes.correlationId", [it for _, it, _ in old], **month),
         "no such attribute, 30 days": of("key_attributes.correlationId", absent, **month),
-        "frequent text": of("q", ["TITLE"]),
+        "frequent text": of("q", ["TITLE"], to=0),
         "rare word, 7 days": of("q", [word for _, _, word in recent], **{"from": 7}),
         "rare word, 30 days": of("q", [word for _, _, word in old], **month),
         "no such word, 7 days": of("q", absent, **{"from": 7}),

@@ -35,11 +35,11 @@ from service.clickhouse import ClickHouseFailed
 FIRST_WINDOW_MS = 4 * 60 * 1000
 INDEXED_WINDOW_MS = 24 * 60 * 60 * 1000
 """Where an index says which rows have the value."""
-AGE_SHARE = 32
+AGE_SHARE = 8
 """A window is at least this part of the time since then: years are not looked at minute by minute."""
 GROWTH = 128
 """At most: each window reads anew what lies in no order of time."""
-GROWTH_MIN = 2
+GROWTH_MIN = 16
 PAGE_SHARE, WINDOW_SHARE = 1 / 5, 1 / 10
 """Of a search's deadline: after which its page ends, and what the next window may take."""
 ROWS_MIN = 50
