@@ -10,6 +10,7 @@ from console.api import Refused
 from console.line.parse import read
 from console.page import NO_STORE, Page
 from console.reading.seen import Row
+from console.session import NotSignedIn
 from console.tails import Follower, TooManyTails
 
 SILENCE_S = 15.0
@@ -54,6 +55,10 @@ async def _told(page: Page, follower: Follower) -> AsyncIterator[str]:
     yield "retry: 2000\n\n"
     while time.monotonic() < until_s and not follower.over:
         told = await follower.next(SILENCE_S)
+        try:
+            await page.session.access_token()
+        except NotSignedIn:  # it ended, or one signed out in another window
+            return
         if told is None:
             yield ": still here\n\n"
             continue

@@ -40,6 +40,7 @@ export function enhancePanel(enhance) {
   const opened = () => new URL(location.href).searchParams.get("event");
   const rest = (live = true) => {
     const url = new URL(location.href);
+    url.hash = ""; // the link that skips to the content
     url.searchParams.delete("event");
     if (!live) url.searchParams.delete("live");
     return url.href;
