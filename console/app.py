@@ -22,7 +22,7 @@ from console.headers import SecurityHeaders
 from console.html.assets import Assets
 from console.html.environment import environment
 from console.page import Page, Site
-from console.pages import errors, event, home, search, tail
+from console.pages import errors, event, faults, overview, search, tail
 from console.pages.subscriptions import deliveries, form, jobs, listed, one, resend
 from console.session import NotSignedIn, SignedIn, nobody
 from console.settings import ConsoleSettings
@@ -34,7 +34,10 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[Page], Awaitable[Response]]
 PAGES: list[tuple[str, str, Handler]] = [
-    ("GET", "/", home.home),
+    ("GET", "/", overview.overview),
+    ("GET", "/faults", faults.groups),
+    ("GET", "/faults/{fingerprint}", faults.group),
+    ("POST", "/faults/{fingerprint}", faults.say),
     ("GET", "/search", search.search),
     ("GET", "/search/tail", tail.tail),
     ("GET", "/events/{id}", event.event),

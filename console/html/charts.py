@@ -32,10 +32,11 @@ def bars(found: Sequence[Bar], title: str, height: int = 64) -> Markup:
     drawn = [
         _drawn(bar, n * step, step - GAP, height / highest, height) for n, bar in enumerate(found)
     ]
+    role = "group" if any(bar.href for bar in found) else "img"  # an image has no links in it
     return Markup(
-        '<svg class="bars" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img"'
+        '<svg class="bars" viewBox="0 0 {} {}" preserveAspectRatio="none" role="{}"'
         ' aria-label="{}">{}</svg>'
-    ).format(WIDTH, height, title, Markup("").join(drawn))
+    ).format(WIDTH, height, role, title, Markup("").join(drawn))
 
 
 def _drawn(bar: Bar, x: float, width: float, scale: float, height: int) -> Markup:

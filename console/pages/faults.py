@@ -1,0 +1,121 @@
+"""What fails, by kind: the groups of failures of the time range, and one of them."""
+
+import re
+from typing import Any, get_args
+
+from starlette.responses import Response
+
+from console.api import Refused, gather, path
+from console.html.text import quoted
+from console.html.times import rfc_3339
+from console.page import Page
+from console.reading.course import bars_of, fewer, starts_of, width_of
+from console.reading.seen import Seen
+from contracts import paths
+from contracts.criteria import instant_ms
+from contracts.events import EventSource, Operation
+from contracts.faults import Order
+
+ORDERS: dict[Order, str] = {
+    "count": "Most failures",
+    "last_seen": "Latest",
+    "first_seen": "Newest kind",
+    "entities": "Most entities",
+}
+LIMIT = 50
+CRITERIA = ("q", "status", "event_source", "operation")
+
+
+async def groups(page: Page) -> Response:
+    """A page of groups."""
+    given = {name: page.query.get(name, "") for name in CRITERIA}
+    order = page.query.get("order") if page.query.get("order") in ORDERS else "count"
+    found = await page.api.get(
+        paths.FAULTS,
+        **_range(page),
+        **{name: value or None for name, value in given.items()},
+        order=order,
+        limit=LIMIT,
+        cursor=page.query.get("cursor") or None,
+    )
+    following = page.here(**page.range.absolute, cursor=found["next"]) if found["next"] else None
+    return page.render(
+        "faults/groups.html",
+        found=found,
+        given=given,
+        order=order,
+        orders=ORDERS,
+        sources=get_args(EventSource),
+        operations=get_args(Operation),
+        next=following,
+        fewer=fewer,
+        width=width_of(found["interval"]),
+    )
+
+
+async def group(page: Page) -> Response:
+    """One of them: its course, whom it concerns, what sets it apart, the latest events."""
+    return await _shown(page)
+
+
+async def say(page: Page) -> Response:
+    """Say what is done about it: an event of the log, so that everybody sees it."""
+    fields = await page.form()
+    body: dict[str, Any] = {"state": fields.get("state", ""), "note": fields.get("note", "")}
+    if body["state"] == "quiet":
+        count = fields.get("until_count", "")
+        body["until_count"] = int(count) if re.fullmatch("[0-9]{1,12}", count) else None
+    try:
+        await page.api.send("PUT", path(paths.FAULT_STATE, fingerprint=_name(page)), body)
+    except Refused as refused:
+        return await _shown(page, refused)
+    return page.see(f"/faults/{_name(page)}")
+
+
+async def _shown(page: Page, refused: Refused | None = None) -> Response:
+    found = await page.api.get(path(paths.FAULT, fingerprint=_name(page)), **_range(page))
+    fault = found["fault"]
+    from_ms, to_ms = instant_ms(found["from"]), instant_ms(found["to"])
+    latest = await gather(
+        *(page.api.get(path(paths.EVENT, eventId=each)) for each in found["events"])
+    )
+    starts = starts_of(from_ms, to_ms, found["interval"])
+    return page.render(
+        "faults/group.html",
+        refused.status if refused else 200,
+        found=found,
+        fault=fault,
+        course=bars_of(
+            starts,
+            to_ms,
+            {"FAULT": fault["buckets"]},
+            page.zone,
+            lambda from_, to: page.here(from_=from_, to=to, range=None),
+        ),
+        width=width_of(found["interval"]),
+        latest=[Seen(each) for each in latest if isinstance(each, dict)],
+        refused=refused,
+        line_of=line_of,
+    )
+
+
+def line_of(field: str, value: str) -> str:
+    """The search line of a difference."""
+    names = {
+        "event_source": "source",
+        "operation": "operation",
+        "entity_id": "entity",
+        "entity_name": "name",
+    }
+    head, _, rest = field.partition(".")
+    if head in ("key_attributes", "payload") and rest:
+        return f"{'attr' if head == 'key_attributes' else 'payload'}.{rest}:{quoted(value)}"
+    return f"{names[field]}:{quoted(value)}" if field in names else ""
+
+
+def _name(page: Page) -> str:
+    return page.path("fingerprint")
+
+
+def _range(page: Page) -> dict[str, str]:
+    return {"from_": rfc_3339(page.range.from_ms), "to": rfc_3339(page.range.to_ms)}

@@ -1,0 +1,100 @@
+"""Overview and faults in the console: a kind of failure is found, opened, spoken of; numbers lead on."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.console.browser import NARROW, WIDE, Looking, Scheme
+from tests.console.conftest import TENANT
+from tests.stack import Stack, eventually
+
+Look = Callable[..., AbstractContextManager[Looking]]
+
+
+@pytest.fixture(scope="module")
+def fingerprint(stack: Stack, console: str) -> str:
+    """The kind of failure that there is most of."""
+    with stack.client(TENANT) as client:
+        found = eventually(
+            lambda: client.get("/api/v1/faults").json()["faults"], until=lambda some: bool(some)
+        )
+    return str(found[0]["fingerprint"])
+
+
+def test_a_kind_of_failure_is_found_from_the_first_page_and_leads_to_an_event(look: Look) -> None:
+    with look() as window:
+        page = window.go("/?range=1h")
+        expect(page.locator("figure svg.bars rect.FAULT").first).to_be_attached()
+        page.locator("section[aria-labelledby=faults] a.row").first.click()
+        expect(page.locator("#apart")).to_be_visible()
+        page.locator("section[aria-labelledby=latest] a.row").first.click()
+        expect(page.locator("h1")).to_contain_text("FAULT")
+        page.go_back()
+        expect(page.locator("#apart")).to_be_visible()
+        page.locator("section[aria-labelledby=entities] a").first.click()
+        expect(page.locator("table.events tbody tr[data-id]").first).to_be_visible()
+
+
+def test_a_bar_leads_to_the_events_of_its_time(look: Look) -> None:
+    with look() as window:
+        page = window.go("/?range=1h")
+        page.locator("figure svg.bars a").last.click()
+        expect(page.locator("table.events tbody tr[data-id]").first).to_be_visible()
+        assert "from=" in page.url
+
+
+def test_groups_are_narrowed_and_ordered_and_the_url_says_so(look: Look) -> None:
+    with look() as window:
+        page = window.go("/faults?range=1h")
+        all_of_them = page.locator("table.rows tbody tr").count()
+        page.fill("#q", "no such message anywhere")
+        page.click("text=Show")
+        expect(page.locator("[data-state=empty]")).to_be_visible()
+        window.check()
+        page.go_back()
+        page.select_option("#order", "last_seen")
+        page.get_by_role("button", name="Show", exact=True).click()
+        assert "order=last_seen" in page.url
+        assert page.locator("table.rows tbody tr").count() == all_of_them
+
+
+def test_what_is_said_of_a_group_is_seen_by_everybody(look: Look, fingerprint: str) -> None:
+    with look() as window:
+        page = window.go(f"/faults/{fingerprint}?range=1h")
+        page.fill("#note", "<b>the shop's certificate</b>")
+        page.get_by_role("button", name="Known", exact=True).click()
+        said = page.locator("section[aria-labelledby=said]")
+        while "said known" not in said.inner_text():  # the view is a moment behind the log
+            page.reload()
+        expect(said).to_contain_text("<b>the shop's certificate</b>")
+        window.check()
+        page = window.go("/faults?range=1h")
+        expect(page.locator("tr.faint .badge")).to_have_text("known")
+        window.check()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_overview_and_faults_can_be_read_by_everybody(
+    look: Look, fingerprint: str, width: int, scheme: Scheme
+) -> None:
+    empty = "from=2001-01-01T00:00Z&to=2001-01-02T00:00Z"
+    with look(width, scheme) as window:
+        for path in ("/", f"/?{empty}", "/faults", f"/faults?{empty}", f"/faults/{fingerprint}"):
+            window.go(path)
+            window.check()
+
+
+def test_a_group_that_is_not_there_says_so(look: Look) -> None:
+    with look() as window:
+        page = window.go("/faults/0123456789abcdef?range=1h")
+        expect(page.locator("[role=alert]")).to_be_visible()
+
+
+def test_faults_are_read_without_scripts(look: Look, fingerprint: str) -> None:
+    with look(scripts=False) as window:
+        page = window.go("/faults?range=1h")
+        page.locator("table.rows a.row").first.click()
+        expect(page.locator("#apart")).to_be_visible()
