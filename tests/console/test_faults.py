@@ -66,8 +66,12 @@ def test_what_is_said_of_a_group_is_seen_by_everybody(look: Look, fingerprint: s
         page.fill("#note", "<b>the shop's certificate</b>")
         page.get_by_role("button", name="Known", exact=True).click()
         said = page.locator("section[aria-labelledby=said]")
-        while "said known" not in said.inner_text():  # the view is a moment behind the log
+
+        def told() -> str:  # the view is a moment behind the log
             page.reload()
+            return said.inner_text()
+
+        eventually(told, until=lambda text: "said known" in text)
         expect(said).to_contain_text("<b>the shop's certificate</b>")
         window.check()
         page = window.go("/faults?range=1h")
