@@ -6,10 +6,10 @@ from typing import Any, get_args
 from starlette.responses import Response
 
 from console.api import Refused, gather, path
+from console.html.course import bars_of, fewer, starts_of, width_of
 from console.html.text import quoted
 from console.html.times import rfc_3339
 from console.page import Page
-from console.reading.course import bars_of, fewer, starts_of, width_of
 from console.reading.seen import Seen
 from contracts import paths
 from contracts.criteria import instant_ms

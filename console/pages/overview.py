@@ -6,10 +6,10 @@ from starlette.responses import Response
 
 from console.api import Refused, Unanswered, gather, path
 from console.html.charts import Bar
+from console.html.course import bars_of, fewer, width_of
 from console.html.times import Range, rfc_3339
 from console.page import Page
 from console.pages.subscriptions.state import state_of
-from console.reading.course import bars_of, fewer, width_of
 from contracts import paths
 from contracts.criteria import instant_ms
 
