@@ -9,7 +9,7 @@ from console.html.charts import Bar
 from console.html.course import bars_of, fewer, width_of
 from console.html.times import Range, rfc_3339
 from console.page import Page
-from console.pages.subscriptions.state import state_of
+from console.reading.state import state_of
 from contracts import paths
 from contracts.criteria import instant_ms
 

@@ -44,7 +44,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *(*CONTRACTS, "console", "console/access"),
         *("console/html", "console/line", "console/reading"),
     ),
-    "console/pages/subscriptions": (*CONTRACTS, "console", "console/html"),
+    "console/pages/subscriptions": (*CONTRACTS, "console", "console/html", "console/reading"),
     "processors": (
         *CONTRACTS,
         *SERVICE,

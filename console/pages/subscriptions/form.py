@@ -12,7 +12,7 @@ from starlette.responses import Response
 from console.api import Refused, Unanswered, path
 from console.page import Page
 from console.pages.subscriptions.pattern import Unfit, raw_json, whole_number
-from console.pages.subscriptions.state import Document
+from console.reading.state import Document
 from contracts import paths
 
 NEW: dict[str, str] = {

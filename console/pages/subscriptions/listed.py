@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from console.api import gather, path
 from console.page import Page
-from console.pages.subscriptions.state import state_of
+from console.reading.state import state_of
 from contracts import paths
 
 LIMIT = 25

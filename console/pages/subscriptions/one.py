@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from console.api import Refused, gather, path
 from console.page import Page
-from console.pages.subscriptions.state import state_of
+from console.reading.state import state_of
 from contracts import paths
 
 DEAD_SHOWN = 10
