@@ -163,11 +163,15 @@ BROKEN: dict[str, Callable[[], Any]] = {
 }
 
 
+BEGIN = {"the topic's id is not asked for": 10_400}
+"""The number of the first order that is tried, where few of them fail: it saves time alone."""
+
+
 @pytest.mark.parametrize("rule", BROKEN)
 def test_with_a_rule_broken_it_ends_otherwise(rule: str) -> None:
     """The control: each of these was once the rule, or is one that somebody may think is not needed."""
     with BROKEN[rule]():
-        found = orders.found(CONTROL_ORDERS, 0)
+        found = orders.found(CONTROL_ORDERS, BEGIN.get(rule, 0))
     assert found
     assert orders.failure(iter(found[0]), []) is None  # with the rule as it is
 
