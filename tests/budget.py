@@ -32,8 +32,8 @@ BUDGETS_S = {
 TOGETHER = ("faults", "view", "cluster", "clients", "console", "drivers")
 """Folders whose tests share servers of their own: one worker runs them. Elsewhere a file is a group."""
 
-APART = ("faults", "view", "cluster", "clients", "model", "filters", "unit")
-"""Folders that do without the stack of all tests: the worker that begins with them starts none."""
+ON_STACK = ("e2e", "attacks", "local", "adapters", "cli")
+"""Folders that use the stack of all tests: the worker that begins with the others starts none."""
 
 
 def arrange(items: list[pytest.Item]) -> None:
@@ -47,8 +47,8 @@ class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # untyped base
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         """Give the first worker what needs no stack and the others what does, while there is any."""
-        apart = node is self.nodes[0]
-        fits = (scope for scope in self.workqueue if (_folder(scope) in APART) == apart)
+        shared = node is not self.nodes[0]
+        fits = (scope for scope in self.workqueue if (_folder(scope) in ON_STACK) == shared)
         self.workqueue.move_to_end(next(fits, next(iter(self.workqueue))), last=False)
         super()._assign_work_unit(node)
 

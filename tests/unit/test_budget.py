@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.budget import APART, ByFolder
+from tests.budget import ON_STACK, ByFolder
 
 
 class Worker:
@@ -47,5 +47,5 @@ def test_the_first_begins_with_what_needs_no_stack(workers: int) -> None:
                 done[number] += 1
     assert sorted(index for node in nodes for index in node.given) == list(range(len(tests)))
     for number, node in enumerate(nodes):
-        apart = [tests[index].split("/")[1] in APART for index in node.given]
-        assert apart == sorted(apart, reverse=number == 0)
+        shared = [tests[index].split("/")[1] in ON_STACK for index in node.given]
+        assert shared == sorted(shared, reverse=number > 0)
