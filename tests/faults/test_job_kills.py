@@ -1,7 +1,7 @@
 """kill -9 of routers at random instants of redrives and replays: nothing is sent never, repeats are counted.
 
 `EVENTS_FAULTS_KILLS` says how many, `EVENTS_FAULTS_SEED` repeats a run's choices. The events were routed
-before, so whatever comes is a job's. Queues are slow, throttled or lose answers meanwhile.
+before, so whatever comes is a job's. Queues are slow, fail entries or lose answers meanwhile.
 """
 
 import asyncio
@@ -180,6 +180,8 @@ async def kill_routers(
         await made.ensure(chance)
         if throttled:
             throttle_some(story, chance)
+            for queue in story.deliveries.live.values():
+                queue.faults.refuse = ""  # else there is nothing to be killed at
         process = story.start(entry)
         hits[await made.instant(chance)] += 1
         await story.kill(process)
