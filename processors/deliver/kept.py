@@ -4,8 +4,8 @@ import asyncio
 import logging
 
 from contracts.topics import DELIVERIES_RETRY, EVENTS, ROUTE_GROUP
-from processors.consume.step import LogRecord, Transient
-from processors.deliver.place import Behind, Place, read_place
+from processors.consume.step import Transient
+from processors.deliver.place import Behind, Place, Told
 from processors.deliver.places import Places
 from processors.deliver.reader import RECORDS_MAX, Reader, Source
 
@@ -30,6 +30,7 @@ async def learn(reader: Reader, places: Places, again_s: float) -> float | None:
     generation = places.generation
     while generation == places.generation and not places.known:
         try:
+            await places.claim()
             found, routed, partitions = await kept(reader)
         except Transient as error:
             log.warning("who is behind cannot be read: %s", error)
@@ -43,21 +44,13 @@ async def learn(reader: Reader, places: Places, again_s: float) -> float | None:
 
 async def read_places(source: Source) -> dict[Place, Behind]:
     """Places that are behind. Raises `Transient`."""
-    found: dict[Place, Behind] = {}
+    found = Told()
     for number, (first, end) in (await source.bounds(DELIVERIES_RETRY)).items():
         async for batch in source.read(DELIVERIES_RETRY, number, first, end, RECORDS_MAX):
             for record in batch:
-                _apply(found, record)
-    return found
-
-
-def _apply(found: dict[Place, Behind], record: LogRecord) -> None:
-    try:
-        place, state = read_place(record)
-    except ValueError as error:
-        log.error("%s at %d is passed over: %s", DELIVERIES_RETRY, record.offset, error)
-        return
-    if state is None:
-        found.pop(place, None)
-    else:
-        found[place] = state
+                try:
+                    found.apply(record)
+                except ValueError as error:
+                    at = record.offset
+                    log.error("%s at %d is passed over: %s", DELIVERIES_RETRY, at, error)
+    return found.places

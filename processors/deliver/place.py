@@ -7,7 +7,12 @@ offset that may be missing, or none once all has caught up. Its headers: `next`,
 nothing was handled, `stragglers`, those before it that are left, with the attempts made, and `since`,
 when the place fell behind, `failing`, since when nothing is taken, `told`, of which failure people were
 told: in ms since 1970, the last two only where there is one. Who is stopped has a place in each
-partition: `stops.py`, whose are `started` and `skip`.
+partition: `stops.py`, whose are `started` and `skip`. One that has caught up is `done`, up to `next`.
+
+Whoever gets a partition claims it before it reads: `claim/partition`, with a name of its own that is `by` of
+all that it writes. Kafka fences commits, not records: one that was frozen, or cut off from its group, may
+write after another has the partition. Such a record stands behind the other's claim and is by somebody else.
+What it says to have done is done; that nothing is left it cannot know.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +23,9 @@ from processors.consume.step import LogRecord
 from processors.deliver.lane import Key
 
 STRAGGLERS_MAX = 100
+CLAIM = "claim/"
+UNKNOWN = "?"
+"""Instead of the start that a place has taken notice of."""
 
 
 class Place(NamedTuple):
@@ -71,10 +79,8 @@ def behind(
     return Behind(min([*offsets[STRAGGLERS_MAX:], end]), stragglers, 0, *failure)
 
 
-def written(state: Behind | None) -> tuple[bytes | None, bytes]:
-    """Value and headers of its record; None where it is behind no more."""
-    if state is None:
-        return None, encode_headers([])
+def written(state: Behind, by: str = "", *, done: bool = False) -> tuple[bytes, bytes]:
+    """Value and headers of its record."""
     stragglers = ",".join(f"{offset}:{attempts}" for offset, attempts in state.stragglers.items())
     headers = {"since": str(state.since_ms), "next": str(state.next_offset)}
     headers |= {"stragglers": stragglers} if stragglers else {}
@@ -82,22 +88,34 @@ def written(state: Behind | None) -> tuple[bytes | None, bytes]:
     headers |= {"told": str(state.told_ms)} if state.told_ms else {}
     headers |= {"started": state.started} if state.started else {}
     headers |= {"skip": str(state.skip_to)} if state.skip_to else {}
+    headers |= {"by": by} if by else {}
+    headers |= {"done": "true"} if done else {}
     pairs = [(name, text.encode()) for name, text in headers.items()]
     return str(state.first).encode(), encode_headers(pairs)
 
 
-def read_place(record: LogRecord) -> tuple[Place, Behind | None]:
-    """A record of the topic. Raises `ValueError`.
+class Read(NamedTuple):
+    """A record: of whom, `by` whom, and whether it is `done`; no state in one that deletes it."""
 
-    Earlier releases wrote no stragglers, and the first no time: then it is the record's.
+    place: Place
+    state: Behind | None
+    by: str
+    done: bool
+
+
+def read_place(record: LogRecord) -> Read:
+    """A record of the topic that is no claim. Raises `ValueError`.
+
+    Earlier releases wrote no stragglers, and the first no time: then it is the record's. One that had caught
+    up they deleted.
     """
     tenant, subscription_id, partition = (record.key or b"").decode().rsplit(":", 2)
     place = Place(tenant, subscription_id, int(partition))
-    if record.value is None:
-        return place, None
     told = {name: text.decode() for name, text in record.headers if text is not None}
+    if record.value is None:
+        return Read(place, None, told.get("by", ""), done=True)
     pairs = (each.split(":") for each in told.get("stragglers", "").split(",") if each)
-    return place, Behind(
+    state = Behind(
         int(told.get("next", record.value)),
         {int(offset): int(attempts) for offset, attempts in pairs},
         int(told.get("since", record.timestamp)),
@@ -106,3 +124,27 @@ def read_place(record: LogRecord) -> tuple[Place, Behind | None]:
         told.get("started", ""),
         int(told.get("skip", 0)),
     )
+    return Read(place, state, told.get("by", ""), "done" in told)
+
+
+class Told:
+    """Who is behind, as the records of the topic leave it in their order."""
+
+    def __init__(self) -> None:
+        self.places: dict[Place, Behind] = {}
+        self._owners: dict[int, str] = {}
+
+    def apply(self, record: LogRecord) -> None:
+        """Take the next one. Raises `ValueError`."""
+        key = (record.key or b"").decode()
+        if key.startswith(CLAIM):
+            self._owners[int(key.removeprefix(CLAIM))] = (record.value or b"").decode()
+            return
+        place, state, by, done = read_place(record)
+        is_stale = self._owners.get(place.partition, by) != by
+        if state is not None and is_stale:
+            self.places[place] = state._replace(started=UNKNOWN)
+        elif state is None or done:
+            self.places.pop(place, None)
+        else:
+            self.places[place] = state

@@ -6,15 +6,17 @@ Each is there before the router commits an offset behind it. Who has a partition
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection, Mapping, Set
+import uuid
+from collections.abc import Collection, Mapping, Sequence, Set
 
-from contracts.encoding.recordbatch import new_record
+from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.topics import DELIVERIES_RETRY
 from processors.consume.step import Transient
 from processors.deliver.lane import Key, Lane
-from processors.deliver.place import Behind, Place, written
+from processors.deliver.place import CLAIM, UNKNOWN, Behind, Place, written
 from service.kafka.eventlog import EventLog
 
+NO_HEADERS = encode_headers([])
 CATCH_UP_TIMEOUT_S = 5.0
 """How long a step or a decision waits for what Kafka says of places and subscriptions."""
 
@@ -38,6 +40,8 @@ class Places:
         self.moved = asyncio.Event()
         self.generation = 0
         self.partitions: frozenset[int] = frozenset()
+        self._name = ""
+        self._done: dict[Place, Behind] = {}
         self._by_lane: dict[Key, set[Place]] = {}
         self._topic = topic
         self._known = asyncio.Event()
@@ -68,6 +72,7 @@ class Places:
     def assigned(self, partitions: Collection[int]) -> None:
         """These partitions are ours from now on; what is behind in them is to be read anew."""
         self.generation += 1
+        self._name = uuid.uuid4().hex
         self.partitions = frozenset(partitions)
         for each in (
             self.behind,
@@ -77,6 +82,7 @@ class Places:
             self.matching,
             self.woken,
             self._unsaved,
+            self._done,
         ):
             each.clear()
         self._known.clear()
@@ -90,6 +96,7 @@ class Places:
         for place in self.behind:
             self._by_lane.setdefault(place.lane, set()).add(place)
         self.woken = set(self._by_lane)
+        self._unsaved = {each for each, it in self.behind.items() if it.started == UNKNOWN}
         self._known.set()
 
     async def is_known(self, within_s: float) -> bool:
@@ -124,8 +131,10 @@ class Places:
 
     def forget(self, place: Place) -> None:
         """`place` is served with the others again."""
-        if self.behind.pop(place, None) is None:
+        before = self.behind.pop(place, None)
+        if before is None:
             return
+        self._done[place] = Behind(self.routed.get(place.partition, before.next_offset), {})
         self._unsaved.add(place)
         left = self._by_lane[place.lane] - {place}
         if left:
@@ -137,22 +146,36 @@ class Places:
         """Nobody asks what became of these offsets again, but of those in hand."""
         lane.forget(partition, min(before, self.in_hand.get(partition, before)))
 
+    async def claim(self) -> None:
+        """On return Kafka has whose our partitions are, behind what others wrote. Raises `Transient`."""
+        name = self._name.encode()
+        claims = [(f"{CLAIM}{each}".encode(), name, NO_HEADERS) for each in self.partitions]
+        if failed := next(filter(None, await self._append(claims)), None):
+            raise Transient(f"{DELIVERIES_RETRY} does not take a claim: {failed}") from failed
+
+    async def _append(self, told: Sequence[tuple[bytes, bytes, bytes]]) -> list[Exception | None]:
+        records = [new_record(key, value, headers, _now_ms()) for key, value, headers in told]
+        return await self._topic.append_all(DELIVERIES_RETRY, records)
+
     async def save(self) -> None:
         """On return Kafka has what has changed. Raises `Transient`."""
         places, generation = list(self._unsaved), self.generation
         if not places:
             return
         states = [self.behind.get(place) for place in places]
-        records = [
-            new_record(place.key, *written(state), _now_ms())
-            for place, state in zip(places, states, strict=True)
-        ]
-        failures = await self._topic.append_all(DELIVERIES_RETRY, records)
+        failures = await self._append(
+            [
+                (place.key, *written(state or self._done[place], self._name, done=state is None))
+                for place, state in zip(places, states, strict=True)
+            ]
+        )
         if generation != self.generation:
             return
         for place, state, failure in zip(places, states, failures, strict=True):
             if failure is None and self.behind.get(place) == state:
                 self._unsaved.discard(place)
+                if state is None:
+                    self._done.pop(place, None)
         if failed := next(filter(None, failures), None):
             raise Transient(f"{DELIVERIES_RETRY} does not take what waits: {failed}") from failed
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from contracts.subscription_table import Subscriptions
 from processors.deliver.lane import Key
-from processors.deliver.place import Behind, Place
+from processors.deliver.place import UNKNOWN, Behind, Place
 from processors.deliver.places import Places
 from service.kafka.follow import SubscriptionsFollower
 
@@ -69,10 +69,11 @@ class Stops:
         if started == now.started or position is None:
             return
         subscription = table.get(*place.lane)
-        if subscription is None or subscription.started is None:
+        if subscription is None:
             return
         self.changed.add(place.lane)
-        skips = subscription.started.missed == "skip"
+        said = subscription.started.missed if subscription.started else ""
+        skips = said == "skip" and now.started != UNKNOWN  # it may have skipped already
         self._places.put(
             place,
             now._replace(

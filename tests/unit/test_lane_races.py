@@ -12,15 +12,16 @@ import pytest
 
 from contracts.deliveries import Delivery
 from contracts.delivery_settings import DeliverySettings
-from contracts.encoding.recordbatch import Record
-from contracts.topics import DELIVERIES, EVENTS
+from contracts.encoding.recordbatch import Record, encode_headers, new_record
+from contracts.pauses import Start
+from contracts.topics import DELIVERIES, DELIVERIES_RETRY, EVENTS
 from processors.consume.step import Transient
 from processors.deliver import breaker, jobs, lane, lanes
 from processors.deliver.dead_letters import DeadLetters
 from processors.deliver.lane import Lane
 from processors.deliver.ledger import Ledger
 from processors.deliver.outcomes import Outcome
-from processors.deliver.place import Place
+from processors.deliver.place import Behind, Place, written
 from processors.deliver.sender import Sender
 from processors.deliver.slots import Slots
 from service.kafka.partition import Unaccepted
@@ -266,3 +267,42 @@ async def test_who_is_changed_while_a_pause_is_told_is_not_paused() -> None:
         assert found is not None
         assert found.paused is None
     assert {offset for _, offset in queues.offsets("new")} == set(range(10))
+
+
+async def test_one_that_was_frozen_takes_nothing_from_its_successor() -> None:
+    """It wakes when another has its partition, finds that nothing is left of what it knew, and says so."""
+    refused, topics, events = refusing("not_now", "AccessDenied"), FakeTopics(), log_of(20)
+    mine, theirs, table = FakeQueues(refused), FakeQueues(refused), table_of(ONE)
+    async with RouterInMemory(mine, table, events, topics) as frozen:
+        await frozen.step(0, 0, 10)
+        async with RouterInMemory(theirs, table, events, topics) as successor:
+            successor.log.committed_offsets = {0: 10}
+            await successor.step(0, 10, 20)
+            await until(lambda: theirs.calls)
+        mine.script = None
+        await frozen.caught_up()
+        await frozen.places.save()
+    third = RouterInMemory(FakeQueues(), table, events, topics)
+    third.log.committed_offsets = {0: 20}
+    async with third:
+        await until(lambda: third.places.known)
+        await third.caught_up()
+    sent = mine.offsets("q") + third.queues.offsets("q")
+    assert {offset for _, offset in sent} == {*range(20)}
+
+
+async def test_what_one_that_was_frozen_says_of_a_start_is_not_followed_again() -> None:
+    """It had not seen the start that skips; what came after that is not skipped for its sake."""
+    topics, table, late = FakeTopics(), table_of(ONE), Place("acme", "one", 0)
+    start = Start(at="1", missed="skip")
+    table.apply(b"acme:one", ONE.model_copy(update={"started": start}).model_dump_json().encode())
+    claim = new_record(b"claim/0", b"successor", encode_headers([]), OLD_MS)
+    stale = new_record(late.key, *written(Behind(5, {}), "frozen"), OLD_MS)
+    topics.records[DELIVERIES_RETRY] += [consumed(claim), consumed(stale)]
+    router = RouterInMemory(FakeQueues(), table, log_of(20), topics)
+    router.log.committed_offsets = {0: 20}
+    async with router:
+        await until(lambda: router.places.known)
+        await router.caught_up()
+    assert router.queues.offsets("q") == [(0, offset) for offset in range(5, 20)]
+    assert not [each for each in topics.attempts if each.state == "cancelled"]

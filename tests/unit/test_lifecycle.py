@@ -197,7 +197,7 @@ async def test_a_queue_that_takes_nothing_for_too_long_has_its_subscription_paus
 
 async def test_after_a_pause_is_lifted_failures_are_counted_anew() -> None:
     queues, table = FakeQueues(refusing(*DENIED)), table_of(a_subscription(arn("q"), id="one"))
-    async with RouterInMemory(queues, table, log_of(2 * COUNT), pause_after_s=0.2) as router:
+    async with RouterInMemory(queues, table, log_of(2 * COUNT), pause_after_s=2) as router:
         await router.step(0, 0, COUNT)
         await router.caught_up()
         table.apply(b"acme:one", a_subscription(arn("q"), id="one").represent())

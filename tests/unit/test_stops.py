@@ -255,8 +255,9 @@ def serving() -> list[Any]:
 def test_what_a_place_says_of_starts_is_read_again() -> None:
     place = Place("acme", "one", 3)
     state = Behind(9, {2: 1}, 5, 0, 0, "2026-01-31T12:00:00.000001Z", 7)
-    value, headers = written(state)
-    assert read_place(consumed(new_record(place.key, value, headers, 5))) == (place, state)
+    value, headers = written(state, "me")
+    read = read_place(consumed(new_record(place.key, value, headers, 5)))
+    assert read == (place, state, "me", False)
 
 
 @pytest.mark.parametrize("seed", range(60))
