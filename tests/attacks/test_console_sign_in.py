@@ -10,6 +10,7 @@ import jwt
 import pytest
 
 from console.access.seal import Seal
+from console.app import PAGES
 from tests.attacks.signed_in import (
     OTHER_CLIENT,
     SECRET,
@@ -226,6 +227,31 @@ def test_a_form_without_the_sessions_own_token_does_nothing(console: Console) ->
     assert not browser.user()
 
 
+PATHS = [(method, re.sub(r"{[^}]+}", "x", path)) for method, path, _ in PAGES]
+WRITES = [path for method, path in PATHS if method != "GET"]
+
+
+@pytest.mark.parametrize("path", WRITES)
+def test_every_page_that_writes_wants_the_sessions_token(console: Console, path: str) -> None:
+    browser, mallory = console.browser(), console.browser()
+    browser.sign_in()
+    mallory.sign_in("mallory")
+    for given in ({}, {"csrf": mallory.csrf()}):
+        assert browser.post(path, given).status_code == 403
+        token = given.get("csrf", "")
+        assert browser.post(path, {}, X_CSRF_Token=token).status_code == 403
+    for headers in SITES:
+        assert browser.post(path, {"csrf": browser.csrf()}, **headers).status_code == 403
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_no_page_is_made_for_nobody(console: Console, method: str, path: str) -> None:
+    browser = console.browser()
+    answer = browser.get(path) if method == "GET" else browser.post(path, {})
+    assert location(answer).startswith("/sign-in?next=")
+    assert not answer.text
+
+
 def test_a_large_body_is_not_read(console: Console) -> None:
     browser = console.browser()
     browser.sign_in()
@@ -260,10 +286,10 @@ def test_a_copy_of_the_cookie_is_no_session_after_signing_out(console: Console) 
     assert not thief.user()
 
 
-PAGES = ["/nowhere", "/signed-out", "/sign-in/callback", "/healthz", "/static/nothing", "/sign-in"]
+SHOWN = ["/nowhere", "/signed-out", "/sign-in/callback", "/healthz", "/static/nothing", "/sign-in"]
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", SHOWN)
 def test_no_page_is_shown_in_a_frame_or_runs_what_is_not_a_file_of_ours(
     console: Console, path: str
 ) -> None:

@@ -28,7 +28,13 @@ FOCUSED = """() => {
         marked: styles.some((style) => style.outlineStyle !== "none"),
     };
 }"""
-PATHS = ["/search?q=type:FAULT&limit=10", "/no-such-page"]
+PATHS = [
+    "/search?q=type:FAULT&limit=10",
+    "/no-such-page",
+    "/subscriptions",
+    "/subscriptions/new",
+    "/jobs",
+]
 
 
 def tabbed(page: Page, most: int) -> int:

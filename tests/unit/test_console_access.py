@@ -1,8 +1,10 @@
 """Sign-in without a server: cookies and their seal, where one returns to, one refresh at a time."""
 
 import asyncio
+import re
 import secrets
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -354,6 +356,18 @@ def test_an_id_token_that_does_not_fit_is_left_out() -> None:
 def test_a_session_that_does_not_fit_is_refused() -> None:
     with pytest.raises(TooLarge):
         session(made(Refreshes()), tokens=Tokens(secrets.token_hex(8_000), "Bearer"))
+
+
+TEMPLATES = Path(__file__).parent.parent.parent / "console" / "templates"
+
+
+def test_every_form_that_writes_carries_the_token() -> None:
+    forms = 0
+    for path in TEMPLATES.rglob("*.html"):
+        for form in re.findall(r"<form[^>]*method=.post.*?</form>", path.read_text(), re.DOTALL):
+            assert "csrf" in form, f"{path}: {form[:100]}"
+            forms += 1
+    assert forms
 
 
 def test_what_another_release_kept_is_no_session() -> None:
