@@ -78,6 +78,22 @@ TEXT = (
     "With this text in the payload, the fault or its message, as a person reads it: escapes of JSON"
     " resolved, in any case, with its accents."
 )
+OCCURRED_FROM = (
+    "Happened at this time or later (RFC 3339), as the key attribute `timestamp` says; without `from`"
+    " what was received since the day before is searched."
+)
+OCCURRED_TO = "Happened before this time (RFC 3339)."
+AHEAD_MS = 24 * 60 * 60 * 1000
+"""How long after its receipt an event may have happened, by a clock that is off (migration 0012)."""
+
+
+def begin_of(from_ms: int | None, occurred_from_ms: int | None) -> int | None:
+    """Since when events are looked for, by receipt: at `from_ms`, else where the first may be."""
+    if from_ms is not None or occurred_from_ms is None:
+        return from_ms
+    return occurred_from_ms - AHEAD_MS
+
+
 SearchedText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 SearchedName = Annotated[EntityName, StringConstraints(min_length=1)]
 
@@ -101,6 +117,13 @@ class Criteria(BaseModel):
         description="With these key attributes, exactly: `key_attributes.correlationId=4711`.",
     )
     q: SearchedText | None = Field(None, description=TEXT)
+    occurred_from: Instant | None = Field(None, description=OCCURRED_FROM)
+    occurred_to: Instant | None = Field(None, description=OCCURRED_TO)
+
+    @property
+    def begins_ms(self) -> int | None:
+        """When the first may have been received."""
+        return begin_of(self.from_, self.occurred_from)
 
 
 class Search(Criteria):

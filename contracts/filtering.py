@@ -4,7 +4,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from contracts.criteria import LIMIT_DEFAULT, LIMIT_MAX, TEXT, Instant, SearchedText
+from contracts.criteria import (
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    OCCURRED_FROM,
+    OCCURRED_TO,
+    TEXT,
+    Instant,
+    SearchedText,
+    begin_of,
+)
 from contracts.events import Event
 from contracts.subscriptions import FILTER
 
@@ -31,10 +40,17 @@ class FilterSearch(Ranged):
     """The body of POST /api/v1/events:search."""
 
     q: SearchedText | None = Field(None, description=TEXT)
+    occurred_from: Instant | None = Field(None, description=OCCURRED_FROM)
+    occurred_to: Instant | None = Field(None, description=OCCURRED_TO)
     limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX, description="Most events of a page.")
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
         None, description="`next` of the page before, with the same filter, range and q."
     )
+
+    @property
+    def begins_ms(self) -> int | None:
+        """When the first may have been received."""
+        return begin_of(self.from_, self.occurred_from)
 
 
 class Cost(BaseModel):

@@ -33,7 +33,7 @@ class CountEvents(_Counting):
         """Authenticate, read the criteria, count, answer."""
         tenant = await self._verifier.tenant(single_headers(scope))
         search = parse_as(CountSearch, read_pairs(scope["query_string"]))
-        span = span_of(search.from_, search.to, self._days, search.interval)
+        span = span_of(search.begins_ms, search.to, self._days, search.interval)
         query = select_by_time(self._database, tenant, search, span, search.by)
         with counting():
             found = read_by_time(await self._ask(query), span)
@@ -62,7 +62,7 @@ class CountValues(_Counting):
         """Authenticate, read field and criteria, count, answer."""
         tenant = await self._verifier.tenant(single_headers(scope))
         search = parse_as(FieldSearch, read_pairs(scope["query_string"]))
-        span = span_of(search.from_, search.to, self._days, "day")
+        span = span_of(search.begins_ms, search.to, self._days, "day")
         query = select_values(self._database, tenant, search, span.from_ms, span.to_ms)
         with counting():
             distinct, values = read_values(await self._ask(query))

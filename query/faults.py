@@ -51,7 +51,7 @@ class ListFaults(_Faults):
         search = parse_as(FaultSearch, pairs)
         of = (tenant, search, f"{search.order} {search.status}".encode())
         if search.cursor is None:
-            asked, after = span_of(search.from_, search.to, self._days), Place()
+            asked, after = span_of(search.begins_ms, search.to, self._days), Place()
         else:
             asked, after = _place(decode(search.cursor, *of))
         groups = Groups(self._database, tenant, search, asked)
@@ -85,7 +85,7 @@ class GetFault(_Faults):
         tenant = await self._verifier.tenant(single_headers(scope))
         fingerprint = scope["path_params"]["fingerprint"]
         search = parse_as(FaultCriteria, read_pairs(scope["query_string"]))
-        asked = span_of(search.from_, search.to, self._days)
+        asked = span_of(search.begins_ms, search.to, self._days)
         if not re.fullmatch(FINGERPRINT_PATTERN, fingerprint):
             raise _no_such_group()
         groups = Groups(self._database, tenant, search, asked, fingerprint)

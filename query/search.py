@@ -70,7 +70,7 @@ class SearchEvents:
         if search.cursor is not None:
             rest = decode(search.cursor, tenant, search)
         else:
-            rest = rest_of(search.from_, search.to, self._days)
+            rest = rest_of(search.begins_ms, search.to, self._days)
         with refusing():
             page = await self._pages.find(tenant, search, rest, search.limit)
         cursor = encode(page.rest, tenant, search) if page.rest else None
@@ -95,11 +95,12 @@ class SearchByFilter:
         search = await read_request(FilterSearch, scope, receive)
         filter_, pattern = parse(search.filter), encode_json(search.filter)
         given: dict[str, Any] = {"from": search.from_, "to": search.to, "q": search.q}
+        given |= {"occurred_from": search.occurred_from, "occurred_to": search.occurred_to}
         criteria = Criteria.model_construct(**given)  # read already
         if search.cursor is not None:
             rest = decode(search.cursor, tenant, criteria, pattern)
         else:
-            rest = rest_of(search.from_, search.to, self._days)
+            rest = rest_of(search.begins_ms, search.to, self._days)
         with refusing():
             page = await self._pages.find(tenant, criteria, rest, search.limit, filter_)
         cursor = encode(page.rest, tenant, criteria, pattern) if page.rest else None
@@ -121,7 +122,8 @@ def rest_of(from_ms: int | None, to_ms: int | None, days: float) -> Rest:
     """All of the range; it goes back `days` where it has no beginning."""
     latest_ms = time.time_ns() // 1_000_000 + CLOCK_SKEW_MS
     to_ms = latest_ms if to_ms is None else min(to_ms, latest_ms)
-    return Rest(to_ms - round(days * DAY_MS) if from_ms is None else from_ms, Position(to_ms))
+    from_ms = to_ms - round(days * DAY_MS) if from_ms is None else min(from_ms, to_ms)
+    return Rest(from_ms, Position(to_ms))
 
 
 def shown_page(page: Page, cursor: str | None) -> bytes:
