@@ -39,6 +39,8 @@ def decode(text: str, tenant: str, criteria: Criteria, pattern: bytes = b"") -> 
     """What `encode` was given. Raises `Problem` 400 for anything that it did not make for this search."""
     try:
         packed = base64.b64decode(text, altchars=b"-_", validate=True)
+        if base64.urlsafe_b64encode(packed).decode() != text:  # it takes + and / as well
+            raise _refused(text)
         from_ms, received_ms, event_id, checksum = LAYOUT.unpack(packed)
     except (binascii.Error, struct.error, ValueError):
         raise _refused(text) from None
