@@ -1,38 +1,46 @@
-"""What grouping failures costs: the fault columns at insert, the views on read, over stored rows.
+"""What failures by kind cost: the fault columns at insert, views and API queries over a month of rows.
 
-`python -m bench.faults [--rows N]`. Rows are the retail events with ids and times varied, spread over
-the last 24 hours in inserts of 10,000 rows. "computed" is the group of failures without the stored
-columns: status and message taken from the fault when it is read.
+`python -m bench.faults [--rows N] [--folder DIR]`. The inserts are of 10,000 retail events with ids and times
+varied; the month is that of `bench.search`, ten tenants of which one has half of the rows. A folder keeps
+it for the next run. "CPU" is that of this process, which is the server.
 """
 
 import argparse
-import re
 import resource
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import chdb
 from chdb.state.sqlitelike import Connection
 from rich.console import Console
 from rich.table import Table
 
+from bench import history
 from bench.rows import Times, insert, seed
+from contracts.clickhouse.counts import select_by_time, select_values
+from contracts.clickhouse.fault_features import select_features, select_size
+from contracts.clickhouse.faults import Groups, Place, read_groups
+from contracts.clickhouse.ledger import UNQUOTED
 from contracts.clickhouse.schema import migrations, statements
+from contracts.counts import CountSearch, FieldSearch
+from contracts.faults import FaultCriteria
+from contracts.intervals import span
 
-DAY_US = 24 * 60 * 60 * 1_000_000
+DATABASE = "events"
+DAY_MS = 24 * 60 * 60 * 1000
 INSERT_ROWS = 250_000
-SINCE = "now() - INTERVAL 1 HOUR"
-QUERIES = {
-    "faults_since, last hour": f"SELECT * FROM d.faults_since(since = {SINCE})",  # noqa: S608
-    "the same of one tenant": "SELECT * FROM d.faults_since(since = now() - INTERVAL 1 HOUR)"
-    " WHERE tenant = 'tenant-1'",
-    "faults, all that is kept": "SELECT * FROM d.faults",
-    "faults, one tenant": "SELECT * FROM d.faults WHERE tenant = 'tenant-1'",
-    "fault_rate, last two hours": "SELECT * FROM d.fault_rate WHERE hour >= now() - INTERVAL 2 HOUR",
-    "event_counts, last two hours": "SELECT * FROM d.event_counts"
-    " WHERE hour >= now() - INTERVAL 2 HOUR",
+RUNS = 5
+TABLES = {
+    "without fault columns": 1,
+    "with those of the first release": 9,
+    "as migrated": len(migrations()),
 }
+"""Migrations that a table has had."""
+THERE = f"SELECT count() FROM system.tables WHERE database = '{DATABASE}'"  # noqa: S608
+Asked = tuple[str, dict[str, Any]]
 
 
 def cpu_s() -> float:
@@ -41,67 +49,133 @@ def cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def fill(folder: Path, rows: int, with_columns: bool) -> tuple[Connection, float]:
-    """A database with so many rows, and CPU microseconds per row, merges included."""
+def opened(folder: Path, last: int) -> Connection:
+    """A database in `folder` that has had so many migrations."""
     connection = chdb.connect(str(folder / "data"))
-    connection.query("CREATE DATABASE d")
-    for migration in migrations() if with_columns else migrations()[:1]:
-        for statement in statements(migration.text, "d"):
-            connection.query(statement)
-    seeds, used = seed(connection.query, folder, "d"), 0.0
-    times = Times(time.time_ns() // 1_000_000 - DAY_US // 1000, DAY_US // rows)
-    for first in range(0, rows, INSERT_ROWS):
-        before = cpu_s()
-        insert(connection.query, "d", seeds, times, range(first, min(first + INSERT_ROWS, rows)))
-        used += cpu_s() - before
-    return connection, used / rows * 1e6
+    connection.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+    if not int(str(connection.query(THERE))):
+        for migration in migrations()[:last]:
+            for statement in statements(migration.text, DATABASE):
+                connection.query(statement)
+    return connection
 
 
-def computed() -> str:
-    """The groups of the last hour without the stored columns, by the migration's own expressions."""
-    status, message = re.findall(r"MATERIALIZED (.*?)\n +CODEC", migrations()[1].text, re.DOTALL)
-    return (
-        f"SELECT tenant, {status} AS status, {message} AS message, event_source, operation, count()"  # noqa: S608
-        f" FROM d.events FINAL WHERE received_at >= {SINCE} AND isNotNull(fault) GROUP BY ALL"
-        " SETTINGS use_skip_indexes_if_final_exact_mode = 0"
-    )
+def insert_us(rows: int, last: int) -> float:
+    """CPU microseconds per row, merges included, of a table that has had so many migrations."""
+    with tempfile.TemporaryDirectory(prefix="events-bench-") as folder:
+        connection, used = opened(Path(folder), last), 0.0
+        seeds = seed(connection.query, Path(folder), DATABASE)
+        times = Times(time.time_ns() // 1_000_000 - DAY_MS, DAY_MS * 1000 // rows)
+        for first in range(0, rows, INSERT_ROWS):
+            some = range(first, min(first + INSERT_ROWS, rows))
+            before = cpu_s()
+            insert(connection.query, DATABASE, seeds, times, some)
+            used += cpu_s() - before
+        connection.close()
+    return used / rows * 1e6
 
 
-def milliseconds(connection: Connection, sql: str) -> float:
-    """The median of five runs after one to warm up."""
-    taken = []
-    for _ in range(6):
-        began = time.perf_counter()
-        connection.query(sql, "Native")
-        taken.append((time.perf_counter() - began) * 1000)
-    return sorted(taken[1:])[2]
+def month(folder: Path, rows: int) -> Connection:
+    """The month, made in `folder` unless it is there, with no merge that runs."""
+    connection = opened(folder, len(migrations()))
+    if not int(str(connection.query(f"SELECT count() FROM {DATABASE}.events"))):  # noqa: S608
+        history.insert(connection.query, seed(connection.query, folder, DATABASE), rows)
+    connection.query("SYSTEM STOP MERGES")
+    return connection
+
+
+def queries(connection: Connection) -> Iterator[tuple[str, Asked]]:
+    """Each query by its name; times end with the newest row, so that a folder can be old."""
+    newest = f"SELECT max(received_at) FROM {DATABASE}.events"  # noqa: S608
+    to_ms = 1 + int(str(connection.query(f"SELECT toUnixTimestamp64Milli(({newest}))")))
+    tenant = history.LARGE
+    for days in (1, 30):
+        since = f"fromUnixTimestamp64Milli({to_ms - days * DAY_MS})"
+        view = f"SELECT * FROM {DATABASE}.faults_since(since = {since})"  # noqa: S608
+        yield f"faults_since {days} d, all tenants", (view, {})
+        yield f"faults_since {days} d", (f"{view} WHERE tenant = '{tenant}'", {})
+        rate = f"SELECT * FROM {DATABASE}.fault_rate WHERE hour >= toStartOfHour({since})"  # noqa: S608
+        yield f"fault_rate {days} d, all tenants", (rate, {})
+        yield f"fault_rate {days} d", (f"{rate} AND tenant = '{tenant}'", {})
+        asked = span(to_ms - days * DAY_MS, to_ms)
+        of = (DATABASE, tenant, FaultCriteria(), asked)
+        page = Groups(*of).page("count", Place(), 51)
+        yield f"GET /faults {days} d", page
+        first = read_groups(answer(connection, page))[0]
+        one = Groups(*of, first.fingerprint)
+        rest = int(answer(connection, select_size(*of))) - first.count
+        yield f"GET /faults/ID {days} d: the group", one.page("count", Place(), 1)
+        yield f"... its entities {days} d", one.entities()
+        yield f"... its latest {days} d", one.latest()
+        yield (
+            f"... what sets it apart {days} d",
+            select_features(*of, first.fingerprint, first.count, rest),
+        )
+        hours = span(asked.from_ms, asked.to_ms, "hour")
+        counted = (DATABASE, tenant, CountSearch())
+        yield f"GET /events/counts by hour {days} d", select_by_time(*counted, hours, None)
+        yield f"... and event_source {days} d", select_by_time(*counted, hours, "event_source")
+        field = FieldSearch(field="event_source")
+        yield (
+            f"GET /events/fields event_source {days} d",
+            select_values(DATABASE, tenant, field, asked.from_ms, asked.to_ms),
+        )
+
+
+def answer(connection: Connection, asked: Asked) -> bytes:
+    """The answer's bytes."""
+    return bytes(connection.query(asked[0], "Native", params=asked[1]).bytes())
+
+
+def taken(run: Callable[[], object]) -> tuple[float, float]:
+    """The medians of milliseconds and CPU milliseconds, after one run to warm up."""
+    ms, cpu_ms = [], []
+    for _ in range(RUNS + 1):
+        began, before = time.perf_counter(), cpu_s()
+        run()
+        ms.append((time.perf_counter() - began) * 1000)
+        cpu_ms.append((cpu_s() - before) * 1000)
+    return sorted(ms[1:])[RUNS // 2], sorted(cpu_ms[1:])[RUNS // 2]
+
+
+def inserts(rows: int) -> Table:
+    """What a row costs each of the tables, in interleaved runs."""
+    figures: dict[str, list[float]] = {name: [] for name in TABLES}
+    for _ in range(3):
+        for name, last in TABLES.items():
+            figures[name].append(insert_us(rows, last))
+    table = Table("insert, us of CPU per row", "median", "all runs")
+    for name, found in figures.items():
+        table.add_row(name, f"{sorted(found)[1]:.2f}", ", ".join(f"{us:.2f}" for us in found))
+    return table
+
+
+def readings(folder: Path, rows: int) -> Table:
+    """What each query costs."""
+    table = Table(f"query at {rows:,} rows of 30 days", "ms", "CPU ms")
+    connection = month(folder, rows)
+    for name, value in UNQUOTED.items():
+        connection.query(f"SET {name} = {value}")
+    for name, asked in queries(connection):
+        ms, cpu_ms = taken(lambda asked=asked: answer(connection, asked))  # type: ignore[misc]
+        table.add_row(name, f"{ms:,.0f}", f"{cpu_ms:,.0f}")
+    connection.close()
+    return table
 
 
 def main() -> None:
     """Measure and print two tables."""
     parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows that are queried")
-    parser.add_argument("--insert-rows", type=int, default=500_000, help="rows per insert run")
+    parser.add_argument(
+        "--insert-rows", type=int, default=500_000, help="of an insert run; 0: none"
+    )
+    parser.add_argument("--folder", type=Path, help="keeps the rows, or has them")
     arguments = parser.parse_args()
-    inserts: dict[bool, list[float]] = {False: [], True: []}
-    for _ in range(3):
-        for with_columns in (False, True):
-            with tempfile.TemporaryDirectory(prefix="events-bench-") as folder:
-                connection, us = fill(Path(folder), arguments.insert_rows, with_columns)
-                connection.close()
-                inserts[with_columns].append(us)
-    table = Table("insert, us of CPU per row", "median", "all runs")
-    for with_columns, figures in inserts.items():
-        name = "with the fault columns" if with_columns else "without"
-        table.add_row(name, f"{sorted(figures)[1]:.2f}", ", ".join(f"{us:.2f}" for us in figures))
-    queries = Table(f"query at {arguments.rows:,} rows", "ms")
-    with tempfile.TemporaryDirectory(prefix="events-bench-") as folder:
-        connection, _ = fill(Path(folder), arguments.rows, True)
-        for name, sql in QUERIES.items():
-            queries.add_row(name, f"{milliseconds(connection, sql):,.0f}")
-        queries.add_row("computed, last hour", f"{milliseconds(connection, computed()):,.0f}")
-        connection.close()
-    Console().print(table, queries)
+    if arguments.insert_rows:
+        Console().print(inserts(arguments.insert_rows))
+    with tempfile.TemporaryDirectory(prefix="events-bench-") as temporary:
+        Console().print(readings(arguments.folder or Path(temporary), arguments.rows))
 
 
 if __name__ == "__main__":
