@@ -1,13 +1,14 @@
 """SQL that compares the events of a group of failures to the tenant's others of that time.
 
 Samples of both are taken by slices of time, as rows lie, and what their events have is counted: values
-of fields and key attributes, members of the payload. Every value is bound as a parameter.
+of fields and key attributes, members of the payload. An event whose row is there twice is taken once.
+Every value is bound as a parameter.
 """
 
 import msgspec
 
 from contracts.clickhouse.conditions import of_fields
-from contracts.clickhouse.counts import EXACTLY_ONCE, FAILED, among
+from contracts.clickhouse.counts import FAILED, among
 from contracts.clickhouse.faults import HASH
 from contracts.clickhouse.ledger import Query
 from contracts.faults import FaultCriteria
@@ -15,7 +16,7 @@ from contracts.intervals import Span
 
 COMPARED = {"group": 1_000, "rest": 4_000}
 """Events that are looked at closely, about."""
-SLICE_EVENTS = 20
+SLICE_EVENTS = 60
 """Events of a slice of time, about: samples are whole slices, for such rows lie side by side."""
 MILLION = 1_000_000
 VALUE_BYTES_MAX = 100
@@ -23,6 +24,7 @@ SUPPORT_MIN = 5
 """Events of the group that must have something for it to be told."""
 FEATURES_MAX = 2_000
 
+HASHED = "cityHash64(intDiv(toUnixTimestamp64Milli(received_at), {slice_ms:Int64})) % 1000000"
 SELECT_SIZE = """
 SELECT count() FROM {database}.events WHERE {among} -- about
 FORMAT TSV
@@ -45,10 +47,9 @@ FROM (
             JSONExtractKeysAndValuesRaw(toValidUTF8(ifNull(payload, ''))) AS members
         FROM {database}.events
         WHERE tenant = {{tenant:String}} AND toUInt128(id) IN (
-            SELECT toUInt128(id) FROM {database}.events FINAL
-            WHERE {among}
-                AND cityHash64(intDiv(toUnixTimestamp64Milli(received_at), {{slice_ms:Int64}})) % 1000000
-                    < if({grouped}, {{of_group:UInt64}}, {{of_rest:UInt64}})
+            SELECT toUInt128(id) FROM {database}.events
+            WHERE {among} AND {hashed} < greatest({{of_group:UInt64}}, {{of_rest:UInt64}}) -- by time alone
+                AND {hashed} < if({grouped}, {{of_group:UInt64}}, {{of_rest:UInt64}})
             LIMIT {compared_max})
         LIMIT 1 BY id
     )
@@ -57,7 +58,6 @@ WHERE pair.1 = '' OR (pair.2 != '' AND length(pair.2) <= {value_max})
 GROUP BY pair
 HAVING in_group >= {support_min} OR field = ''
 ORDER BY field = '' DESC, in_group DESC LIMIT {features_max}
-SETTINGS {exactly_once}
 FORMAT JSONEachRow
 """
 
@@ -99,7 +99,7 @@ def select_features(
     }
     sql = SELECT_FEATURES.format(
         database=database,
-        exactly_once=EXACTLY_ONCE,
+        hashed=HASHED,
         grouped=f"({FAILED} AND {HASH} = {{hash:UInt64}})",
         among=where,
         compared_max=2 * sum(COMPARED.values()),

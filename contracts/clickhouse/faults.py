@@ -67,10 +67,9 @@ SETTINGS {exactly_once}
 FORMAT JSONEachRow
 """
 SELECT_LATEST = """
-SELECT toString(id) FROM {database}.events FINAL
+SELECT toString(id) FROM {database}.events -- each id once
 WHERE {among}
-ORDER BY received_at DESC, id DESC LIMIT {top}
-SETTINGS {exactly_once}
+ORDER BY received_at DESC, id DESC LIMIT 1 BY id LIMIT {top}
 FORMAT TSV
 """
 
