@@ -9,7 +9,7 @@ import argparse
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,11 @@ DATABASE = "events"
 DAY_MS = 24 * 60 * 60 * 1000
 INSERT_ROWS = 250_000
 RUNS = 5
-TABLES = {
-    "without fault columns": 1,
-    "with those of the first release": 9,
-    "as migrated": len(migrations()),
+BEFORE = range(1, 10)
+TABLES: dict[str, Container[int]] = {
+    "without fault columns": {1},
+    "with those of the first release": BEFORE,
+    "with those of now": {*BEFORE, 11},
 }
 """Migrations that a table has had."""
 THERE = f"SELECT count() FROM system.tables WHERE database = '{DATABASE}'"  # noqa: S608
@@ -49,21 +50,22 @@ def cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def opened(folder: Path, last: int) -> Connection:
-    """A database in `folder` that has had so many migrations."""
+def opened(folder: Path, numbers: Container[int]) -> Connection:
+    """A database in `folder` that has had the migrations of these numbers."""
     connection = chdb.connect(str(folder / "data"))
     connection.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
     if not int(str(connection.query(THERE))):
-        for migration in migrations()[:last]:
-            for statement in statements(migration.text, DATABASE):
-                connection.query(statement)
+        for migration in migrations():
+            if migration.number in numbers:
+                for statement in statements(migration.text, DATABASE):
+                    connection.query(statement)
     return connection
 
 
-def insert_us(rows: int, last: int) -> float:
-    """CPU microseconds per row, merges included, of a table that has had so many migrations."""
+def insert_us(rows: int, numbers: Container[int]) -> float:
+    """CPU microseconds per row, merges included, of a table that has had these migrations."""
     with tempfile.TemporaryDirectory(prefix="events-bench-") as folder:
-        connection, used = opened(Path(folder), last), 0.0
+        connection, used = opened(Path(folder), numbers), 0.0
         seeds = seed(connection.query, Path(folder), DATABASE)
         times = Times(time.time_ns() // 1_000_000 - DAY_MS, DAY_MS * 1000 // rows)
         for first in range(0, rows, INSERT_ROWS):
@@ -77,7 +79,7 @@ def insert_us(rows: int, last: int) -> float:
 
 def month(folder: Path, rows: int) -> Connection:
     """The month, made in `folder` unless it is there, with no merge that runs."""
-    connection = opened(folder, len(migrations()))
+    connection = opened(folder, range(1, 1 + len(migrations())))
     if not int(str(connection.query(f"SELECT count() FROM {DATABASE}.events"))):  # noqa: S608
         history.insert(connection.query, seed(connection.query, folder, DATABASE), rows)
     connection.query("SYSTEM STOP MERGES")
@@ -138,12 +140,17 @@ def taken(run: Callable[[], object]) -> tuple[float, float]:
     return sorted(ms[1:])[RUNS // 2], sorted(cpu_ms[1:])[RUNS // 2]
 
 
+def milliseconds(connection: Connection, sql: str) -> float:
+    """The median of a query without parameters."""
+    return taken(lambda: connection.query(sql, "Native"))[0]
+
+
 def inserts(rows: int) -> Table:
     """What a row costs each of the tables, in interleaved runs."""
     figures: dict[str, list[float]] = {name: [] for name in TABLES}
     for _ in range(3):
-        for name, last in TABLES.items():
-            figures[name].append(insert_us(rows, last))
+        for name, numbers in TABLES.items():
+            figures[name].append(insert_us(rows, numbers))
     table = Table("insert, us of CPU per row", "median", "all runs")
     for name, found in figures.items():
         table.add_row(name, f"{sorted(found)[1]:.2f}", ", ".join(f"{us:.2f}" for us in found))
