@@ -22,7 +22,7 @@ from console.headers import SecurityHeaders
 from console.html.assets import Assets
 from console.html.environment import environment
 from console.page import Page, Site
-from console.pages import errors, event, faults, overview, search, tail
+from console.pages import counted, errors, event, faults, overview, search, tail
 from console.pages.subscriptions import deliveries, form, jobs, listed, one, resend
 from console.session import NotSignedIn, SignedIn, nobody
 from console.settings import ConsoleSettings
@@ -40,6 +40,7 @@ PAGES: list[tuple[str, str, Handler]] = [
     ("POST", "/faults/{fingerprint}", faults.say),
     ("GET", "/search", search.search),
     ("GET", "/search/tail", tail.tail),
+    ("GET", "/search/values", counted.values),
     ("GET", "/events/{id}", event.event),
     ("GET", "/events/{id}/{part}", event.download),
     ("GET", "/subscriptions", listed.listed),

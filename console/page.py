@@ -3,6 +3,7 @@
 The URL is the state: the time range and the tenant are in every link that `link` makes.
 """
 
+import json
 import time
 import zlib
 from collections.abc import AsyncIterator
@@ -133,6 +134,10 @@ class Page:
             content = _compressed(content)
             headers["Content-Encoding"] = "gzip"
         return Response(content, status, headers, HTML)
+
+    def json(self, value: object) -> Response:
+        """JSON for a script."""
+        return Response(json.dumps(value), 200, NO_STORE, "application/json")
 
     def file(self, content: bytes, name: str) -> Response:
         """Bytes from outside, for the reader's disk: no browser shows or runs them."""

@@ -29,6 +29,7 @@ def bars(found: Sequence[Bar], title: str, height: int = 64) -> Markup:
     """Stacked bars over the whole width; the highest has the whole height."""
     highest = max((bar.sum for bar in found), default=0) or 1
     step = WIDTH / max(len(found), 1)
+    role = "group" if any(bar.href for bar in found) else "img"  # an image has no links within
     drawn = [
         _drawn(bar, n * step, step - GAP, height / highest, height) for n, bar in enumerate(found)
     ]

@@ -4,6 +4,7 @@ The page is sent as it comes about: rows when the API has answered them, how far
 looks on, and the end. Who goes away ends the search.
 """
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -14,12 +15,15 @@ from starlette.responses import Response
 from console.api import Refused, Unanswered
 from console.html.times import Range, rfc_3339
 from console.line import export, fields
+from console.line.criteria import criteria
 from console.line.parse import Line, read
 from console.page import Page
+from console.pages.counted import timeline
 from console.pages.event import panel
 from console.reading.seen import seen
 from contracts import paths
 
+TIMELINE = "<!-- how many there are comes here -->"
 SHOWN = 50
 """Events of a page."""
 
@@ -47,10 +51,17 @@ async def search(page: Page) -> Response:
     before, after = _around(page, asked, opened, beside)
 
     async def parts() -> AsyncIterator[str]:
-        yield before
-        async for rows in _found(page, asked, opened):
-            yield rows
-        yield after
+        counting = asyncio.create_task(timeline(page, asked.line))
+        try:
+            yield before
+            async for rows in _found(page, asked, opened):
+                yield rows
+            above, _, below = after.partition(TIMELINE)
+            yield above
+            yield await counting or ""
+            yield below
+        finally:
+            counting.cancel()
 
     return page.stream(parts())
 
@@ -65,6 +76,7 @@ def _around(page: Page, asked: Asked, opened: str | None, beside: str | None) ->
         beside=beside,
         completions=json.dumps(fields.completions()),
         pattern=json.dumps(line.pattern, indent=2, ensure_ascii=False),
+        is_counted=criteria(line) is not None,
         subscribe=page.link("/subscriptions/new", filter=json.dumps(line.pattern)),
         curl=export.as_curl(page.api.url, tenant, asked.body()),
         sql=export.sql_or_why(tenant, line.pattern, line.q, asked.period, SHOWN),

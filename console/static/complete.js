@@ -15,29 +15,53 @@ export function enhanceLine() {
   line.setAttribute("aria-autocomplete", "list");
   line.setAttribute("aria-expanded", "false");
   let at = -1;
+  let asked;
 
   const word = () => line.value.slice(0, line.selectionStart).match(/(?:[^\s"]|"[^"]*"?)*$/)[0];
 
-  function offers() {
-    const typed = word();
-    const [, no, name, value] = typed.match(/^(-?)([a-z_]+):(.*)$/) ?? [null, "", null, ""];
-    if (name === null) {
-      const bare = typed.replace(/^-/, "");
-      return fields
-        .filter((field) => field.name.startsWith(bare))
-        .map((field) => ({ text: typed.slice(0, typed.length - bare.length) + field.name, about: field.about }));
-    }
+  // Of a field the values that begin as typed, counted by the server; null while a field is typed.
+  async function values(name, typed) {
+    asked?.abort();
+    asked = new AbortController();
     const field = fields.find((each) => each.name === `${name}:`);
-    const before = value.slice(0, value.lastIndexOf(",") + 1);
-    const last = value.slice(before.length).toUpperCase();
-    return (field?.values ?? [])
-      .filter((each) => (each.value ?? each).startsWith(last))
-      .map((each) => ({
-        text: `${no}${name}:${before}${each.value ?? each}`,
-        shown: each.value ?? each,
+    const known = (field?.values ?? []).filter((each) => each.startsWith(typed.toUpperCase()));
+    const start = line.selectionStart - word().length;
+    const rest = line.value.slice(0, start) + line.value.slice(line.selectionStart);
+    const url = new URL(line.dataset.values, location.href);
+    for (const [key, text] of [["field", name], ["prefix", typed], ["q", rest.trim()]]) url.searchParams.set(key, text);
+    try {
+      const answer = await fetch(url, { signal: asked.signal });
+      const counted = answer.ok ? await answer.json() : [];
+      const rare = known.filter((value) => !counted.some((each) => each.value === value));
+      return [...counted, ...rare.map((value) => ({ value }))];
+    } catch (error) {
+      return error.name === "AbortError" ? null : known.map((value) => ({ value }));
+    }
+  }
+
+  const quoted = (text) => (/^[^\s,*"\\]+$/.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`);
+
+  async function offers() {
+    const typed = word();
+    const [, no, name, value] = typed.match(/^(-?)([A-Za-z_][^\s:"]*):(.*)$/) ?? [null, "", null, ""];
+    const bare = typed.replace(/^-/, "");
+    if (name !== null) {
+      const before = value.slice(0, value.lastIndexOf(",") + 1);
+      const found = await values(name, value.slice(before.length).replaceAll('"', ""));
+      return found?.map((each) => ({
+        text: `${no}${name}:${before}${quoted(each.value)}`,
+        shown: each.value,
         about: each.count?.toLocaleString("en") ?? "",
         whole: true,
       }));
+    }
+    if (bare.startsWith("attr.")) {
+      const found = await values("attr.", bare.slice(5));
+      return found?.map((each) => ({ text: `${typed.slice(0, typed.length - bare.length)}attr.${each.value}:`, about: each.count?.toLocaleString("en") ?? "" }));
+    }
+    return fields
+      .filter((field) => field.name.startsWith(bare))
+      .map((field) => ({ text: typed.slice(0, typed.length - bare.length) + field.name, about: field.about }));
   }
 
   function shut() {
@@ -47,8 +71,9 @@ export function enhanceLine() {
     line.removeAttribute("aria-activedescendant");
   }
 
-  function show() {
-    const found = offers();
+  async function show() {
+    const found = await offers();
+    if (!found || document.activeElement !== line) return;
     list.replaceChildren(
       ...found.map((offer, number) => {
         const item = document.createElement("li");
@@ -78,8 +103,8 @@ export function enhanceLine() {
     const start = end - word().length;
     const text = offer.text + (offer.whole ? " " : "");
     line.setRangeText(text, start, end, "end");
-    show();
     if (offer.whole) shut();
+    else show();
   }
 
   function move(step) {

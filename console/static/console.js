@@ -1,4 +1,5 @@
 // What scripts add to pages that can be read without them. Each module takes what it knows in a root.
+import { enhanceBrush } from "./brush.js";
 import { enhanceLine } from "./complete.js";
 import { enhanceCopy, say, shareLink } from "./copy.js";
 import { enhanceKeys } from "./keys.js";
@@ -16,6 +17,7 @@ function enhance(root) {
 enhance(document);
 enhanceMenus();
 enhanceLine();
+enhanceBrush();
 enhancePanel(enhance);
 enhanceTail(enhance, say);
 enhanceKeys();

@@ -1,6 +1,7 @@
 """The search in a browser: the line, a row beside the list, keys, stopping, live."""
 
 import json
+import re
 import uuid
 
 import httpx
@@ -17,9 +18,11 @@ def test_the_line_offers_fields_and_values_and_shows_what_it_asks_for(look: Look
         page = window.go("/search")
         page.keyboard.press("/")
         page.keyboard.type("ty")
+        expect(page.locator(".options li")).to_have_text(["type:what kind of event"])
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         page.keyboard.type("F")
+        expect(page.locator(".options li")).to_have_text([re.compile("FAULT[0-9]+")])
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         expect(page.locator("#q")).to_have_value("type:FAULT ")
@@ -56,6 +59,27 @@ def test_a_row_opens_beside_the_list_and_the_url_says_which(look: Look) -> None:
         page.keyboard.press("Escape")
         expect(page.locator("[data-panel-open]")).to_have_count(0)
         assert "event=" not in page.url
+
+
+def test_bars_lead_to_their_time_and_a_stretch_of_them_becomes_the_range(look: Look) -> None:
+    with look() as window:
+        page = window.go("/search?q=type:FAULT&range=15m")
+        bars = page.locator("[data-timeline]")
+        expect(bars.locator("a rect.FAULT").first).to_be_attached()
+        window.check()
+        box = bars.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 5)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 5, steps=3)
+        page.mouse.up()
+        expect(page).to_have_url(re.compile("from=.*to="))
+        assert "range=" not in page.url
+        assert "q=type" in page.url
+        page.go_back()
+        bars.locator("a").last.click()
+        expect(page).to_have_url(re.compile("from=.*to="))
+        expect(page.locator("tr[data-id]").first).to_be_visible()
 
 
 def test_the_keys_are_listed_and_a_link_is_shared_with_fixed_times(look: Look) -> None:

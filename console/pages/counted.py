@@ -1,0 +1,79 @@
+"""What a search finds, counted: by time for the bars above the list, by value for what the line offers."""
+
+from typing import Any
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from console.api import Refused, Unanswered
+from console.html.charts import Bar, bars
+from console.html.times import Range, rfc_3339, shown
+from console.line.criteria import criteria
+from console.line.fields import ALIASES, FREE_ALIASES
+from console.line.parse import Line, read
+from console.page import Page
+from contracts import paths
+from contracts.criteria import instant_ms
+from contracts.intervals import BUCKETS_MAX, STEP_MS, Interval
+
+BARS_MAX = 100
+TYPES = ("ENTITY_EVENT", "SYSTEM_EVENT", "WARNING", "FAULT")
+"""From below: what matters most stands on top."""
+OFFERED = 12
+
+
+async def timeline(page: Page, line: Line) -> Markup | None:
+    """Bars of the events that the line asks for, by time and type; None when they cannot be counted."""
+    asked, period = criteria(line), page.range
+    if asked is None:
+        return None
+    finest: list[Interval] = ["minute", "hour", "day"]
+    length_ms = period.to_ms - period.from_ms
+    interval = next((i for i in finest if length_ms // STEP_MS[i] + 2 <= BUCKETS_MAX), "day")
+    query = {**asked, **period.absolute, "interval": interval, "by": "event_type"}
+    try:
+        found = await page.api.get(paths.COUNTS, **query)
+    except (Refused, Unanswered):
+        return None
+    return bars(_bars(page, period, found), f"{found['count']:,} events by time and type")
+
+
+def _bars(page: Page, period: Range, found: dict[str, Any]) -> list[Bar]:
+    """So many intervals to a bar that there are not too many bars."""
+    starts = [instant_ms(each) for each in found["starts"]]
+    series = {each["value"]: each["buckets"] for each in found["series"]}
+    step = -(-len(starts) // BARS_MAX) or 1
+    made = []
+    for first in range(0, len(starts), step):
+        begin = max(starts[first], period.from_ms)
+        end = starts[first + step] if first + step < len(starts) else period.to_ms
+        parts = {t: sum(series[t][first : first + step]) for t in TYPES if t in series}
+        told = ", ".join(f"{count:,} {name}" for name, count in reversed(parts.items()) if count)
+        label = f"{shown(begin, page.zone, 'minute')} to {shown(end, page.zone, 'minute')}: {told or 'none'}"
+        here = page.here(from_=rfc_3339(begin), to=rfc_3339(end), cursor=None, event=None)
+        made.append(Bar(parts, label, here if told else None))
+    return made
+
+
+async def values(page: Page) -> Response:
+    """The values of a field that begin so, with their counts among what the rest of the line asks for."""
+    name, prefix = page.query.get("field", ""), page.query.get("prefix", "")
+    field = _field(name)
+    asked = criteria(read(page.query.get("q", "")), field and field.partition(".")[0])
+    if field is None or asked is None:
+        return page.json([])
+    query: dict[str, str | int] = {**asked, **page.range.absolute, "field": field, "limit": OFFERED}
+    if prefix:
+        query["prefix"] = prefix[:256]
+    found = await page.api.get(paths.FIELDS, **query)
+    return page.json(found["values"])
+
+
+def _field(name: str) -> str | None:
+    """The API's name of a field of the line; None for those whose values it does not count."""
+    if name in ALIASES:
+        return ALIASES[name].member
+    kind, dot, rest = name.partition(".")
+    if dot and FREE_ALIASES.get(kind) == "key_attributes":
+        return f"key_attributes.{rest}" if rest else "key_attributes"
+    return None
