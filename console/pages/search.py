@@ -23,6 +23,7 @@ from console.pages.event import panel
 from console.reading.seen import seen
 from contracts import paths
 
+BESIDE = "<!-- the opened event comes here -->"
 TIMELINE = "<!-- how many there are comes here -->"
 SHOWN = 50
 """Events of a page."""
@@ -47,33 +48,36 @@ async def search(page: Page) -> Response:
     """The search page, as it comes about."""
     asked = Asked(read(page.query.get("q", "")), page.range, page.query.get("cursor"))
     opened = page.query.get("event")
-    beside = await panel(page, opened) if opened else None
-    before, after = _around(page, asked, opened, beside)
+    before, after = _around(page, asked, opened)
 
     async def parts() -> AsyncIterator[str]:
+        opening = asyncio.create_task(_opened(page, opened))
         counting = asyncio.create_task(timeline(page, asked.line))
         try:
             yield before
             async for rows in _found(page, asked, opened):
                 yield rows
-            above, _, below = after.partition(TIMELINE)
-            yield above
+            list_end, _, rest = after.partition(BESIDE)
+            yield list_end
+            yield await opening
+            panel_end, _, rest = rest.partition(TIMELINE)
+            yield panel_end
             yield await counting or ""
-            yield below
+            yield rest
         finally:
+            opening.cancel()
             counting.cancel()
 
     return page.stream(parts())
 
 
-def _around(page: Page, asked: Asked, opened: str | None, beside: str | None) -> tuple[str, str]:
+def _around(page: Page, asked: Asked, opened: str | None) -> tuple[str, str]:
     """What of the page is known before anything was found, and what comes after that."""
     line, tenant = asked.line, page.session.tenant
     return page.around(
         "search.html",
         line=line,
         opened=opened,
-        beside=beside,
         completions=json.dumps(fields.completions()),
         pattern=json.dumps(line.pattern, indent=2, ensure_ascii=False),
         is_counted=criteria(line) is not None,
@@ -81,6 +85,11 @@ def _around(page: Page, asked: Asked, opened: str | None, beside: str | None) ->
         curl=export.as_curl(page.api.url, tenant, asked.body()),
         sql=export.sql_or_why(tenant, line.pattern, line.q, asked.period, SHOWN),
     )
+
+
+async def _opened(page: Page, event_id: str | None) -> str:
+    """The event beside the list; nothing when none is opened."""
+    return await panel(page, event_id) if event_id else ""
 
 
 async def _found(page: Page, asked: Asked, opened: str | None) -> AsyncIterator[str]:
