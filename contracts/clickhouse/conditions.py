@@ -9,10 +9,9 @@ from typing import Any
 from contracts.criteria import Criteria
 from contracts.encoding.legible import folded
 
-STORED = "positionCaseInsensitive(ifNull({column}, ''), {{q:String}}) > 0"
 TEXT = """(position(search_text, {folded:String}) > 0
         OR position(caseFoldUTF8(fault_message), caseFoldUTF8({q:String})) > 0"""
-ASCII_TEXT = f"{TEXT} OR {STORED.format(column='payload')} OR {STORED.format(column='fault')})"
+ASCII_TEXT = f"{TEXT} OR payload ILIKE {{part:String}} OR fault ILIKE {{part:String}})"
 CONDITIONS = {
     "event_type": "event_type = {event_type:String}",
     "event_source": "event_source = {event_source:String}",
@@ -50,5 +49,8 @@ def of_text(criteria: Criteria) -> Conditions:
     if criteria.q is None:
         return [], {}
     q = criteria.q.casefold()
-    condition = ASCII_TEXT if q.isascii() else f"{TEXT})"
-    return [condition], {"q": q, "folded": folded(criteria.q)}
+    parameters = {"q": q, "folded": folded(criteria.q)}
+    if not q.isascii():
+        return [f"{TEXT})"], parameters
+    part = q.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return [ASCII_TEXT], parameters | {"part": f"%{part}%"}

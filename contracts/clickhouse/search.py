@@ -40,7 +40,7 @@ WHERE tenant = {{tenant:String}}
         OR toUInt128(id) < {{to_id:UInt128}}){conditions}
 ORDER BY received_at DESC, toUInt128(id) DESC, precedence DESC
 LIMIT {{count:UInt32}})
-ORDER BY received_at DESC, toUInt128(id) DESC
+ORDER BY received_at DESC, toUInt128(id) DESC, precedence DESC
 FORMAT JSONEachRow
 """
 SELECT_STANDING = """
