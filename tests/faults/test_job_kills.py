@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from contracts.encoding.wire import decode_event
@@ -227,6 +228,7 @@ def test_jobs_whose_routers_are_killed_send_everything(play_routing: PlayRouting
     play_routing(story)
 
 
+@pytest.mark.long
 def test_without_their_protection_kills_of_jobs_are_found_out(play_routing: PlayRouting) -> None:
     """The control: progress is kept before its messages are sent, and the same check sees what is lost."""
 
