@@ -39,7 +39,7 @@ def page_of(
         size, last = size + len(found[-1]), subscription.id
     if not rest:
         return b'{"items":[%b],"next":null}' % b",".join(found), None
-    cursor = base64.urlsafe_b64encode(uuid.UUID(last).bytes).decode().rstrip("=")
+    cursor = _cursor(last)
     following = urlencode([("limit", limit), ("cursor", cursor)])
     body = b'{"items":[%b],"next":"%b"}' % (b",".join(found), cursor.encode())
     return body, f'<{path}?{following}>; rel="next"'.encode()
@@ -85,6 +85,10 @@ def _limit(text: str) -> int:
     return int(text)
 
 
+def _cursor(last: str) -> str:
+    return base64.urlsafe_b64encode(uuid.UUID(last).bytes).decode().rstrip("=")
+
+
 def _after(cursor: str | None) -> str:
     if cursor is None:
         return ""
@@ -92,6 +96,8 @@ def _after(cursor: str | None) -> str:
         found = base64.b64decode(f"{cursor}==", altchars=b"-_", validate=True)
         after = str(uuid.UUID(bytes=found))
         read_id(after, "subscription")
+        if _cursor(after) != cursor:  # it takes + and / as well, and bits that are not used
+            raise ValueError
     except (binascii.Error, ValueError, Problem):
         detail = "is not a cursor of this list; take it from `next`"
         raise _refused("cursor", detail, size=len(cursor)) from None

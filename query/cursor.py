@@ -1,7 +1,8 @@
 """Cursors: where the next page begins, as one opaque word.
 
 A cursor is a position in its own tenant's events and grants nothing, so it is not signed; its
-checksum tells a cursor that was damaged or belongs to other criteria from one of this search.
+checksum tells a cursor that was damaged or belongs to other criteria from one of this search. Anybody
+can make one up, so what it says is held to the bounds of what is asked for without one.
 """
 
 import base64
@@ -16,6 +17,8 @@ from contracts.criteria import Criteria
 from contracts.problems import Problem
 
 CHECKSUM_BYTES = 10
+TIME_MS_MAX = 2**44
+"""From 1970, either way: more than the years that a search takes, and a time that can be shown."""
 LAYOUT = struct.Struct(f">qq16s{CHECKSUM_BYTES}s")
 """Start of the time range and position in ms since 1970, the position's id, checksum: a multiple of
 three bytes, so that base64 leaves neither padding nor unused bits."""
@@ -40,13 +43,15 @@ def decode(text: str, tenant: str, criteria: Criteria, pattern: bytes = b"") -> 
     try:
         packed = base64.b64decode(text, altchars=b"-_", validate=True)
         if base64.urlsafe_b64encode(packed).decode() != text:  # it takes + and / as well
-            raise _refused(text)
+            raise refused(text)
         from_ms, received_ms, event_id, checksum = LAYOUT.unpack(packed)
     except (binascii.Error, struct.error, ValueError):
-        raise _refused(text) from None
+        raise refused(text) from None
     rest = Rest(from_ms, Position(received_ms, uuid.UUID(bytes=event_id)))
     if checksum != _checksum(rest, tenant, criteria, pattern):
-        raise _refused(text)
+        raise refused(text)
+    if max(abs(from_ms), abs(received_ms)) > TIME_MS_MAX:
+        raise refused(text)
     return rest
 
 
@@ -58,7 +63,8 @@ def _checksum(rest: Rest, tenant: str, criteria: Criteria, pattern: bytes) -> by
     return hashlib.sha256(known + pattern).digest()[:CHECKSUM_BYTES]
 
 
-def _refused(text: str) -> Problem:
+def refused(text: str) -> Problem:
+    """400 for what is no cursor of this search."""
     detail = (
         "is not a cursor of this search; take it from `next` and leave the criteria as they were"
     )

@@ -19,12 +19,12 @@ from contracts.faults import (
     FaultSearch,
     OperationCount,
 )
-from contracts.intervals import Span, span
+from contracts.intervals import BUCKETS_MAX, Span, span
 from contracts.problems import Problem
 from query.bounded import BoundedQueries
 from query.counting import counting, span_of
 from query.criteria import next_query, parse_as, read_pairs
-from query.cursor import Rest, decode, encode
+from query.cursor import Rest, decode, encode, refused
 from query.differences import differences
 from query.events import JSON_TYPE
 from query.fault_states import FaultStates
@@ -53,7 +53,7 @@ class ListFaults(_Faults):
         if search.cursor is None:
             asked, after = span_of(search.begins_ms, search.to, self._days), Place()
         else:
-            asked, after = _place(decode(search.cursor, *of))
+            asked, after = _place(search.cursor, decode(search.cursor, *of))
         groups = Groups(self._database, tenant, search, asked)
         with counting():
             found = read_groups(await self._ask(groups.page(search.order, after, search.limit + 1)))
@@ -148,9 +148,14 @@ def _rest(asked: Span, last: StoredGroup) -> Rest:
     return Rest(asked.from_ms, Position(asked.to_ms, place))
 
 
-def _place(rest: Rest) -> tuple[Span, Place]:
-    place = rest.position.event_id.int
-    return span(rest.from_ms, rest.position.received_ms), Place(place >> 64, place & 2**64 - 1)
+def _place(cursor: str, rest: Rest) -> tuple[Span, Place]:
+    """What `_rest` made a cursor of. Raises `Problem` 400 for what it cannot have made."""
+    number = rest.position.event_id.int
+    asked = span(rest.from_ms, rest.position.received_ms)
+    place = Place(number >> 64, number & 2**64 - 1)
+    if asked.from_ms >= asked.to_ms or asked.size > BUCKETS_MAX or place > Place():
+        raise refused(cursor)
+    return asked, place
 
 
 def _no_such_group() -> Problem:

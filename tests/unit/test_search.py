@@ -202,6 +202,15 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
         decode(text, "acme", search())
 
 
+@pytest.mark.parametrize("ms", [-(2**63), -4 * 10**16, 2**44 + 1, 2**63 - 1])
+def test_a_cursor_of_a_time_that_nobody_can_ask_for_is_refused(ms: int) -> None:
+    """Anybody can make one up: such a time cannot be shown, and no bound of a range holds it."""
+    for rest in (Rest(ms, REST.position), Rest(0, Position(ms))):
+        with pytest.raises(Problem) as refused:
+            decode(encode(rest, "acme", search()), "acme", search())
+        assert refused.value.status == 400
+
+
 def test_a_cursor_of_another_tenant_or_of_other_criteria_is_refused() -> None:
     text = encode(REST, "acme", search(q="a"))
     for tenant, criteria in (("other", search(q="a")), ("acme", search(q="b")), ("acme", search())):

@@ -3,7 +3,9 @@
 The log is a fake that the table follows at once.
 """
 
+import base64
 import json
+import uuid
 from typing import Any
 
 import httpx
@@ -25,6 +27,7 @@ DELIVERY = {
     "dead_letter": None,
 }
 ID = "01a20d33-994f-74a1-8936-e15ecec113da"
+LAST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -180,6 +183,15 @@ def test_pages_show_each_once_and_lead_on(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(pages, "PAGE_BYTES", 1)
     assert len(edge.ask("GET", PATH).json()["items"]) == 1
     assert edge.ask("GET", PATH, tenant="other").json() == {"items": [], "next": None}
+
+
+def test_a_cursor_has_one_spelling() -> None:
+    cursor = base64.urlsafe_b64encode(uuid.UUID(LAST).bytes).decode().rstrip("=")
+    assert Edge().ask("GET", PATH, params={"cursor": cursor}).status_code == 200
+    for other in (cursor.replace("_", "/"), cursor[:-1] + "x", f"{cursor}=="):
+        assert other != cursor
+        answer = Edge().ask("GET", PATH, params={"cursor": other})
+        assert [each["pointer"] for each in answer.json()["errors"]] == ["/cursor"]
 
 
 WRONG_QUERIES = {
