@@ -155,7 +155,8 @@ INSERT_COLUMNS = tuple(column.name for column in _COLUMNS)
 class Block:
     """A block that grows; what is added is encoded at once and not kept.
 
-    The lists name its rows: position in the log, time of receipt in ms, tenant and id.
+    The lists name its rows: position in the log, time of receipt in ms, tenant and id. `size` is what it
+    takes, in bytes.
     """
 
     columns: Sequence[str] = INSERT_COLUMNS
@@ -166,6 +167,7 @@ class Block:
         self.received_ms: list[int] = []
         self.tenants: list[str] = []
         self.ids: list[str] = []
+        self.size = 0
         self._entries = 0  # of all maps
         self._streams: dict[str, list[list[bytes]]] = {
             column.name: [[] for _ in column.streams] for column in _COLUMNS
@@ -183,6 +185,7 @@ class Block:
         for column in _COLUMNS:
             for stream, encode in zip(self._streams[column.name], column.streams, strict=True):
                 stream.append(encode(batch))
+                self.size += len(stream[-1])
 
     def pieces(self, log: int) -> Iterator[bytes]:
         """The bytes of the block, which has at least one row, in pieces of about `PIECE_BYTES`.

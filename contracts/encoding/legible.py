@@ -10,6 +10,8 @@ import re
 APART = "\0"
 """Between texts, so that nothing is found across two of them; in a text U+FFFD stands for it."""
 LAYERS_MAX = 4
+READINGS_SHARE, READINGS_MIN_BYTES = 3, 64 * 1024
+"""All readings of a text have at most so many times its bytes, or so many; the rest is left out."""
 
 _BACKSLASH = "\udc5c"  # half a character, which no decoded text holds
 _UNITS = re.compile(
@@ -32,18 +34,29 @@ def search_text(payload: bytes | None, fault: bytes | None) -> bytes:
         fault is None or (b"\\" not in fault and fault.isascii())
     ):
         return b""
-    readings = [reading for text in (payload, fault) if text for reading in _readings(text)]
-    return APART.join(readings).encode()
+    return APART.encode().join(
+        [read for text in (payload, fault) if text and (read := _read(text))]
+    )
 
 
-def _readings(stored: bytes) -> list[str]:
+def _read(stored: bytes) -> bytes:
+    """All readings of one text, within their bound: escapes and letters can be made to grow fifteenfold."""
+    most = max(READINGS_MIN_BYTES, READINGS_SHARE * len(stored))
+    found = APART.join(_readings(stored, most)).encode()
+    if len(found) > most:
+        return found[:most].decode(errors="ignore").encode()  # no half of a character
+    return found
+
+
+def _readings(stored: bytes, most: int) -> list[str]:
+    """The text read layer by layer, outermost first, until all that is read has `most` characters."""
     is_ascii = stored.isascii()
     if is_ascii and b"\\" not in stored:
         return []
     text = stored.decode("utf-8", "replace")
     found = [] if is_ascii else [folded(text)]
     for _ in range(LAYERS_MAX):
-        if "\\" not in text:
+        if "\\" not in text or sum(map(len, found)) >= most:
             break
         text, before = _unescaped(text), text
         if text == before:

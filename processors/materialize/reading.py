@@ -1,6 +1,7 @@
 """What records of the log say: rows of events, erasures of tombstones, rejects of what is neither."""
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import TypeVar
 
 from contracts.encoding.block import NotBase64, Row, row
@@ -15,11 +16,27 @@ from contracts.erasures import Erasure
 from processors.consume.step import LogRecord, Reject
 
 Found = TypeVar("Found")
+CHUNK_RECORDS = 500
+"""Records that are decoded and encoded before the next are: few enough for the CPU's cache."""
+CHUNK_BYTES = 8 * 1024 * 1024
+"""And their values, about: large events must not all be there in every form at once."""
+
+_value = attrgetter("value")
 
 
 def slices(items: Sequence[Found], most: int) -> Iterator[Sequence[Found]]:
     """`items` in order, at most so many at once."""
     return (items[first : first + most] for first in range(0, len(items), most))
+
+
+def chunks(records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:
+    """`records` of events in order, some hundreds at once, fewer where they are large."""
+    for chunk in slices(records, CHUNK_RECORDS):
+        sizes = [*map(len, map(_value, chunk))]
+        if sum(sizes) <= CHUNK_BYTES:
+            yield chunk
+        else:
+            yield from slices(chunk, max(1, CHUNK_BYTES // max(sizes)))
 
 
 def split(

@@ -23,11 +23,11 @@ from contracts.encoding.block import Block, Name
 from contracts.erasures import Erasure
 from processors.consume.step import LogRecord, Reject
 from processors.materialize.names import NamesFilter
-from processors.materialize.reading import read_erasures, read_rows, slices, split
+from processors.materialize.reading import chunks, read_erasures, read_rows, split
 from processors.materialize.repeats import Shown, Sorted
 
-CHUNK_RECORDS = 500
-"""Records that are decoded and encoded before the next are: few enough for the CPU's cache."""
+BLOCKS_BYTES = 64 * 1024 * 1024
+"""What is encoded is inserted when it has so many bytes: a batch of Kafka's may hold far more."""
 
 
 class Positions(Protocol):
@@ -90,16 +90,17 @@ class Materialize:
             self._names.add_all(each.event_id for each in erasures)
             await self._table.erase(erasures)
         batch = Sorted(self._names, dict(self._may_hold), erasures)
-        for chunk in slices(events, CHUNK_RECORDS):
-            rows, unreadable = read_rows(without(chunk, stored))
-            rejects += unreadable
-            batch.add(rows)
         for partition, (_, last) in spans(events).items():
             self._may_hold[partition] = max(self._may_hold[partition], last)
         try:
+            for chunk in chunks(events):
+                rows, unreadable = read_rows(without(chunk, stored))
+                rejects += unreadable
+                batch.add(rows)
+                if sum(block.size for block in batch.blocks.values()) >= BLOCKS_BYTES:
+                    await self._insert(batch)
             while True:
-                for month in sorted(batch.blocks):  # each into one partition of the table
-                    await self._table.insert(batch.blocks[month])
+                await self._insert(batch)
                 if not batch.doubtful:
                     break
                 erased = await self._table.erased(batch.names())
@@ -109,6 +110,12 @@ class Materialize:
             self.assigned({record.partition for record in events})
             raise
         return sorted(rejects, key=lambda reject: reject.record.offset)
+
+    async def _insert(self, batch: Sorted) -> None:
+        """Insert the blocks of `batch`, each into one partition of the table."""
+        for month in sorted(batch.blocks):
+            await self._table.insert(batch.blocks[month])
+        batch.blocks.clear()
 
     async def _learn(self, partitions: Collection[int]) -> None:
         """Learn what the table may hold of the partitions of which that is unknown."""

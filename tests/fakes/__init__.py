@@ -99,7 +99,7 @@ class FakeRows(FakePositions):
     """The table in memory. `fail_before` and `fail_after` inserts: refused, or stored and then lost.
 
     `fail_erasing` erasures are noted, and nothing is taken away. `retention_ms` is its TTL; `looked_up`
-    the names that were looked up.
+    the names that were looked up, `bytes_inserted` each insert's.
     """
 
     rows: list[FakeRow] = field(default_factory=list)
@@ -111,6 +111,7 @@ class FakeRows(FakePositions):
     fail_erasing: int = 0
     retention_ms: int | None = None
     looked_up: list[Name] = field(default_factory=list)
+    bytes_inserted: list[int] = field(default_factory=list)
 
     @property
     def stored(self) -> list[tuple[int, int]]:
@@ -123,6 +124,7 @@ class FakeRows(FakePositions):
             self.fail_before -= 1
             raise Transient("refused")
         self.inserts += 1
+        self.bytes_inserted.append(sum(map(len, block.pieces(0))))
         positions = zip(block.partitions, block.offsets, strict=True)
         names = zip(block.tenants, block.ids, strict=True)
         self.rows += map(FakeRow, block.received_ms, names, positions)

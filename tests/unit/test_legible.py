@@ -47,9 +47,24 @@ def test_json_in_json_is_read_to_its_inmost_text(text: str, ascii_only: bool, la
     assert any(folded(text) in reading for reading in readings)
 
 
-@pytest.mark.parametrize("piece", [b"\\", b"\\\\", rb"\u00fc", rb"\"", "ΐ".encode(), b"\\\\u005c"])
+@pytest.mark.parametrize(
+    "piece", [b"\\", b"\\\\", rb"\u00fc", rb"\"", "ΐ".encode(), b"\xff", b"\\\\u005c"]
+)
 def test_a_hostile_megabyte_is_read_in_time_and_bounded(piece: bytes) -> None:
     stored = piece * (750_000 // len(piece))
     began_s = time.process_time()
-    assert len(search_text(stored, None)) < 5 * len(stored)
+    deep = b"\\" * 16 + b"n"  # five readings of all of it
+    assert len(search_text(stored, None)) <= 3 * len(stored)
+    assert len(search_text(stored + deep, stored + deep)) <= 6 * len(stored + deep) + 1
     assert time.process_time() - began_s < 5
+
+
+@pytest.mark.parametrize("letter", ["ΐ", "ü", "\U0001f45c"])
+def test_what_is_over_the_bound_is_cut_behind_a_whole_character(letter: str) -> None:
+    stored = (letter * 100_000).encode() + b"\\" * 16 + b"n"
+    assert search_text(stored, b"").decode().startswith(folded(letter) * 100_000)
+
+
+def test_a_payload_that_is_cut_takes_nothing_from_the_fault() -> None:
+    deep = ("ΐ" * 100_000).encode() + b"\\" * 16 + b"n"
+    assert seen(deep, rb"M\u00fcller")[-1] == "müller"

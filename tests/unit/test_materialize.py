@@ -1,5 +1,7 @@
 """The exactly-once step on a table in memory: whatever fails, every record is stored once."""
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +9,9 @@ from hypothesis import strategies as st
 from contracts.ids import derived_id
 from processors.consume.consume import next_offsets
 from processors.consume.step import Transient
+from processors.materialize.reading import chunks
 from processors.materialize.step import Materialize
-from tests.builders import an_event, represented
+from tests.builders import a_payload, an_event, represented
 from tests.fakes import FakeRecord, FakeRows
 
 NOW_MS = 1_790_000_000_000
@@ -179,6 +182,31 @@ async def test_a_batch_over_the_end_of_a_month_goes_into_two_inserts() -> None:
     batch = [FakeRecord(VALUE, 0, n, timestamp=end_of_september + n) for n in range(3)]
     await Materialize(table)(batch)
     assert table.inserts == 2
+
+
+async def test_a_batch_of_large_events_goes_into_several_inserts_each_stored_once() -> None:
+    """As a fetch of well compressed batches holds it: not all of it is encoded at once."""
+    payload = base64.b64encode(("ΐ" * 370_000).encode() + b"\\" * 16 + b"n").decode()
+    event = an_event(event_payload=a_payload(base64_encoded_payload_json=payload))
+    value = represented(event, "01a20d33-994f-74a1-8936-e15ecec113da")
+    batch = [FakeRecord(value, 0, offset) for offset in range(60)]
+    table = FakeRows(fail_after=2)
+    step = Materialize(table)
+    with pytest.raises(Transient):
+        await step(batch)
+    assert 0 < len(table.stored) < len(batch)
+    with pytest.raises(Transient):
+        await step(batch)
+    await step(batch)
+    assert table.stored == [(0, offset) for offset in range(60)]
+    assert max(table.bytes_inserted) < 128 * 1024 * 1024
+
+
+def test_chunks_are_all_records_in_order_few_where_they_are_large() -> None:
+    small, large = FakeRecord(b"x"), FakeRecord(b"x" * 3 * 1024 * 1024)
+    found = [*chunks([small] * 600 + [large] * 5)]
+    assert [len(each) for each in found] == [500, *[2] * 52, 1]
+    assert [record for each in found for record in each] == [small] * 600 + [large] * 5
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 99)), min_size=1))
