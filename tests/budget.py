@@ -25,6 +25,7 @@ BUDGETS_S = {
     "cli": 140,
     "model": 65,
     "filters": 50,
+    "grouping": 40,
     "unit": 120,
 }
 """By folder, in the order in which they are begun: what cannot be divided first."""

@@ -1,11 +1,12 @@
 """Workers share the tests so that as few of them as can be start a stack."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.budget import ON_STACK, ByFolder
+from tests.budget import BUDGETS_S, ON_STACK, ByFolder
 
 
 class Worker:
@@ -49,3 +50,9 @@ def test_the_first_begins_with_what_needs_no_stack(workers: int) -> None:
     for number, node in enumerate(nodes):
         shared = [tests[index].split("/")[1] in ON_STACK for index in node.given]
         assert shared == sorted(shared, reverse=number > 0)
+
+
+def test_every_folder_of_tests_has_a_budget() -> None:
+    tests = Path(__file__).parent.parent
+    folders = {path.parent.name for path in tests.glob("*/test_*.py")}
+    assert folders == set(BUDGETS_S)
