@@ -10,10 +10,12 @@ from markupsafe import Markup, escape
 from console.html.text import marked
 
 NODES_MAX = 2_000
+NODES_OF_ALL_MAX = 50_000
+"""When all is asked for: about ten megabytes of HTML; beyond, the document is to be downloaded."""
 DEPTH_MAX = 60
 TEXT_MAX = 4_000
 CHARACTERS = 100
-"""A text of so many counts as another node."""
+"""A text of so many counts as another node, as does a label of a hidden character."""
 OPEN_DEPTH = 3
 
 WORDS = {True: "true", False: "false"}
@@ -51,7 +53,7 @@ class _Writer:
             if self._left <= 0:
                 self._parts.append(f'<div class="cut">… {len(value) - number:,} more</div>')
                 break
-            key = "" if name is None else f'<span class="k">"{_text(name, 500)}"</span>: '
+            key = "" if name is None else f'<span class="k">"{self._text(name, 500)}"</span>: '
             self._parts.append(f"<div>{key}")
             self._write(each, depth + 1, "," if number < last else "")
             self._parts.append("</div>")
@@ -63,21 +65,20 @@ class _Writer:
         if value is None:
             return '<span class="w">null</span>'
         if type(value) is str:
-            self._left -= min(len(value), self._text_max) // CHARACTERS
-            return f'<span class="s">"{_text(value, self._text_max)}"</span>'
+            return f'<span class="s">"{self._text(value, self._text_max)}"</span>'
         if isinstance(value, dict | list):
             return "{…}" if value else "{}" if isinstance(value, dict) else "[]"
         return f'<span class="n">{escape(str(value))}</span>'  # a number as it was spelled
 
+    def _text(self, text: str, limit: int) -> Markup:
+        shown = marked(text[:limit])
+        self._left -= len(shown) // CHARACTERS
+        if len(text) > limit:
+            shown += Markup('<span class="cut">… {:,} characters</span>').format(len(text))
+        return Markup("<bdi>{}</bdi>").format(shown)
+
 
 def json_html(value: Any, whole: bool = False) -> tuple[Markup, bool]:
-    """The value as HTML and whether all of it is shown; `whole` takes the bounds away."""
-    limits = (10**9, 10**9) if whole else (NODES_MAX, TEXT_MAX)
+    """The value as HTML and whether all of it is shown; `whole` asks for all that a page can hold."""
+    limits = (NODES_OF_ALL_MAX, 10**9) if whole else (NODES_MAX, TEXT_MAX)
     return _Writer(*limits).html(value)
-
-
-def _text(text: str, limit: int) -> Markup:
-    shown = marked(text[:limit])
-    if len(text) > limit:
-        shown += Markup('<span class="cut">… {:,} characters</span>').format(len(text))
-    return Markup("<bdi>{}</bdi>").format(shown)

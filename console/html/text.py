@@ -7,12 +7,15 @@ is what is there.
 import json
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
 NAMES = {0: "NUL", 9: "TAB", 10: "LF", 13: "CR", 27: "ESC", 127: "DEL"}
 SHOWN_MAX = 10_000
 """Characters of a text that are not many: beyond, it is cut."""
+LABELS_MAX = 50
+"""Of a text: further hidden characters are named in plain text, a tenth of a label's size."""
 
 
 def is_hidden(character: str) -> bool:
@@ -25,15 +28,15 @@ def marked(text: str, keep: str = "") -> Markup:
     if text.isprintable():
         return escape(text)
     parts: list[Markup] = []
-    plain: list[str] = []
-    for character in text:
+    labels = start = 0
+    for at, character in enumerate(text):
         if is_hidden(character) and character not in keep:
-            parts.append(escape("".join(plain)))
-            parts.append(_label(character))
-            plain.clear()
-        else:
-            plain.append(character)
-    parts.append(escape("".join(plain)))
+            labels += 1
+            if start < at:
+                parts.append(escape(text[start:at]))
+            parts.append(_label(character) if labels <= LABELS_MAX else _plain(character))
+            start = at + 1
+    parts.append(escape(text[start:]))
     return Markup("").join(parts)
 
 
@@ -46,9 +49,9 @@ def foreign(text: object, limit: int = SHOWN_MAX) -> Markup:
     return Markup("<bdi>{}</bdi>").format(shown)
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, always: bool = False) -> str:
     """A value as the search line takes it: quoted when it has a blank, a comma, a star or a quote."""
-    if text and not set(text) & set(' ,*"\\') and text.isprintable():
+    if text and not always and not set(text) & set(' ,*"\\') and text.isprintable():
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
@@ -69,9 +72,18 @@ def queue_name(arn: str) -> str:
     return arn.rpartition(":")[2]
 
 
+@lru_cache(1024)
 def _label(character: str) -> Markup:
-    code = ord(character)
-    name = unicodedata.name(character, NAMES.get(code, "control character"))
+    meaning = unicodedata.name(character, NAMES.get(ord(character), "control character"))
     return Markup('<span class="hidden-char" title="{}">{}</span>').format(
-        name, NAMES.get(code) or f"U+{code:04X}"
+        meaning, _name(character)
     )
+
+
+@lru_cache(1024)
+def _plain(character: str) -> Markup:
+    return escape(f"⟨{_name(character)}⟩")
+
+
+def _name(character: str) -> str:
+    return NAMES.get(ord(character)) or f"U+{ord(character):04X}"

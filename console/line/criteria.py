@@ -9,14 +9,16 @@ def criteria(line: Line, without: str | None = None) -> dict[str, str] | None:
     for member, asked in line.pattern.items():
         if member == without:
             continue
-        below = (
-            {member: asked}
-            if isinstance(asked, list)
-            else {f"{member}.{name}": operators for name, operators in asked.items()}
-        )
+        below = asked if isinstance(asked, dict) else {"": asked}
         for name, operators in below.items():
-            exact = len(operators) == 1 and isinstance(operators[0], str)
-            if not exact or name.partition(".")[0] in ("payload", "fault"):
+            exact = operators if isinstance(operators, str) else _only(operators)
+            if exact is None or member in ("$or", "payload", "fault"):
                 return None
-            found[name] = operators[0]
+            found[f"{member}.{name}" if name else member] = exact
     return found
+
+
+def _only(operators: object) -> str | None:
+    if isinstance(operators, list) and len(operators) == 1 and isinstance(operators[0], str):
+        return operators[0]
+    return None

@@ -1,15 +1,18 @@
 """A search as other tools take it: a command of curl, and SQL for ClickHouse."""
 
 import json
+import re
 import shlex
 from datetime import UTC
 from typing import Any
 
 from console.html.times import Range, shown
 from contracts import paths
-from contracts.filters import parse, to_sql
-from contracts.problems import Problem
+from contracts.clickhouse.conditions import of_text
+from contracts.criteria import Criteria
+from contracts.filters import Refused, parse, to_sql
 
+PARAMETER = re.compile(r"\{([a-z0-9_]+):String\}")
 COLUMNS = "received_at, id, event_type, event_source, operation, entity_id, fault, payload"
 
 
@@ -27,23 +30,16 @@ def as_curl(api: str, tenant: str, body: dict[str, Any]) -> str:
 
 
 def as_sql(tenant: str, pattern: dict[str, Any], q: str | None, period: Range, limit: int) -> str:
-    """The same events by a query of an analyst. Raises `Problem` for a pattern that is refused."""
+    """The same events by a query of an analyst. Raises `Refused`."""
     conditions = [
         f"tenant = {literal(tenant)}",
         f"received_at >= {_moment(period.from_ms)}",
         f"received_at < {_moment(period.to_ms)}",
     ]
     if pattern:
-        condition, parameters = to_sql(parse(pattern))
-        for name, text in parameters.items():
-            condition = condition.replace(f"{{{name}:String}}", literal(text))
-        conditions.append(condition)
-    if q is not None:
-        found = (
-            f"positionCaseInsensitiveUTF8(ifNull({each}, ''), {literal(q)}) > 0"
-            for each in ("payload", "fault")
-        )
-        conditions.append(f"({' OR '.join(found)})")
+        conditions.append(_filled(*to_sql(parse(pattern))))
+    found, parameters = of_text(Criteria.model_construct(q=q))
+    conditions += [_filled(each, parameters) for each in found]
     joined = "\n  AND ".join(conditions)
     return f"SELECT {COLUMNS}\nFROM events FINAL\nWHERE {joined}\nORDER BY received_at DESC\nLIMIT {limit}"
 
@@ -54,14 +50,19 @@ def sql_or_why(
     """`as_sql`, or a comment that says why there is none."""
     try:
         return as_sql(tenant, pattern, q, period, limit)
-    except Problem as problem:
-        return f"-- {problem.detail}"
+    except Refused as refused:
+        return f"-- {' '.join(str(refused).split())}"
 
 
 def literal(text: str) -> str:
     """`text` as a string of ClickHouse's SQL."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return "'" + "".join(each if each.isprintable() else _escaped(each) for each in escaped) + "'"
+
+
+def _filled(condition: str, parameters: dict[str, str]) -> str:
+    """In one pass: what a text holds is no parameter."""
+    return PARAMETER.sub(lambda found: literal(parameters[found[1]]), condition)
 
 
 def _escaped(character: str) -> str:

@@ -10,7 +10,8 @@ from console.html.charts import Bar, bars
 from console.html.times import Range, rfc_3339, shown
 from console.line.criteria import criteria
 from console.line.fields import ALIASES, FREE_ALIASES
-from console.line.parse import Line, read
+from console.line.given import given
+from console.line.parse import Line
 from console.page import Page
 from contracts import paths
 from contracts.criteria import instant_ms
@@ -59,7 +60,7 @@ async def values(page: Page) -> Response:
     """The values of a field that begin so, with their counts among what the rest of the line asks for."""
     name, prefix = page.query.get("field", ""), page.query.get("prefix", "")
     field = _field(name)
-    asked = criteria(read(page.query.get("q", "")), field and field.partition(".")[0])
+    asked = criteria(given(page.query), field and field.partition(".")[0])
     if field is None or asked is None:
         return page.json([])
     query: dict[str, str | int] = {**asked, **page.range.absolute, "field": field, "limit": OFFERED}

@@ -126,9 +126,19 @@ def _view(page: Page, document: Document, name: str) -> dict[str, Any]:
     everything = page.query.get("all") == name
     if document.kind == "json":
         shown, whole = json_html(document.value, everything)
-        return {"kind": "json", "html": shown, "whole": whole or everything}
+        return {"kind": "json", "html": shown, "whole": whole, "all": everything}
     if document.kind == "bytes":
         part = document.data if everything else document.data[: TEXT_SHOWN // 16]
-        return {"kind": "bytes", "text": hex_dump(part), "whole": len(part) == len(document.data)}
+        return {
+            "kind": "bytes",
+            "text": hex_dump(part),
+            "whole": len(part) == len(document.data),
+            "all": everything,
+        }
     part_of = document.text if everything else document.text[:TEXT_SHOWN]
-    return {"kind": "text", "text": part_of, "whole": len(part_of) == len(document.text)}
+    return {
+        "kind": "text",
+        "text": part_of,
+        "whole": len(part_of) == len(document.text),
+        "all": everything,
+    }

@@ -23,6 +23,8 @@ ORDERS: dict[Order, str] = {
     "entities": "Most entities",
 }
 LIMIT = 50
+TEXT_MAX = 256
+"""Of a message that is searched for: what the API takes."""
 CRITERIA = ("q", "status", "event_source", "operation")
 
 
@@ -96,6 +98,7 @@ async def _shown(page: Page, refused: Refused | None = None) -> Response:
         latest=[Seen(each) for each in latest if isinstance(each, dict)],
         refused=refused,
         line_of=line_of,
+        about=lambda line: f"{line} {quoted(fault['message'][:TEXT_MAX], True)}",
     )
 
 

@@ -16,7 +16,8 @@ from console.api import Refused, Unanswered
 from console.html.times import Range, rfc_3339
 from console.line import export, fields
 from console.line.criteria import criteria
-from console.line.parse import Line, read
+from console.line.given import given
+from console.line.parse import Line
 from console.page import Page
 from console.pages.counted import timeline
 from console.pages.event import panel
@@ -44,11 +45,16 @@ class Asked(NamedTuple):
         return body
 
 
+def asked_of(page: Page) -> Asked:
+    """What the page's URL asks for."""
+    return Asked(given(page.query), page.range, page.query.get("cursor"))
+
+
 async def search(page: Page) -> Response:
     """The search page, as it comes about."""
-    asked = Asked(read(page.query.get("q", "")), page.range, page.query.get("cursor"))
+    asked = asked_of(page)
     opened = page.query.get("event")
-    before, after = _around(page, asked, opened)
+    before, after = around(page, asked, opened)
 
     async def parts() -> AsyncIterator[str]:
         opening = asyncio.create_task(_opened(page, opened))
@@ -71,7 +77,7 @@ async def search(page: Page) -> Response:
     return page.stream(parts())
 
 
-def _around(page: Page, asked: Asked, opened: str | None) -> tuple[str, str]:
+def around(page: Page, asked: Asked, opened: str | None) -> tuple[str, str]:
     """What of the page is known before anything was found, and what comes after that."""
     line, tenant = asked.line, page.session.tenant
     return page.around(
@@ -81,6 +87,7 @@ def _around(page: Page, asked: Asked, opened: str | None) -> tuple[str, str]:
         completions=json.dumps(fields.completions()),
         pattern=json.dumps(line.pattern, indent=2, ensure_ascii=False),
         is_counted=criteria(line) is not None,
+        beside=page.query.get("filter"),
         subscribe=page.link("/subscriptions/new", filter=json.dumps(line.pattern)),
         curl=export.as_curl(page.api.url, tenant, asked.body()),
         sql=export.sql_or_why(tenant, line.pattern, line.q, asked.period, SHOWN),

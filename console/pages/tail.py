@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response, StreamingResponse
 
 from console.api import Refused
-from console.line.parse import read
+from console.line.given import given
 from console.page import NO_STORE, Page
 from console.reading.seen import Row
 from console.session import NotSignedIn
@@ -21,7 +21,7 @@ LASTS_S = 600.0
 
 async def tail(page: Page) -> Response:
     """Rows of what the search line asks for, from now on."""
-    line = read(page.query.get("q", ""))
+    line = given(page.query)
     body: dict[str, object] = {"filter": line.pattern}
     if line.q is not None:
         body["q"] = line.q

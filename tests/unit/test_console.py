@@ -1,9 +1,9 @@
-"""The console without a server: ranges, texts from outside, static files, charts."""
+"""The console without a server: ranges, texts from outside, static files, charts, what changed."""
 
 import base64
 import gzip
 import json
-import re
+import tracemalloc
 from datetime import UTC
 
 import pytest
@@ -13,13 +13,9 @@ from hypothesis import strategies as st
 from console.html import charts, text, times
 from console.html.assets import Assets
 from console.html.json_view import json_html
-from console.html.text import quoted
-from console.line import export
-from console.line.parse import read
 from console.reading.changes import changes
 from console.reading.documents import Document, decoded
 from console.reading.summary import summary
-from contracts.filters import parse
 
 
 def test_a_relative_range_ends_now_and_an_absolute_one_is_taken_as_it_is() -> None:
@@ -96,48 +92,18 @@ def test_bars_are_links_with_what_they_are_for() -> None:
     assert drawn.count("<rect") == 4
 
 
-@pytest.mark.parametrize(
-    ("line", "pattern", "q"),
-    [
-        ("", {}, None),
-        ("type:fault", {"event_type": ["FAULT"]}, None),
-        ("source:ORDER,PRICE x y", {"event_source": ["ORDER", "PRICE"]}, "x y"),
-        ("type:FAULT type:WARNING", {"event_type": ["FAULT", "WARNING"]}, None),
-        ("-operation:READ", {"operation": [{"anything-but": ["READ"]}]}, None),
-        ("entity:10*", {"entity_id": [{"prefix": "10"}]}, None),
-        ("entity:*10", {"entity_id": [{"suffix": "10"}]}, None),
-        ("entity:1*0", {"entity_id": [{"wildcard": "1*0"}]}, None),
-        ('entity:"1*0, a"', {"entity_id": ["1*0, a"]}, None),
-        ("name:*", {"entity_name": [{"exists": True}]}, None),
-        ("-fault.a.b:*", {"fault": {"a.b": [{"exists": False}]}}, None),
-        ("fault.status:>=500", {"fault": {"status": [{"numeric": [">=", 500]}]}}, None),
-        ("payload.a:1..2", {"payload": {"a": [{"numeric": [">=", 1, "<=", 2]}]}}, None),
-        ("payload.a:5 payload.b:true", {"payload": {"a": ["5", 5], "b": ["true", True]}}, None),
-        ('attr.correlationId:4711 "a: b"', {"key_attributes": {"correlationId": ["4711"]}}, "a: b"),
-    ],
+JSON = st.dictionaries(
+    st.text("ab.", max_size=2),
+    st.recursive(
+        st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "1", "true"]),
+        lambda below: (
+            st.lists(below, max_size=3)
+            | st.dictionaries(st.text("ab.", max_size=2), below, max_size=3)
+        ),
+        max_leaves=6,
+    ),
+    max_size=3,
 )
-def test_a_line_is_a_pattern_and_a_text(line: str, pattern: object, q: str | None) -> None:
-    found = read(line)
-    assert (found.pattern, found.q, found.wrong) == (pattern, q, ())
-    parse(found.pattern)  # no pattern that we make is refused
-
-
-@pytest.mark.parametrize("line", ["typ:FAULT", "type:A -type:B", "attr.:x", "x" * 1001])
-def test_what_a_line_cannot_say_is_named(line: str) -> None:
-    assert len(read(line).wrong) == 1
-
-
-@given(st.text(max_size=60))
-def test_any_line_is_read_and_any_value_comes_back_from_its_quotes(text: str) -> None:
-    read(text)
-    assert read(f"entity:{quoted(text)}").pattern == {"entity_id": [text]}
-
-
-@given(st.text(max_size=60))
-def test_any_text_is_a_literal_of_sql_without_an_end_of_its_own(text: str) -> None:
-    inside = export.literal(text)[1:-1]
-    assert re.fullmatch(r"(?:[^'\\]|\\.)*", inside)
-    assert inside.isprintable()
 
 
 def document(text: str) -> Document:
@@ -148,9 +114,11 @@ def test_changes_are_by_path_and_of_other_texts_by_line() -> None:
     found = changes(document('{"a":1,"b":[1,2]}'), document('{"a":1.0,"b":[1],"c":{}}'))
     assert found.found == [
         ("a", "1", "1.0"),
-        ("c", None, "{}"),
         ("b[1]", "2", None),
+        ("c", None, "{}"),
     ]
+    whole = changes(document('{"a":{"b":{}},"n":1}'), document('{"a":[3],"n":"1"}'))
+    assert whole.found == [("a.b", "{}", None), ("a[0]", None, "3"), ("n", "1", '"1"')]
     lines = changes(document("one\ntwo"), document("one\nthree"))
     assert [(c.before, c.after) for c in lines.found] == [("two", None), (None, "three")]
     assert changes(document("{"), document("{")).of == 0
@@ -164,6 +132,49 @@ def test_documents_that_are_deep_or_wide_are_bounded() -> None:
     assert not whole
     assert len(shown) < 400_000
     assert len(changes(wide, document("{}")).found) == 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"k" * 400_000: [1] * 100_000}),
+        json.dumps({str(n): n for n in range(60_000)}),
+        '{"kkkkkkkkk":' * 900 + "1" + "}" * 900,
+    ],
+    ids=["long names", "many names", "deep"],
+)
+def test_comparing_needs_memory_for_what_is_shown_alone(text: str) -> None:
+    before, after = document(text), document('{"another":1}')
+    tracemalloc.start()
+    try:
+        found = changes(before, after)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.of > 1
+    assert len(found.found) <= 200
+    assert all(len(each.path) <= 201 for each in found.found)
+    assert most < 4_000_000
+
+
+@given(JSON, JSON)
+def test_documents_differ_where_they_do_and_nowhere_else(one: object, other: object) -> None:
+    text, another = (json.dumps(each, sort_keys=True) for each in (one, other))
+    assert changes(document(text), document(text)).of == 0
+    assert (changes(document(text), document(another)).of == 0) == (text == another)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize(
+    "value",
+    [{"\x7f" * 350 + str(n): n for n in range(2_000)}, {"a": "\x7f" * 700_000}],
+    ids=["names", "text"],
+)
+def test_hidden_characters_are_named_in_bounded_html(value: object, whole: bool) -> None:
+    shown, _ = json_html(value, whole)
+    assert "DEL" in shown
+    assert "\x7f" not in shown
+    assert len(shown) < (6_000_000 if whole else 400_000)
 
 
 def test_what_failed_is_in_the_line_of_a_list() -> None:

@@ -13,6 +13,8 @@ from contracts import paths
 DEAD_SHOWN = 10
 CHANGES_SHOWN = 20
 JOBS_ASKED = 100
+PATTERN_CHARACTERS_MAX = 2_000
+"""What a link takes along."""
 
 
 async def one(page: Page) -> Response:
@@ -84,12 +86,13 @@ async def _shown(
         jobs = [each for each in jobs["jobs"] if each["subscription_id"] == it["id"]]
     if isinstance(changes, dict):
         changes = changes["items"][:CHANGES_SHOWN]
+    pattern = json.dumps(it["filter"], ensure_ascii=False) if "filter" in it else ""
     return page.render(
         "subscriptions/one.html",
         status,
         it=it,
         state=state_of(it, health),
-        pattern=json.dumps(it.get("filter", {}), ensure_ascii=False),
+        pattern=pattern if len(pattern) <= PATTERN_CHARACTERS_MAX else None,
         health=health,
         dead=dead,
         jobs=jobs,

@@ -1,0 +1,121 @@
+"""Pages of the console filled in without a server: what is rarely seen, and where their links lead."""
+
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from starlette.requests import Request
+
+from console.api import Api
+from console.html.assets import Assets
+from console.html.environment import environment
+from console.page import Page, Site
+from console.pages import search
+from console.reading.state import state_of
+from console.settings import Console
+from console.tails import Tails
+
+URL = "http://127.0.0.1:8080"
+HEALTH = {
+    "breaker": "closed",
+    "last_hour": {"delivered": 1, "failed": 2},
+    "waiting": 0,
+    "dead": 0,
+    "behind": {"records": 0, "since": None},
+    "oldest_undelivered": None,
+    "last_error": None,
+}
+
+
+class Somebody:
+    user, tenant, tenants, csrf = "me", "acme", ("acme",), "token"
+
+    async def access_token(self) -> str:
+        raise AssertionError("nothing is asked")
+
+
+@cache
+def site() -> Site:
+    settings = Console(api_url="http://api.example", url=URL)
+    api = Api(settings)
+    return Site(settings, api, environment(Assets()), Tails(api, 1))
+
+
+def page(path: str, query: str = "", method: str = "GET", referer: str = "") -> Page:
+    scope = {
+        "type": "http",
+        "method": method,
+        "scheme": "http",
+        "server": ("console.example", 80),
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(b"host", b"console.example"), (b"referer", referer.encode())],
+    }
+    return Page(Request(scope), Somebody(), site())
+
+
+def shown(subscription: dict[str, Any], pattern: str | None = "{}") -> str:
+    return page("/subscriptions/1").text(
+        "subscriptions/one.html",
+        it=subscription,
+        state=state_of(subscription, HEALTH),
+        pattern=pattern,
+        health=HEALTH,
+        dead={"count": 0, "counts": []},
+        jobs=[],
+        changes=[],
+        checked=None,
+        refused=None,
+    )
+
+
+WHOLE = {
+    "id": "1",
+    "name": "orders",
+    "enabled": True,
+    "filter": {},
+    "destination": {"type": "sqs", "arn": "arn:aws:sqs:eu-west-1:123456789012:orders"},
+    "delivery": {"fairness": "tenant", "retry_for_s": 90, "dead_letter": None},
+    "ownership": {
+        "destination": {"by": "role", "state": "proven", "asked_at": "2026-01-31T12:00:00Z"}
+    },
+}
+
+
+@pytest.mark.parametrize("without", ["delivery", "ownership", "name", "destination", "filter"])
+def test_a_subscription_of_an_earlier_release_is_shown(without: str) -> None:
+    text = shown({name: value for name, value in WHOLE.items() if name != without})
+    assert 'id="settings"' in text
+    assert ("proven by role" in text) == (without != "ownership")
+
+
+def test_a_subscription_that_cannot_be_read_is_shown_with_its_reason() -> None:
+    text = shown({"id": "1", "enabled": False, "inactive": "its record cannot be read"}, None)
+    assert "its record cannot be read" in text
+    assert "Events that match" not in text
+
+
+def test_events_that_match_are_searched_for_by_the_pattern() -> None:
+    text = shown(WHOLE, '{"event_type": ["FAULT"]}')
+    link = text.partition('">Events that match')[0].rpartition('href="')[2].replace("&amp;", "&")
+    assert urlsplit(link).path == "/search"
+    assert parse_qs(urlsplit(link).query)["filter"] == ['{"event_type": ["FAULT"]}']
+
+
+@pytest.mark.parametrize(
+    ("query", "offered"),
+    [
+        ("q=type:FAULT", True),
+        ("q=type:FAULT+timeout", False),
+        ("q=foo:bar", False),
+        ("filter={}", True),
+        ("filter=nonsense", False),
+    ],
+)
+def test_what_a_subscription_cannot_have_is_not_offered(query: str, offered: bool) -> None:
+    here = page("/search", query)
+    text = "".join(search.around(here, search.asked_of(here), None))
+    assert ("Subscribe to this" in text) == offered
+    assert ("No subscription:" in text) != offered
