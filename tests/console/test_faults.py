@@ -37,6 +37,18 @@ def test_a_kind_of_failure_is_found_from_the_first_page_and_leads_to_an_event(lo
         expect(page.locator("table.events tbody tr[data-id]").first).to_be_visible()
 
 
+def test_what_says_this_is_found_at_least_as_often_as_it_was_counted(look: Look) -> None:
+    with look() as window:
+        page = window.go("/faults?range=1h")
+        page.locator("table.rows a.row").last.click()  # the rarest: all of it is in one page
+        row = page.locator("section[aria-labelledby=operations] tbody tr").first
+        count = int(row.locator("td.number").inner_text())
+        assert 0 < count < 50
+        row.get_by_role("link", name="About these").click()
+        expect(page.locator("tr.end")).to_be_visible()
+        assert page.locator("table.events tbody tr[data-id]").count() >= count
+
+
 def test_a_bar_leads_to_the_events_of_its_time(look: Look) -> None:
     with look() as window:
         page = window.go("/?range=1h")
@@ -50,7 +62,7 @@ def test_groups_are_narrowed_and_ordered_and_the_url_says_so(look: Look) -> None
         page = window.go("/faults?range=1h")
         all_of_them = page.locator("table.rows tbody tr").count()
         page.fill("#q", "no such message anywhere")
-        page.click("text=Show")
+        page.locator("form.filters button").click()
         expect(page.locator("[data-state=empty]")).to_be_visible()
         window.check()
         page.go_back()
