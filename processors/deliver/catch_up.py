@@ -68,9 +68,9 @@ class CatchUp:
         generation, lane.overdue = self._places.generation, False
         self._stops.look()
         now, routed = self._places.behind.get(place), self._places.routed.get(place.partition)
-        began = now
         if now is None or routed is None or now.next_offset > routed:
             return False  # its router reads again what it had in hand
+        began = now
         subscription = self._follower.table.get(*place.lane)
         if subscription is None:
             return await self._leave.cancel(lane, place, now, routed, "deleted")
@@ -90,7 +90,6 @@ class CatchUp:
             return False
         kept_from, _ = await self._reader.bounds(place.partition)
         if now.first < kept_from:
-            self._ranges.lost(lane, place, now.first, kept_from)
             now = Behind(
                 max(now.next_offset, kept_from),
                 {each: tries for each, tries in now.stragglers.items() if each >= kept_from},
@@ -98,6 +97,10 @@ class CatchUp:
             )
         records, end, unread = await self._read(lane, place, now, routed)
         planned = self._plan(place, subscription, records)
+        if self._follower.table.get(*place.lane) != subscription:
+            return True  # stopped or changed while the log was read: matched by another table
+        if began.first < kept_from:
+            self._ranges.lost(lane, place, began.first, kept_from)
         self._drop(lane, place, now, planned, unread)
         failures = lane.breaker.failures
         left = await self._send(lane, subscription, planned, records, now)

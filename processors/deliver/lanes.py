@@ -118,10 +118,10 @@ class Lanes:
             if position not in lane.settled:
                 first.setdefault(*position)
         for partition in {partition for partition, _ in planned.positions}:
-            place = Place(*key, partition)
+            place, at = Place(*key, partition), first.get(partition, ends[partition])
             if place not in self._places.behind:
-                now = Behind(first.get(partition, ends[partition]), {}, 0, *lane.failure)
-                self._put(place, now)
+                self._put(place, Behind(at, {}, 0, *lane.failure))
+            self._places.lower(place, at)  # it was stopped meanwhile, behind what is under way
         if task is not None:
             task.add_done_callback(self._late)
 

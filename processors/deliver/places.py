@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 
 from contracts.encoding.recordbatch import encode_headers, new_record
 from contracts.topics import DELIVERIES_RETRY
@@ -110,6 +110,13 @@ class Places:
         self.routed |= ends
         self.matching |= ends
 
+    def failed(self, lanes: Iterable[Key]) -> None:
+        """The router's batch comes again: nothing of it counts as matched, nor as settled for these."""
+        self.matching = dict(self.in_hand)
+        for place in (place for lane in lanes for place in self.of(lane)):
+            if place.partition in self.in_hand:  # one put behind what had failed by then
+                self.lower(place, self.in_hand[place.partition])
+
     def put(self, place: Place, now: Behind, *, anew: bool = False) -> None:
         """`place` is behind, like this; where it was so before and not `anew`, since then, of that start."""
         before = self.behind.get(place)
@@ -122,6 +129,13 @@ class Places:
             self._by_lane.setdefault(place.lane, set()).add(place)
             self._unsaved.add(place)
         self.wake(place.lane)
+
+    def lower(self, place: Place, offset: int) -> None:
+        """Where `place` is behind, from `offset` on nothing is settled but what its lane remembers."""
+        now = self.behind.get(place)
+        if now is not None and now.next_offset > offset:
+            before = {each: tries for each, tries in now.stragglers.items() if each < offset}
+            self.put(place, now._replace(next_offset=offset, stragglers=before))
 
     def wake(self, lane: Key) -> None:
         """It may have something to do, if it is behind."""

@@ -62,12 +62,18 @@ class Route:
         places.in_hand = {each.partition: each.offset for each in reversed(records)}
         places.matching = dict(places.in_hand)
         self._stops.look(again=any(places.routed.get(n) != at for n, at in places.matching.items()))
-        for plan in plans(self._follower.table, records, self._firsts, places.behind):
-            # with no await since the plan was made: who is behind gets them apart
-            places.take(plan.ends)
-            await self._deliver(plan)
-            self._stops.look()  # before the next is planned
-        await places.save()
+        served: set[Key] = set()
+        try:
+            for plan in plans(self._follower.table, records, self._firsts, places.behind):
+                # with no await since the plan was made: who is behind gets them apart
+                places.take(plan.ends)
+                served |= plan.of.keys()
+                await self._deliver(plan)
+                self._stops.look()  # before the next is planned
+            await places.save()
+        except BaseException:  # who is stopped before the next try stays before all of it
+            places.failed(served)
+            raise
         self._lanes.done()
         return []
 

@@ -47,12 +47,9 @@ class Stops:
     def _keep(self, key: Key, started: str) -> None:
         """A place in each partition, at what was not matched for it."""
         for place, position in self._positions(key):
-            now = self._places.behind.get(place)
-            if now is None:
+            if place not in self._places.behind:
                 self._places.put(place, Behind(position, {}, started=started))
-            elif now.next_offset > position:  # a batch that failed comes again
-                before = {each: tries for each, tries in now.stragglers.items() if each < position}
-                self._places.put(place, now._replace(next_offset=position, stragglers=before))
+            self._places.lower(place, position)  # a batch that failed comes again
 
     def _positions(self, key: Key) -> Iterator[tuple[Place, int]]:
         for partition in self._places.partitions:

@@ -199,7 +199,8 @@ async def test_after_a_pause_is_lifted_failures_are_counted_anew() -> None:
     queues, table = FakeQueues(refusing(*DENIED)), table_of(a_subscription(arn("q"), id="one"))
     async with RouterInMemory(queues, table, log_of(2 * COUNT), pause_after_s=2) as router:
         await router.step(0, 0, COUNT)
-        await router.caught_up()
+        breaker_ = router.lanes.of(("acme", "one")).breaker
+        await until(lambda: table.paused and not breaker_.since_ms)  # the pause was seen
         table.apply(b"acme:one", a_subscription(arn("q"), id="one").represent())
         calls = len(queues.calls)
         await router.step(0, COUNT, 2 * COUNT)

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
@@ -11,8 +11,8 @@ import pytest
 from contracts.encoding.recordbatch import new_record
 from contracts.pauses import Missed, Start
 from contracts.subscription_table import Subscriptions
-from contracts.topics import DELIVERIES, DELIVERIES_RETRY
-from processors.consume.step import Transient
+from contracts.topics import DELIVERIES, DELIVERIES_RETRY, EVENTS
+from processors.consume.step import LogRecord, Transient
 from processors.deliver import breaker, lanes
 from processors.deliver.kept import kept
 from processors.deliver.place import Behind, Place, read_place, written
@@ -23,6 +23,7 @@ from tests.unit.test_deliver import a_subscription
 from tests.unit.test_lanes import failing, log_of, refusing, table_of
 
 ONE = a_subscription(arn("q"), id="one")
+ONE_LANE = ("acme", "one")
 DENIED: Any = ("not_now", "AccessDenied")
 _numbers = itertools.count()
 
@@ -234,6 +235,110 @@ async def test_a_turn_that_is_under_way_does_not_undo_what_was_said_meanwhile() 
     assert sent | cancelled(router.topics) == {*range(30)}
     assert sent >= {*range(20, 30)}
     assert cancelled(router.topics) >= {*range(10, 20)}
+
+
+async def test_who_is_disabled_while_its_turn_reads_the_log_keeps_what_it_reads() -> None:
+    """The log is matched by the table of after the read, which does not have it any more."""
+    queues, table = FakeQueues(refusing("again")), table_of(ONE)
+    async with RouterInMemory(queues, table, log_of(300)) as router:
+        await router.step(0, 0, 300)
+        await until(lambda: router.places.behind)
+        reads, disabled = router.log.read, False
+
+        async def read(topic: str, *args: int) -> AsyncGenerator[list[LogRecord], None]:
+            nonlocal disabled
+            if topic == EVENTS and not disabled:
+                disabled = True
+                disable(table)
+            async for some in reads(topic, *args):
+                yield some
+
+        router.log.read = read  # type: ignore[method-assign, assignment]
+        await until(lambda: disabled)
+        await router.lanes.rest()  # the turn ends
+        assert router.places.behind[Place("acme", "one", 0)].first == 0
+        router.route.assigned([0])
+        queues.script = None
+        enable(table, "catch_up")
+        await until(lambda: router.places.known)
+        await router.caught_up()
+    assert {offset for _, offset in queues.offsets("q")} == {*range(300)}
+    assert not cancelled(router.topics)
+
+
+@pytest.mark.parametrize("ends", ["killed", "unrecorded"])
+async def test_who_is_disabled_while_the_router_waits_for_it_owes_what_is_under_way(
+    ends: str,
+) -> None:
+    """Its batch is committed; then its call ends in a kill, or the ledger does not take what came of it."""
+    queues, table, topics, events = FakeQueues(), table_of(ONE), FakeTopics(), log_of(30)
+    queues.gate["q"] = asyncio.Event()
+    async with RouterInMemory(queues, table, events, topics) as router:
+        stepping = asyncio.create_task(router.step(0, 0, 30))
+        await until(lambda: queues.calls)
+        disable(table)
+        await stepping
+        assert router.places.behind[Place("acme", "one", 0)].first == 0
+        if ends == "unrecorded":
+            topics.away.add(DELIVERIES)
+            queues.script = refusing("again")
+            queues.gate["q"].set()
+            await until(lambda: not router.lanes.of(ONE_LANE).lock.locked())
+            topics.away.clear()
+    queues.gate.clear()
+    queues.script = None
+    enable(table, "catch_up")
+    again = RouterInMemory(queues, table, events, topics)
+    again.log.committed_offsets = dict(router.log.committed_offsets)
+    async with again:
+        await until(lambda: again.places.known)
+        await again.caught_up()
+    assert {offset for _, offset in queues.offsets("q")} == {*range(30)}
+
+
+async def test_a_batch_that_failed_is_owed_by_who_was_disabled_and_enabled_before_the_next_try() -> (
+    None
+):
+    """Its queue is slow, so its place stays, and the next try leaves it out."""
+    queues, table = FakeQueues(refusing("again")), table_of(ONE)
+    async with RouterInMemory(queues, table, log_of(30)) as router:
+        router.topics.away.add(DELIVERIES)
+        with pytest.raises(Transient):
+            await router.step(0, 0, 30)
+        router.topics.away.clear()
+        disable(table)
+        await until(lambda: router.places.behind)
+        router.lanes.of(ONE_LANE).answered(60)
+        queues.script = None
+        enable(table, "catch_up")
+        await router.step(0, 0, 30)
+        await until(lambda: len(queues.sent["q"]) >= 30)
+    assert {offset for _, offset in queues.offsets("q")} == {*range(30)}
+
+
+async def test_a_batch_that_fails_is_owed_by_who_was_disabled_and_enabled_during_the_try() -> None:
+    """Its part has failed, and the router still waits for another's."""
+    two = a_subscription(arn("slow"), id="two")
+    queues, table = FakeQueues(), table_of(ONE, two)
+    queues.gate["slow"] = asyncio.Event()
+    async with RouterInMemory(queues, table, log_of(30)) as router:
+        its = router.lanes.of(ONE_LANE)
+        router.topics.away.add(DELIVERIES)
+        queues.script = refusing("again")
+        stepping = asyncio.create_task(router.step(0, 0, 30))
+        await until(lambda: its.unrecorded and not its.lock.locked())
+        router.topics.away.clear()
+        disable(table)
+        await until(lambda: router.places.behind)
+        its.answered(60)
+        queues.script = None
+        enable(table, "catch_up")
+        queues.gate["slow"].set()
+        with pytest.raises(Transient):
+            await stepping
+        await router.step(0, 0, 30)
+        await until(lambda: len(queues.sent["q"]) >= 30)
+    assert {offset for _, offset in queues.offsets("q")} == {*range(30)}
 
 
 async def test_nobody_serves_who_is_stopped() -> None:
