@@ -1,8 +1,8 @@
 """What people say of a group of failures: known, resolved, quiet until it grows; who said so, and when.
 
 Each saying is an event of the log, so that it outlives a rebuild of the view: a SYSTEM_EVENT of source
-APPLICATION about the entity `fault:FINGERPRINT`, all of it in plain key attributes. Of several the last
-in the log counts. A client that posts such an event says so itself.
+APPLICATION about the entity `fault:FINGERPRINT`, all of it in plain key attributes. Of several the one
+received last counts. A client that posts such an event says so itself.
 """
 
 from typing import Annotated, Literal, Self
@@ -54,8 +54,9 @@ class FaultState(BaseModel):
     by: str | None = Field(description="Who, the token's `sub`.")
     note: str
     until_count: int | None
-    since: int = Field(
-        description="Failures since then, of quiet; of resolved those in the time asked for."
+    since: int | None = Field(
+        description="Failures since then, of quiet, null for too many to count: then it is told as quiet."
+        " Of resolved those in the time asked for."
     )
     reopened_at: Time | None = Field(
         description="When the failure came that opened a resolved one again: the first in the time asked"

@@ -26,6 +26,7 @@ from contracts.problems import Problem, unavailable
 from contracts.topics import EVENTS
 from query.bounded import BoundedQueries
 from query.events import JSON_TYPE
+from query.scan import Stopped
 from query.search import BODY_BYTES_MAX
 from query.store import EventStore, TooManyLookups
 from service.access.verifier import Verifier
@@ -75,24 +76,34 @@ class FaultStates:
             return {}
         query = select_said(self._database, tenant, fingerprints)
         said = read_said(await self._ask(query, is_bounded=False))
-        after_ms = {name: each.at_ms for name, each in said.items() if each.state == "quiet"} | {
+        resolved = {
             name: max(each.at_ms, from_ms - 1)
             for name, each in said.items()
             if each.state == "resolved"
         }
-        since: dict[str, Since] = {}
-        if after_ms:
-            query = select_since(self._database, tenant, after_ms)
-            since = read_since(await self._ask(query, is_bounded=False))
+        quiet = {name: each.at_ms for name, each in said.items() if each.state == "quiet"}
+        since: dict[str, Since | None] = dict.fromkeys(said, Since())
+        since |= await self._since(tenant, resolved)
+        try:
+            since |= await self._since(tenant, quiet)
+        except Stopped:  # it was said long ago: all else is told
+            since |= dict.fromkeys(quiet)
         return dict.fromkeys(fingerprints, NOTHING_SAID) | {
-            name: state(saying, since.get(name, Since())) for name, saying in said.items()
+            name: state(saying, since[name]) for name, saying in said.items()
         }
 
+    async def _since(self, tenant: str, times_ms: dict[str, int]) -> dict[str, Since]:
+        """What came of these groups, each after its time; not those of which nothing came."""
+        if not times_ms:
+            return {}
+        return read_since(await self._ask(select_since(self._database, tenant, times_ms)))
 
-def state(saying: Saying, since: Since) -> FaultState:
-    """What holds of a saying by now."""
-    reopened = saying.state == "resolved" and since.count > 0
-    grown = saying.state == "quiet" and since.count > saying.until_count
+
+def state(saying: Saying, since: Since | None) -> FaultState:
+    """What holds of a saying by now; None: what came since cannot be counted."""
+    came = since or Since()
+    reopened = saying.state == "resolved" and came.count > 0
+    grown = saying.state == "quiet" and came.count > saying.until_count
     return FaultState(
         state="open" if reopened or grown else saying.state,
         said=saying.state,
@@ -100,8 +111,8 @@ def state(saying: Saying, since: Since) -> FaultState:
         by=saying.by or None,
         note=saying.note,
         until_count=saying.until_count if saying.state == "quiet" else None,
-        since=since.count,
-        reopened_at=rfc_3339(since.first_ms) if reopened else None,
+        since=None if since is None else since.count,
+        reopened_at=rfc_3339(came.first_ms) if reopened else None,
     )
 
 

@@ -8,7 +8,7 @@ Every value is bound as a parameter.
 import msgspec
 
 from contracts.clickhouse.conditions import of_fields
-from contracts.clickhouse.counts import FAILED, among
+from contracts.clickhouse.counts import FAILED, among, standing
 from contracts.clickhouse.faults import HASH
 from contracts.clickhouse.ledger import Query
 from contracts.faults import FaultCriteria
@@ -19,7 +19,11 @@ COMPARED = {"group": 1_000, "rest": 4_000}
 SLICE_EVENTS = 60
 """Events of a slice of time, about: samples are whole slices, for such rows lie side by side."""
 MILLION = 1_000_000
-VALUE_BYTES_MAX = 100
+VALUE_BYTES_MAX, NAME_BYTES_MAX = 100, 300
+MEMBERS_MAX = 200
+"""Of a payload, that are looked at."""
+PAIRS_MAX = 500_000
+"""Of fields and values, that are counted: what clients make up must not fill the memory."""
 SUPPORT_MIN = 5
 """Events of the group that must have something for it to be told."""
 FEATURES_MAX = 2_000
@@ -44,7 +48,8 @@ FROM (
     ))) AS pair
     FROM (
         SELECT event_source, operation, entity_id, entity_name, key_attributes, {grouped} AS grouped,
-            JSONExtractKeysAndValuesRaw(toValidUTF8(ifNull(payload, ''))) AS members
+            arraySlice(JSONExtractKeysAndValuesRaw(toValidUTF8(ifNull(payload, ''))), 1, {members_max})
+                AS members
         FROM {database}.events
         WHERE tenant = {{tenant:String}} AND toUInt128(id) IN (
             SELECT toUInt128(id) FROM {database}.events
@@ -54,10 +59,11 @@ FROM (
         LIMIT 1 BY id
     )
 )
-WHERE pair.1 = '' OR (pair.2 != '' AND length(pair.2) <= {value_max})
+WHERE pair.1 = '' OR (pair.2 != '' AND length(pair.2) <= {value_max} AND length(pair.1) <= {name_max})
 GROUP BY pair
 HAVING in_group >= {support_min} OR field = ''
 ORDER BY field = '' DESC, in_group DESC LIMIT {features_max}
+SETTINGS max_rows_to_group_by = {pairs_max}, group_by_overflow_mode = 'any'
 FORMAT JSONEachRow
 """
 
@@ -90,7 +96,9 @@ def select_features(
     rest: int,
 ) -> Query:
     """The query for what the events of the group have and the `rest`; there are about so many of each."""
-    where, parameters = among(tenant, span.from_ms, span.to_ms, of_fields(criteria))
+    where, parameters = among(
+        tenant, span.from_ms, span.to_ms, of_fields(criteria), standing(database)
+    )
     parameters |= {
         "hash": int(fingerprint, 16),
         "slice_ms": max(1, (span.to_ms - span.from_ms) * SLICE_EVENTS // max(1, group + rest)),
@@ -104,6 +112,9 @@ def select_features(
         among=where,
         compared_max=2 * sum(COMPARED.values()),
         value_max=VALUE_BYTES_MAX,
+        name_max=NAME_BYTES_MAX,
+        members_max=MEMBERS_MAX,
+        pairs_max=PAIRS_MAX,
         support_min=SUPPORT_MIN,
         features_max=FEATURES_MAX,
     )

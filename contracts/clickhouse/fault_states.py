@@ -1,5 +1,7 @@
 """SQL over what was said of groups of failures, and what came since.
 
+The last is the one received last: partitions that were added make a group's sayings go elsewhere, where
+offsets are low.
 Every value is bound as a parameter of ClickHouse's HTTP interface, never written into the SQL.
 """
 
@@ -15,7 +17,7 @@ SELECT_SAID = """
 SELECT substring(entity_id, {prefix_bytes} + 1) AS fingerprint,
     argMax((key_attributes['{state}'], key_attributes['{by}'], key_attributes['{note}'],
         toUInt64OrZero(key_attributes['{until}']), toUnixTimestamp64Milli(received_at)),
-        (kafka_log, kafka_offset)) AS said
+        (kafka_log, received_at, kafka_offset)) AS said
 FROM {database}.events -- of a record that is there twice one is taken
 WHERE tenant = {{tenant:String}} AND event_type = 'SYSTEM_EVENT' AND event_source = 'APPLICATION'
     AND entity_id IN {{entities:Array(String)}}

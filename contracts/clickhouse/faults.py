@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contracts.clickhouse.conditions import of_fields
-from contracts.clickhouse.counts import EXACTLY_ONCE, FAILED, among
+from contracts.clickhouse.counts import EXACTLY_ONCE, FAILED, among, standing
 from contracts.clickhouse.ledger import Query
 from contracts.faults import FaultCriteria, Order
 from contracts.intervals import Span
 
 HASH = "cityHash64(fault_status, fault_message)"
 GROUPS_MAX = 500_000
-"""Of one query: what cannot be grouped must not fill the memory. More are left out."""
+"""Of one query: what cannot be grouped must not fill the memory. More are refused, as too many rows."""
 TOP = 10
 ORDERS: dict[Order, str] = {
     "count": "toInt64(count)",
@@ -56,7 +56,7 @@ SELECT * FROM (
 WHERE (rank, hash) < ({{after_rank:Int64}}, {{after_hash:UInt64}})
 ORDER BY rank DESC, hash DESC
 LIMIT {{count:UInt32}}
-SETTINGS {exactly_once}, max_rows_to_group_by = {groups_max}, group_by_overflow_mode = 'any'
+SETTINGS {exactly_once}, max_rows_to_group_by = {groups_max}, group_by_overflow_mode = 'throw'
 FORMAT JSONEachRow
 """
 SELECT_ENTITIES = """
@@ -115,6 +115,7 @@ class Groups:
         self, database: str, tenant: str, criteria: FaultCriteria, span: Span, fingerprint: str = ""
     ) -> None:
         self._names = {"database": database, "failed": FAILED, "exactly_once": EXACTLY_ONCE}
+        self._standing = standing(database)
         self._tenant, self._criteria, self._span = tenant, criteria, span
         self._hash = int(fingerprint, 16) if fingerprint else None
 
@@ -152,7 +153,7 @@ class Groups:
             conditions.append("position(caseFoldUTF8(fault_message), caseFoldUTF8({q:String})) > 0")
             parameters["q"] = self._criteria.q
         conditions.append(FAILED)
-        given = of_fields(self._criteria), (conditions, parameters)
+        given = of_fields(self._criteria), (conditions, parameters), self._standing
         return among(self._tenant, since_ms, self._span.to_ms, *given)
 
 
