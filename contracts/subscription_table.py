@@ -7,9 +7,11 @@ that can be read is kept as its record, which takes a tenth of the object, and r
 """
 
 import logging
+from collections import deque
 from collections.abc import Collection, Iterator
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from itertools import islice
 
 import msgspec
 from pydantic import ValidationError
@@ -27,6 +29,8 @@ _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 Name = tuple[str, str]
 """Tenant and id."""
+CHANGES_KEPT = 1000
+"""Who asks what has changed does so after each few records."""
 Kept = bytes | Subscription
 """The value of a record that can be read, or what stands for one that cannot."""
 
@@ -51,6 +55,7 @@ class Subscriptions:
         self.paused: set[Name] = set()
         self.started: dict[Name, str] = {}
         self._match_stopped = match_stopped
+        self._changed: deque[Name] = deque(maxlen=CHANGES_KEPT)  # one for each version
         self._by_tenant: dict[str, dict[str, Kept]] = {}
         self._index = Index()
 
@@ -67,7 +72,7 @@ class Subscriptions:
             if self.changes is not None:
                 self.changes.apply(tenant, subscription_id, more, value)
             return
-        self.version += 1
+        self._moves((tenant, subscription_id))
         self._forget((tenant, subscription_id))
         if value is None:
             self._index.remove(tenant, subscription_id)
@@ -108,12 +113,23 @@ class Subscriptions:
             pause = Pause.model_validate_json(value)
         except ValidationError as error:
             raise UnreadableSubscription(_said(error)) from error
-        self.version += 1
+        self._moves((tenant, subscription_id))
         self._by_tenant[tenant][subscription_id] = subscription.while_paused(pause)
         self.stopped.add((tenant, subscription_id))
         self.paused.add((tenant, subscription_id))
         if not self._match_stopped:
             self._index.remove(tenant, subscription_id)
+
+    def _moves(self, name: Name) -> None:
+        self.version += 1
+        self._changed.append(name)
+
+    def changed_since(self, version: int) -> set[Name] | None:
+        """The subscriptions of the records after `version`; None for too many to be remembered."""
+        count = self.version - version
+        if count > len(self._changed):
+            return None
+        return set(islice(reversed(self._changed), count))
 
     def has(self, tenant: str) -> bool:
         """Whether any subscription of the tenant may receive something: else no event is decoded."""

@@ -72,12 +72,13 @@ class CatchUp:
             return False  # its router reads again what it had in hand
         began = now
         subscription = self._follower.table.get(*place.lane)
-        if subscription is None:
-            return await self._leave.cancel(lane, place, now, routed, "deleted")
-        if subscription.stopped:
+        if subscription is not None and subscription.stopped:
             return await self._leave.hold(lane, place, now, routed)
-        if not subscription.active:
-            return await self._leave.cancel(lane, place, now, routed, "its queue is not confirmed")
+        if subscription is None or not subscription.active:
+            why = "its queue is not confirmed" if subscription else "deleted"
+            await self._leave.cancel(lane, place, now, routed, why)
+            self._stops.keep(lane.key)  # it may have been stopped while that was told
+            return False
         if now.skip_to:
             return await self._leave.skip(lane, place, now)
         self._ranges.behind(lane, place, now.first, routed)

@@ -48,7 +48,7 @@ class Leave:
         if now.next_offset < end:
             self._ranges.cancelled(lane, place, now.next_offset, end, why)
 
-    async def cancel(self, lane: Lane, place: Place, now: Behind, routed: int, why: str) -> bool:
+    async def cancel(self, lane: Lane, place: Place, now: Behind, routed: int, why: str) -> None:
         """Nobody wants what it lacks."""
         self._cancel_up_to(lane, place, now, routed, why)
         self._ranges.behind(lane, place, routed, routed)
@@ -59,7 +59,6 @@ class Leave:
             self._places.put(place, Behind(routed, {}))
         lane.told_ms = 0
         lane.breaker.forgive()
-        return False
 
     def forget(self, lane: Lane, place: Place) -> None:
         """It is served with the others again."""

@@ -6,7 +6,7 @@ records are matched by the subscriptions of now: what was matched before and wha
 exactly then, to both sides of `position`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from contracts.subscription_table import Subscriptions
 from processors.deliver.lane import Key
@@ -22,7 +22,7 @@ class Stops:
         self._places = places
         self._follower = follower
         self._seen: tuple[Subscriptions, int, int] | None = None
-        self._stopped: frozenset[Key] = frozenset()
+        self._stopped: set[Key] = set()
         self.changed: set[Key] = set()
 
     def look(self, *, again: bool = False) -> None:
@@ -34,18 +34,33 @@ class Stops:
         seen = table, table.version, places.generation
         if not places.known or (seen == self._seen and not again):
             return
-        for key in table.stopped:
-            self._keep(key, table.started.get(key, ""))
-        for place, now in list(places.behind.items()):
-            if place.lane not in table.stopped:
-                self._go_on(place, now, table)
-        self.changed |= self._stopped ^ table.stopped
-        for key in self._stopped - table.stopped:
-            places.wake(key)  # whether it goes on or is deleted
-        self._seen, self._stopped = seen, frozenset(table.stopped)
+        for key in self._to_look_at(table, again=again):
+            self.keep(key)
+            if key not in table.stopped:
+                for place in places.of(key):
+                    self._go_on(place, places.behind[place], table)
+            if (key in self._stopped) != (key in table.stopped):
+                self._stopped ^= {key}
+                self.changed.add(key)
+                if key not in table.stopped:
+                    places.wake(key)  # whether it goes on or is deleted
+        self._seen = seen
 
-    def _keep(self, key: Key, started: str) -> None:
-        """A place in each partition, at what was not matched for it."""
+    def _to_look_at(self, table: Subscriptions, *, again: bool) -> Set[Key]:
+        """Who has changed; all that a look may concern where that, or their positions, are not known."""
+        if self._seen is not None and not again:
+            before, version, generation = self._seen
+            changed = table.changed_since(version)
+            if before is table and generation == self._places.generation and changed is not None:
+                return changed
+        return table.stopped | self._stopped | self._places.lanes()
+
+    def keep(self, key: Key) -> None:
+        """If it is stopped, a place in each partition, at what was not matched for it."""
+        table = self._follower.table
+        if key not in table.stopped:
+            return
+        started = table.started.get(key, "")
         for place, position in self._positions(key):
             if place not in self._places.behind:
                 self._places.put(place, Behind(position, {}, started=started))

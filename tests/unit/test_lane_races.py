@@ -120,6 +120,27 @@ async def test_a_batch_that_comes_while_a_cancellation_is_told_is_delivered() ->
     assert {offset for _, offset in queues.offsets("q")} >= set(range(10, 20))
 
 
+async def test_who_is_stopped_while_a_cancellation_is_told_keeps_its_place() -> None:
+    queues, topics, table = FakeQueues(refusing("again")), Gated(), table_of(ONE)
+    async with RouterInMemory(queues, table, log_of(20), topics) as router:
+        await router.step(0, 0, 10)
+        topics.held = DELIVERIES
+        table.apply(b"acme:one", None)
+        await topics.entered.wait()
+        await asyncio.sleep(0.02)
+        table.apply(b"acme:one", ONE.model_copy(update={"enabled": False}).represent())
+        its = router.lanes.of(("acme", "one"))
+        await asyncio.sleep(0.02)  # that is seen
+        assert its.lock.locked()
+        queues.script = None
+        topics.gate.set()
+        await until(lambda: not its.lock.locked())
+        await router.step(0, 10, 20)
+        table.apply(b"acme:one", ONE.represent())
+        await router.caught_up()
+    assert {offset for _, offset in queues.offsets("q")} >= set(range(10, 20))
+
+
 async def test_a_rebalance_while_kafka_stumbles_leaves_one_task_for_a_lane() -> None:
     queues = FakeQueues()
     queues.gate["q"] = asyncio.Event()

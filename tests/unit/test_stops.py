@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contracts import subscription_table
 from contracts.encoding.recordbatch import new_record
 from contracts.pauses import Missed, Start
 from contracts.subscription_table import Subscriptions
@@ -339,6 +340,32 @@ async def test_a_batch_that_fails_is_owed_by_who_was_disabled_and_enabled_during
         await router.step(0, 0, 30)
         await until(lambda: len(queues.sent["q"]) >= 30)
     assert {offset for _, offset in queues.offsets("q")} == {*range(30)}
+
+
+async def test_a_change_costs_its_own_subscription(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And where there were too many to be remembered, all; what was among them is seen."""
+    monkeypatch.setattr(subscription_table, "CHANGES_KEPT", 20)
+    others = [a_subscription(arn("q"), id=f"s{number}", enabled=False) for number in range(30)]
+    queues, table = FakeQueues(), table_of(ONE, *others)
+    async with RouterInMemory(queues, table, log_of(20, 2)) as router:
+        places, asked = router.places, list[int]()
+        await router.step(0, 0, 10)
+        found = places.position
+
+        def position(partition: int) -> int | None:
+            asked.append(partition)
+            return found(partition)
+
+        monkeypatch.setattr(places, "position", position)
+        disable(table)
+        await until(lambda: Place("acme", "one", 0) in places.behind)
+        assert sorted(asked) == [0, 1]
+        enable(table, "catch_up")
+        await until(lambda: not places.of(ONE_LANE))
+        disable(table)
+        for each in others:
+            table.apply(f"acme:{each.id}".encode(), each.represent())
+        await until(lambda: Place("acme", "one", 0) in places.behind)
 
 
 async def test_nobody_serves_who_is_stopped() -> None:
