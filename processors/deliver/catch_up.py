@@ -136,7 +136,7 @@ class CatchUp:
         self, place: Place, subscription: Subscription, records: Sequence[LogRecord]
     ) -> Planned:
         planned = Planned(subscription, [], [])
-        for plan in plans(self._follower.table, records, self._firsts, only=place.lane):
+        for plan in plans(lambda: self._follower.table, records, self._firsts, only=place.lane):
             if (some := plan.of.get(place.lane)) is not None:
                 planned.deliveries.extend(some.deliveries)
                 planned.unmade.extend(some.unmade)

@@ -1,7 +1,7 @@
 """From records of the log to what each subscription is to get of them."""
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from contracts.attempts import Origin
@@ -53,7 +53,7 @@ class Plan:
 
 
 def plans(
-    table: Subscriptions,
+    table_of_now: Callable[[], Subscriptions],
     records: Iterable[LogRecord],
     firsts: Firsts,
     behind: Collection[Place] = (),
@@ -63,13 +63,14 @@ def plans(
 
     And without repeats of what `firsts` has seen before. With `only`, those of that subscription alone.
     """
-    plan = Plan()
+    plan, table = Plan(), table_of_now()
     for record in records:
         _add(plan, table, record, firsts, behind, only)
         plan.ends[record.partition] = record.offset + 1
         if plan.full:
             yield plan
-            plan = Plan()
+            # asked again: a follower that has connected anew has another table
+            plan, table = Plan(), table_of_now()
     if plan.ends:
         yield plan
 

@@ -64,7 +64,7 @@ class Route:
         self._stops.look(again=any(places.routed.get(n) != at for n, at in places.matching.items()))
         served: set[Key] = set()
         try:
-            for plan in plans(self._follower.table, records, self._firsts, places.behind):
+            for plan in plans(lambda: self._follower.table, records, self._firsts, places.behind):
                 # with no await since the plan was made: who is behind gets them apart
                 places.take(plan.ends)
                 served |= plan.of.keys()

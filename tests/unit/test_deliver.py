@@ -40,7 +40,7 @@ def planned(
     table: Subscriptions, *records: FakeRecord, behind: Collection[Place] = ()
 ) -> dict[tuple[str, str], Planned]:
     """The plan of all `records`."""
-    [made] = plans(table, records, Firsts(), behind)
+    [made] = plans(lambda: table, records, Firsts(), behind)
     return made.of
 
 
@@ -145,6 +145,16 @@ async def test_what_this_machine_lacks_refuses_no_message(error: Exception) -> N
     topics = FakeTopics()
     assert await deliver(Queues(error), topics) == list(range(10))
     assert topics.dead == []
+
+
+def test_each_plan_asks_for_the_table_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "DELIVERIES_MAX", 1)
+    value, tables = represented(an_event(), ID), [a_table("one")]
+    records = [FakeRecord(value, 0, offset) for offset in range(2)]
+    made = plans(lambda: tables[-1], records, Firsts())
+    assert set(next(made).of) == {("acme", "one")}
+    tables.append(a_table("two"))  # its follower has connected anew
+    assert set(next(made).of) == {("acme", "two")}
 
 
 def test_a_filter_that_raises_takes_its_own_delivery_alone_out(

@@ -22,7 +22,7 @@ def record(offset: int, event_id: str = ID, partition: int = 0, later_ms: int = 
 
 def delivered(seen: Firsts, *records: FakeRecord) -> list[int]:
     """The offsets that one subscription to everything gets."""
-    [plan] = plans(a_table("one"), records, seen)
+    [plan] = plans(lambda: a_table("one"), records, seen)
     found = plan.of.get(("acme", "one"))
     return [each.position[1] for each in found.deliveries] if found else []
 
