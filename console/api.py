@@ -108,7 +108,7 @@ class Caller:
         self.url = api.url
 
     async def get(self, path: str, **query: str | int | None) -> Any:
-        """GET `path`; a name of `query` that ends in `_` is written without it."""
+        """GET `path`; `from_` in `query` is written without its `_`."""
         return (await self._ask("GET", path, query, None)).document
 
     async def tagged(self, path: str) -> Answered:
@@ -145,7 +145,7 @@ class Caller:
         if body is not None:
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
-        asked = {name.removesuffix("_"): value for name, value in query.items()}
+        asked = {"from" if name == "from_" else name: value for name, value in query.items()}
         return await self._api.ask(method, path, headers, asked, content)
 
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, tzinfo
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from jinja2 import Environment
 from markupsafe import Markup
@@ -27,6 +27,8 @@ from contracts.criteria import instant_ms
 FORM_BYTES_MAX = 256 * 1024
 FORM_FIELDS_MAX = 200
 COMPRESSED_MIN = 1024
+PATH_SAFE = "/:@!$&'()*+,;=~"
+"""Of a path, as RFC 3986 has it; a second slash at its beginning would name another host."""
 HTML = "text/html; charset=utf-8"
 STREAM = "<!-- what is found comes here -->"
 """The mark. Texts from outside are escaped, so none of them can be it."""
@@ -50,7 +52,8 @@ class Page:
         self.request = request
         self.session = session
         self.site = site
-        self.at: str = request.url.path
+        self.at = "/" + quote(request.scope["path"].lstrip("/\\"), safe=PATH_SAFE)
+        self.stands_for: str | None = None
         self.api: Caller = site.api.of(session)
         self.query = request.query_params
         self.range: Range = times.read_range(

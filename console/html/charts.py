@@ -33,7 +33,6 @@ def bars(found: Sequence[Bar], title: str, height: int = 64) -> Markup:
     drawn = [
         _drawn(bar, n * step, step - GAP, height / highest, height) for n, bar in enumerate(found)
     ]
-    role = "group" if any(bar.href for bar in found) else "img"  # an image has no links in it
     return Markup(
         '<svg class="bars" viewBox="0 0 {} {}" preserveAspectRatio="none" role="{}"'
         ' aria-label="{}">{}</svg>'

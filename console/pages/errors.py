@@ -1,11 +1,13 @@
 """What stands in place of a page: not found, refused, not answered, failed, nobody signed in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from console.access.returning import is_navigation
+from console.access.guard import SAFE_METHODS
+from console.access.returning import here, is_navigation
 from console.access.rules import another_sign_in
 from console.api import Refused, Unanswered
 from console.page import HTML, NO_STORE, Page, Site
@@ -17,26 +19,19 @@ TITLES = {404: "There is no such page", 405: "This page is not asked for in this
 def refused(page: Page, error: Refused) -> Response:
     """What the API refused, in its own words; 5xx stay what they are."""
     status = error.status if error.status in (400, 401, 403, 404, 409, 412, 413, 503) else 502
-    return page.render(
-        "error.html",
-        status,
-        title=error.title,
-        detail=error.detail,
-        errors=error.errors,
-        sign_in=another_sign_in(page.request, error),
-    )
+    sign_in = another_sign_in(page.request, error)
+    return _shown(page, status, error.title, error.detail, error.errors, sign_in)
 
 
 def unanswered(page: Page, error: Unanswered) -> Response:
     """The API is away."""
-    title = "The API does not answer"
-    return page.render("error.html", 503, title=title, detail=str(error), errors=[])
+    return _shown(page, 503, "The API does not answer", str(error))
 
 
 def failed(page: Page) -> Response:
     """A fault of ours; the log has it."""
     detail = "The page could not be made. The console's log says why."
-    return page.render("error.html", 500, title="Something failed", detail=detail, errors=[])
+    return _shown(page, 500, "Something failed", detail)
 
 
 def of_status(status: int) -> Callable[[Page], Awaitable[Response]]:
@@ -45,9 +40,30 @@ def of_status(status: int) -> Callable[[Page], Awaitable[Response]]:
     async def answer(page: Page) -> Response:
         title = TITLES.get(status, "This cannot be shown")
         detail = "It may have been moved, or the link was cut."
-        return page.render("error.html", status, title=title, detail=detail, errors=[])
+        return _shown(page, status, title, detail)
 
     return answer
+
+
+def _shown(
+    page: Page,
+    status: int,
+    title: str,
+    detail: str,
+    errors: Sequence[dict[str, Any]] = (),
+    sign_in: tuple[str, str] | None = None,
+) -> Response:
+    """Trying again is asking for the page; after a form, for the one that the form stood on."""
+    again = page.here() if page.request.method in SAFE_METHODS else here(page.request)
+    return page.render(
+        "error.html",
+        status,
+        title=title,
+        detail=detail,
+        errors=errors,
+        sign_in=sign_in,
+        again=again,
+    )
 
 
 def not_signed_in(request: Request, site: Site, error: NotSignedIn) -> Response:

@@ -1,13 +1,17 @@
 """One event: what it says, what changed, what came before and after, and what became of it."""
 
 import asyncio
+import json
 from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
 from console.api import Refused, Unanswered, gather, path
 from console.html.json_view import json_html
+from console.html.text import quoted
 from console.html.times import rfc_3339
+from console.line.given import PATTERN_CHARACTERS_MAX
+from console.line.parse import read
 from console.page import Page
 from console.reading.changes import changes
 from console.reading.documents import Document, hex_dump
@@ -87,15 +91,26 @@ async def _told(page: Page, seen: Seen) -> dict[str, Any]:
         "differ": differ,
         "explained": explained,
         "deliveries": deliveries,
+        "query_of": query_of,
         "view": lambda document, name: _view(page, document, name),
         "failed": lambda answer: isinstance(answer, Refused | Unanswered),
     }
 
 
+def query_of(name: str, text: str) -> dict[str, str]:
+    """The search for an attribute: a line, or a pattern where no line can say it; none for a long one."""
+    pattern = {"key_attributes": {name: [text]}}
+    line = f"attr.{name}:{quoted(text)}"
+    if read(line)[1:] == (pattern, None, ()):
+        return {"q": line}
+    written = json.dumps(pattern, ensure_ascii=False)
+    return {"filter": written} if len(written) <= PATTERN_CHARACTERS_MAX else {}
+
+
 async def _around(page: Page, event: Seen) -> Around:
     """The entity's events before it, and within a day after, all newest first."""
     if event.received_ms is None:  # its id holds no time: it is among the newest, or not found
-        newest = await _entity(page, event, page.now_ms - BEFORE_MS, page.now_ms, NEWEST)
+        newest = await entity_events(page, event, page.now_ms - BEFORE_MS, page.now_ms, NEWEST)
         at = next((n for n, each in enumerate(newest) if each.id == event.id), None)
         if at is None:
             return Around(None, newest[:AROUND], [])
@@ -103,13 +118,14 @@ async def _around(page: Page, event: Seen) -> Around:
         return Around(newest[at].received_ms, newest[at + 1 : at + 1 + AROUND], after)
     here = event.received_ms
     before, after = await asyncio.gather(
-        _entity(page, event, here - BEFORE_MS, here + 1, AROUND + 1),
-        _entity(page, event, here + 1, here + AFTER_MS, AROUND),
+        entity_events(page, event, here - BEFORE_MS, here + 1, AROUND + 1),
+        entity_events(page, event, here + 1, here + AFTER_MS, AROUND),
     )
     return Around(here, [each for each in before if each.id != event.id][:AROUND], after)
 
 
-async def _entity(page: Page, seen: Seen, from_ms: int, to_ms: int, limit: int) -> list[Seen]:
+async def entity_events(page: Page, seen: Seen, from_ms: int, to_ms: int, limit: int) -> list[Seen]:
+    """Events of the same entity in that time, newest first."""
     found = await page.api.get(
         paths.EVENTS,
         entity_id=seen.entity,

@@ -10,6 +10,7 @@ from console.html.course import bars_of, fewer, starts_of, width_of
 from console.html.text import quoted
 from console.html.times import rfc_3339
 from console.page import Page
+from console.pages.event import NEWEST, entity_events
 from console.reading.seen import Seen
 from contracts import paths
 from contracts.criteria import instant_ms
@@ -75,12 +76,15 @@ async def say(page: Page) -> Response:
 
 
 async def _shown(page: Page, refused: Refused | None = None) -> Response:
-    found = await page.api.get(path(paths.FAULT, fingerprint=_name(page)), **_range(page))
+    try:
+        found = await page.api.get(path(paths.FAULT, fingerprint=_name(page)), **_range(page))
+    except Refused as error:
+        if error.status != 404:
+            raise
+        return page.render("faults/none.html", 404, detail=error.detail)
     fault = found["fault"]
     from_ms, to_ms = instant_ms(found["from"]), instant_ms(found["to"])
-    latest = await gather(
-        *(page.api.get(path(paths.EVENT, eventId=each)) for each in found["events"])
-    )
+    latest = await gather(*(_received(page, each, from_ms, to_ms) for each in found["events"]))
     starts = starts_of(from_ms, to_ms, found["interval"])
     return page.render(
         "faults/group.html",
@@ -95,11 +99,20 @@ async def _shown(page: Page, refused: Refused | None = None) -> Response:
             lambda from_, to: page.here(from_=from_, to=to, range=None),
         ),
         width=width_of(found["interval"]),
-        latest=[Seen(each) for each in latest if isinstance(each, dict)],
+        latest=[each for each in latest if isinstance(each, Seen)],
         refused=refused,
         line_of=line_of,
         about=lambda line: f"{line} {quoted(fault['message'][:TEXT_MAX], True)}",
     )
+
+
+async def _received(page: Page, event_id: str, from_ms: int, to_ms: int) -> Seen:
+    """The event; when it was received a search says, where its id does not."""
+    event = Seen(await page.api.get(path(paths.EVENT, eventId=event_id)))
+    if event.received_ms is None:
+        same = await entity_events(page, event, from_ms, to_ms, NEWEST)
+        return next((each for each in same if each.id == event_id), event)
+    return event
 
 
 def line_of(field: str, value: str) -> str:

@@ -22,6 +22,9 @@ enhancePanel(enhance);
 enhanceTail(enhance, say);
 enhanceKeys();
 enhanceForms(enhance);
+// What a form has answered is not done again when the page is loaded again: its URL is another page's.
+const at = document.querySelector("main[data-at]")?.dataset.at;
+if (at) history.replaceState(history.state, "", at);
 for (const button of document.querySelectorAll("[data-does=share]")) {
   button.hidden = false;
   button.addEventListener("click", shareLink);

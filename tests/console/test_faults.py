@@ -107,6 +107,9 @@ def test_a_group_that_is_not_there_says_so(look: Look) -> None:
     with look() as window:
         page = window.go("/faults/0123456789abcdef?range=1h")
         expect(page.locator("[role=alert]")).to_be_visible()
+        page.get_by_role("link", name="Last 30 days").last.click()
+        assert "range=30d" in page.url
+        expect(page.locator(".range summary")).to_have_text("Last 30 days")
 
 
 def test_faults_are_read_without_scripts(look: Look, fingerprint: str) -> None:

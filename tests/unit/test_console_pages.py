@@ -10,8 +10,9 @@ from starlette.requests import Request
 from console.api import Api
 from console.html.assets import Assets
 from console.html.environment import environment
+from console.line.given import given
 from console.page import Page, Site
-from console.pages import search
+from console.pages import errors, event, search
 from console.reading.state import state_of
 from console.settings import Console
 from console.tails import Tails
@@ -47,11 +48,11 @@ def page(path: str, query: str = "", method: str = "GET", referer: str = "") -> 
         "type": "http",
         "method": method,
         "scheme": "http",
-        "server": ("console.example", 80),
+        "server": ("127.0.0.1", 8080),
         "path": path,
         "raw_path": path.encode(),
         "query_string": query.encode(),
-        "headers": [(b"host", b"console.example"), (b"referer", referer.encode())],
+        "headers": [(b"host", b"127.0.0.1:8080"), (b"referer", referer.encode())],
     }
     return Page(Request(scope), Somebody(), site())
 
@@ -119,3 +120,49 @@ def test_what_a_subscription_cannot_have_is_not_offered(query: str, offered: boo
     text = "".join(search.around(here, search.asked_of(here), None))
     assert ("Subscribe to this" in text) == offered
     assert ("No subscription:" in text) != offered
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example/x", "/\\evil.example/x", "///evil.example", "/\t/evil.example"]
+)
+def test_a_page_leads_to_itself_and_no_other_host(path: str) -> None:
+    link = page(path).here()
+    assert not urlsplit(link).netloc
+    assert link[1] not in "/\\\t"
+
+
+@pytest.mark.parametrize(
+    ("method", "referer", "again"),
+    [
+        ("GET", "", "/subscriptions/1/check?tenant=acme"),
+        ("POST", f"{URL}/subscriptions/1?tenant=acme", "/subscriptions/1?tenant=acme"),
+        ("POST", "http://evil.example/subscriptions/1", "/"),
+    ],
+)
+def test_what_failed_is_tried_again_from_where_it_was_asked(
+    method: str, referer: str, again: str
+) -> None:
+    here = page("/subscriptions/1/check", "", method, referer)
+    text = bytes(errors.failed(here).body).decode()
+    assert f'href="{again}">Try again' in text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "of"),
+    [
+        ("correlationId", "4711", "q"),
+        ("a.b", 'with "quotes", and *', "q"),
+        ("col:on", "x", "filter"),
+        ("a b", "x", "filter"),
+        ('a"b', "x", "filter"),
+        ("long", "x" * 1_500, "filter"),
+        ("longer", "x" * 5_000, None),
+    ],
+)
+def test_the_link_of_an_attribute_finds_that_attribute(
+    name: str, text: str, of: str | None
+) -> None:
+    query = event.query_of(name, text)
+    assert set(query) == ({of} if of else set())
+    if of:
+        assert given(query).pattern == {"key_attributes": {name: [text]}}

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console.api import Refused, gather, path
+from console.line.given import PATTERN_CHARACTERS_MAX
 from console.page import Page
 from console.reading.state import state_of
 from contracts import paths
@@ -13,8 +14,6 @@ from contracts import paths
 DEAD_SHOWN = 10
 CHANGES_SHOWN = 20
 JOBS_ASKED = 100
-PATTERN_CHARACTERS_MAX = 2_000
-"""What a link takes along."""
 
 
 async def one(page: Page) -> Response:
@@ -27,6 +26,7 @@ async def check(page: Page) -> Response:
     fields = await page.form()
     body = {"send_test": fields.get("send_test") == "1"}
     found = await page.api.post(_path(page, paths.CHECK), body)
+    page.stands_for = page.link(_here(page))
     return await _shown(page, checked=found)
 
 
