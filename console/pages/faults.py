@@ -84,7 +84,7 @@ async def _shown(page: Page, refused: Refused | None = None) -> Response:
         return page.render("faults/none.html", 404, detail=error.detail)
     fault = found["fault"]
     from_ms, to_ms = instant_ms(found["from"]), instant_ms(found["to"])
-    latest = await gather(*(_received(page, each, from_ms, to_ms) for each in found["events"]))
+    latest = await gather(*(received(page, each, from_ms, to_ms) for each in found["events"]))
     starts = starts_of(from_ms, to_ms, found["interval"])
     return page.render(
         "faults/group.html",
@@ -106,7 +106,7 @@ async def _shown(page: Page, refused: Refused | None = None) -> Response:
     )
 
 
-async def _received(page: Page, event_id: str, from_ms: int, to_ms: int) -> Seen:
+async def received(page: Page, event_id: str, from_ms: int, to_ms: int) -> Seen:
     """The event; when it was received a search says, where its id does not."""
     event = Seen(await page.api.get(path(paths.EVENT, eventId=event_id)))
     if event.received_ms is None:

@@ -27,6 +27,7 @@ export function enhancePanel(enhance) {
     try {
       const answer = await fetch(url, { headers: { "X-Part": "1" }, signal: asked.signal });
       if (answer.status === 401) return location.assign((await answer.json()).sign_in);
+      if (!answer.ok) return location.assign(url); // a page of its own, that says why
       panel.innerHTML = await answer.text();
       split.classList.add("open");
       panel.scrollTop = 0;

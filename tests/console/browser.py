@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
@@ -13,6 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 Scheme = Literal["light", "dark"]
 WIDE, NARROW = 1280, 390
 HEIGHTS = {WIDE: 800, NARROW: 844}
+ALL: dict[str, Any] = {"resultTypes": ["violations"]}
+COLOURS = ALL | {"runOnly": ["cat.color"]}
+"""Rules of axe."""
 ZONE = "Europe/Berlin"
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
@@ -36,14 +39,23 @@ class Looking:
         self.page.goto(self.base + path, wait_until="load")
         return self.page
 
-    def check(self) -> None:
+    def check(self, rules: dict[str, Any] = ALL) -> None:
         """axe finds nothing on the page that is shown, and nothing sticks out sideways."""
-        found = Axe().run(self.page)
+        found = Axe().run(self.page, options=rules)
         assert found.violations_count == 0, f"{self.page.url}\n{found.generate_report()}"
         sideways = self.page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         assert sideways <= 0, f"{self.page.url} is {sideways} px too wide"
+
+    def check_everywhere(self) -> None:
+        """The same at both widths and in both schemes, of which the dark one changes colours alone."""
+        for width in (WIDE, NARROW):
+            self.page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+            self.check()
+            self.page.emulate_media(color_scheme="dark")
+            self.check(COLOURS)
+            self.page.emulate_media(color_scheme="light")
 
     def shoot(self, path: Path) -> None:
         """A picture of what the window shows."""

@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 from console.access import guard
 from console.access.cookies import PART_CHARACTERS, PARTS_MAX, Cookie, TooLarge
+from console.access.csrf import has_token
 from console.access.identity import Granted
 from console.access.issuer import IssuerRefuses, Tokens, challenge_of
 from console.access.metadata import IssuerAway
@@ -413,3 +414,21 @@ def test_sign_ins_that_nobody_ends_do_not_fill_the_cookies() -> None:
         cookies |= cookies_of(asked)
         cookies = {name: value for name, value in cookies.items() if value}
         assert len(cookies) <= PENDING_MAX
+
+
+@pytest.mark.parametrize(
+    ("body", "has"),
+    [
+        ("csrf=right&a=1", True),
+        ("csrf=wrong", False),
+        ("a=1", False),
+        ("csrf=right&" + "a&" * 200, False),
+    ],
+    ids=["right", "wrong", "none", "too many fields"],
+)
+def test_a_form_has_the_sessions_token(body: str, has: bool) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body.encode(), "more_body": False}
+
+    posted = Request({"type": "http", "method": "POST", "headers": []}, receive)
+    assert asyncio.run(has_token(posted, "right")) == has

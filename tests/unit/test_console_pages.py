@@ -1,7 +1,9 @@
 """Pages of the console filled in without a server: what is rarely seen, and where their links lead."""
 
+import asyncio
+import uuid
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,7 +14,7 @@ from console.html.assets import Assets
 from console.html.environment import environment
 from console.line.given import given
 from console.page import Page, Site
-from console.pages import errors, event, search
+from console.pages import errors, event, faults, search
 from console.reading.state import state_of
 from console.settings import Console
 from console.tails import Tails
@@ -166,3 +168,28 @@ def test_the_link_of_an_attribute_finds_that_attribute(
     assert set(query) == ({of} if of else set())
     if of:
         assert given(query).pattern == {"key_attributes": {name: [text]}}
+
+
+class Answers:
+    """An API that knows one event, by its id without a time, by a search with one."""
+
+    event: ClassVar[dict[str, Any]] = {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, "an Idempotency-Key")),
+        "event_type": "FAULT",
+        "event_source": "ORDER",
+        "entity_id": "1",
+        "event_payload": {"operation": "READ"},
+    }
+
+    async def get(self, path: str, **query: object) -> Any:
+        if path.endswith(self.event["id"]):
+            return self.event
+        assert query["entity_id"] == "1"
+        return {"events": [self.event], "received_at": ["2026-01-31T12:00:00.000Z"], "next": None}
+
+
+def test_when_a_latest_failure_was_received_is_known_whoever_gave_its_id() -> None:
+    here = page("/faults/0123456789abcdef")
+    here.api = Answers()  # type: ignore[assignment]
+    found = asyncio.run(faults.received(here, Answers.event["id"], 0, 1))
+    assert found.received_ms == 1_769_860_800_000
