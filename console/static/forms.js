@@ -33,6 +33,18 @@ function tryWhileTyping(form, enhance) {
     timer = setTimeout(run, PAUSE_MS);
   });
   for (const button of form.querySelectorAll("[data-without-script]")) button.hidden = true;
+  for (const link of document.querySelectorAll(".range ul a")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault(); // another page would have lost what was typed
+      form.dataset.try = `${form.dataset.try.split("?")[0]}${new URL(link.href).search}`;
+      history.replaceState(history.state, "", link.href);
+      const menu = link.closest("details");
+      const summary = menu.querySelector("summary");
+      summary.replaceChildren(summary.firstElementChild, link.textContent);
+      menu.open = false;
+      run();
+    });
+  }
   run();
 }
 
