@@ -87,7 +87,7 @@ def test_what_is_said_of_a_group_is_seen_by_everybody(look: Look, fingerprint: s
         expect(said).to_contain_text("<b>the shop's certificate</b>")
         window.check()
         page = window.go("/faults?range=1h")
-        expect(page.locator("tr.faint .badge")).to_have_text("known")
+        expect(page.locator("tr.faint .badge.state-known")).to_have_text("known")
         window.check()
 
 
