@@ -27,6 +27,8 @@ from contracts.criteria import instant_ms
 FORM_BYTES_MAX = 256 * 1024
 FORM_FIELDS_MAX = 200
 COMPRESSED_MIN = 1024
+PATTERN_CHARACTERS_MAX = 2_000
+"""Of a pattern that a link takes along."""
 PATH_SAFE = "/:@!$&'()*+,;=~"
 """Of a path, as RFC 3986 has it; a second slash at its beginning would name another host."""
 HTML = "text/html; charset=utf-8"

@@ -11,9 +11,6 @@ from console.line.operators import Unsayable
 from console.line.parse import Line, Pattern, read
 from contracts.filters import Refused, parse
 
-PATTERN_CHARACTERS_MAX = 2_000
-"""What a link takes along."""
-
 
 def given(query: Mapping[str, str]) -> Line:
     """The line and the pattern as one; what cannot be read, or not be asked for beside it, is named."""

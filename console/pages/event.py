@@ -10,9 +10,8 @@ from console.api import Refused, Unanswered, gather, path
 from console.html.json_view import json_html
 from console.html.text import quoted
 from console.html.times import rfc_3339
-from console.line.given import PATTERN_CHARACTERS_MAX
 from console.line.parse import read
-from console.page import Page
+from console.page import PATTERN_CHARACTERS_MAX, Page
 from console.reading.changes import changes
 from console.reading.documents import Document, hex_dump
 from console.reading.seen import Seen

@@ -6,8 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console.api import Refused, gather, path
-from console.line.given import PATTERN_CHARACTERS_MAX
-from console.page import Page
+from console.page import PATTERN_CHARACTERS_MAX, Page
 from console.reading.state import state_of
 from contracts import paths
 
