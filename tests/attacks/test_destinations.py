@@ -252,7 +252,7 @@ def test_an_announcement_about_its_own_subscription_comes_to_an_end(customer: Cu
         customer.post(1, event_source="PRODUCT")  # so that there is something to try its queue with
         return kinds()
 
-    found = eventually(posted, until=lambda kinds: kinds["paused"] > 0)
+    found = eventually(posted, until=lambda kinds: kinds["paused"] > 0, within_s=180)
     assert found == {"exhausted": 1, "paused": 1}
     assert {hops(each)["hops"] for each in seen} == {"1"}
     create_queue(customer.stack, f"all-{customer.tenant}")
