@@ -106,7 +106,7 @@ class CatchUp:
         failures = lane.breaker.failures
         left = await self._send(lane, subscription, planned, records, now)
         if lane.breaker.failures > failures:
-            await self._lifecycle.failed(lane, subscription, planned.deliveries)
+            await self._lifecycle.failed(lane, subscription)
         await self._ledger.flush(lane)
         if generation != self._places.generation:
             return False

@@ -11,7 +11,6 @@ from uuid_utils import uuid7
 
 from contracts.changes import SERVICE, change_key, change_value
 from contracts.clickhouse.search import rfc_3339
-from contracts.deliveries import Delivery
 from contracts.encoding.recordbatch import Record, encode_headers, new_record
 from contracts.pauses import Pause, pause_key
 from contracts.subscriptions import Subscription
@@ -64,9 +63,7 @@ class Lifecycle:
             await self._announce(lane.key[0], subscription, "recovered", lane.told_ms)
             lane.told_ms = 0
 
-    async def failed(
-        self, lane: Lane, subscription: Subscription, waiting: Sequence[Delivery]
-    ) -> None:
+    async def failed(self, lane: Lane, subscription: Subscription) -> None:
         """Another try was in vain: pause the subscription if it is time. Raises `Transient`."""
         since_ms, now_ms = lane.breaker.since_ms, time.time_ns() // 1_000_000
         if not since_ms or now_ms - since_ms < self._pause_after_s * 1000:
@@ -79,13 +76,19 @@ class Lifecycle:
             code=why.code if why else "",
             reason=(why.message[:MESSAGE_MAX] if why else "").encode(errors="replace").decode(),
         )
-        tenant = lane.key[0]
-        await self._announce(tenant, subscription, "paused", since_ms, why, hops_from(waiting))
+        if not await self._is_unchanged(lane, subscription):
+            return
+        # whatever it was tried with: who is paused is sent nothing, so no loop can come of it
+        await self._announce(lane.key[0], subscription, "paused", since_ms, why)
+        if not await self._is_unchanged(lane, subscription):
+            return  # somebody has changed it meanwhile
+        await keep(self._topics, SUBSCRIPTIONS, _records(lane.key, subscription, pause, now_ms))
+
+    async def _is_unchanged(self, lane: Lane, subscription: Subscription) -> bool:
+        """Whether it is what Kafka has by now. Raises `Transient`."""
         if not await self._subscriptions.catch_up(CATCH_UP_TIMEOUT_S):
             raise Transient("the subscriptions cannot be read from Kafka")
-        if self._subscriptions.table.get(*lane.key) != subscription:
-            return  # somebody has just changed it
-        await keep(self._topics, SUBSCRIPTIONS, _records(lane.key, subscription, pause, now_ms))
+        return self._subscriptions.table.get(*lane.key) == subscription
 
     async def _oldest_ms(self, lane: Lane, since_ms: int) -> int:
         """When the first event that is not settled had been received, in our partitions."""

@@ -235,8 +235,21 @@ async def test_what_somebody_has_just_changed_is_not_paused() -> None:
     lane, found = router.lanes.of(("acme", "one")), table.get("acme", "one")
     assert found is not None
     lane.breaker.since_ms = 1
-    await lifecycle.failed(lane, found, [])
+    await lifecycle.failed(lane, found)
     assert not router.topics.records
+
+
+async def test_a_pause_is_announced_whatever_its_queue_was_tried_with() -> None:
+    """An announcement too: when all else is given up that is what is left to try."""
+    table = table_of(a_subscription(arn("q"), id="one"))
+    router = RouterInMemory(FakeQueues(), table, log_of(COUNT), pause_after_s=0.001)
+    follower = FakeFollower(table)
+    lifecycle = Lifecycle(router.topics, follower, router.places, router.router.reader, 0.001)  # type: ignore[arg-type]
+    lane, found = router.lanes.of(("acme", "one")), table.get("acme", "one")
+    assert found is not None
+    lane.breaker.since_ms = 1
+    await lifecycle.failed(lane, found)
+    assert kinds(router.topics) == ["paused"]
 
 
 class ChangedMeanwhile(FakeFollower):
