@@ -1,7 +1,7 @@
 """Seconds that each folder of tests may take, and which tests stay together when workers share them.
 
 The one place for both. As seen with three workers on two cores, where each waits for the others too:
-about eleven minutes in all. What takes long goes to `make test-faults`.
+about fifteen minutes in all. What takes long goes to `make test-faults`.
 """
 
 from collections import defaultdict
