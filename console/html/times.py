@@ -96,11 +96,6 @@ def zone_of(name: str | None) -> tzinfo:
     return UTC
 
 
-def ms_of(text: str) -> int:
-    """The way back: what the API writes, in ms since 1970. Raises `ValueError`."""
-    return round(datetime.fromisoformat(text).timestamp() * 1000)
-
-
 def rfc_3339(time_ms: int) -> str:
     """Ms since 1970 as UTC, with ms."""
     moment = datetime.fromtimestamp(time_ms / 1000, UTC)

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from console.api import Refused, gather, path
 from console.html.course import bars_of, fewer, starts_of, width_of
 from console.html.text import quoted
-from console.html.times import rfc_3339
 from console.page import Page
 from console.pages.event import NEWEST, entity_events
 from console.reading.seen import Seen
@@ -35,7 +34,7 @@ async def groups(page: Page) -> Response:
     order = page.query.get("order") if page.query.get("order") in ORDERS else "count"
     found = await page.api.get(
         paths.FAULTS,
-        **_range(page),
+        **page.range.absolute,
         **{name: value or None for name, value in given.items()},
         order=order,
         limit=LIMIT,
@@ -77,7 +76,9 @@ async def say(page: Page) -> Response:
 
 async def _shown(page: Page, refused: Refused | None = None) -> Response:
     try:
-        found = await page.api.get(path(paths.FAULT, fingerprint=_name(page)), **_range(page))
+        found = await page.api.get(
+            path(paths.FAULT, fingerprint=_name(page)), **page.range.absolute
+        )
     except Refused as error:
         if error.status != 404:
             raise
@@ -131,7 +132,3 @@ def line_of(field: str, value: str) -> str:
 
 def _name(page: Page) -> str:
     return page.path("fingerprint")
-
-
-def _range(page: Page) -> dict[str, str]:
-    return {"from_": rfc_3339(page.range.from_ms), "to": rfc_3339(page.range.to_ms)}
