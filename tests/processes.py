@@ -1,6 +1,7 @@
 """Real processes for tests: started on free ports, waited for with a deadline, ended by their id."""
 
 import contextlib
+import os
 import socket
 import ssl
 import subprocess
@@ -18,19 +19,28 @@ START_TIMEOUT_S = 180.0
 """For any server: on a busy machine Kafka took more than 60 s."""
 STOP_TIMEOUT_S = 15.0
 PAUSE_S = 0.05
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+_FIRST_PORT = 22_000 + 1_250 * _WORKER
+_LAST_PORT = _FIRST_PORT + 1_250
+_PORTS = iter(range(_FIRST_PORT + os.getpid() % 20 * 25, _LAST_PORT))
 TLS = ssl.create_default_context()
 """For every client that is asked again and again: httpx reads all certificates for each, for 18 ms."""
 
 
 def free_port(count: int = 1) -> int:
-    """The first of `count` consecutive ports on 127.0.0.1 that nobody listened on a moment ago."""
-    for _ in range(100):
-        with contextlib.ExitStack() as probes, contextlib.suppress(OSError, OverflowError):
-            first = probes.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
-            for port in range(first + 1, first + count):
+    """The first of `count` consecutive ports on 127.0.0.1 that are given to nobody else.
+
+    Each worker has ports of its own and gives none twice: some are listened on minutes after they were
+    asked for. They lie below the range from which systems take the ports of outgoing connections.
+    """
+    while (first := next(_PORTS)) + count <= _LAST_PORT:
+        with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
+            for port in range(first, first + count):
                 probes.enter_context(socket.create_server(("127.0.0.1", port)))
-            return int(first)
-    raise AssertionError(f"no {count} free ports in a row")
+            for _ in range(count - 1):
+                next(_PORTS)
+            return first
+    raise AssertionError(f"no {count} free ports in a row are left of those of this worker")
 
 
 def wait_until(condition: Callable[[], object], what: str, timeout_s: float) -> None:

@@ -111,9 +111,13 @@ class Broker:
 
     def _signal(self, number: signal.Signals) -> "subprocess.Popen[bytes]":
         assert self._child is not None
-        assert self._child.poll() is None, f"ended: {self.log}"
+        self.require_alive()
         self._child.send_signal(number)
         return self._child
+
+    def require_alive(self) -> None:
+        """Fail with the end of its log when it ended by itself."""
+        assert self._child is None or self._child.poll() is None, f"{self.node} ended: {self.log}"
 
     def clean_up(self) -> None:
         """End it whatever state it is in."""

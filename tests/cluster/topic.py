@@ -70,7 +70,9 @@ class Topic:
         return {number: Partition(leader, in_sync) for _, number, leader, _, in_sync, *_ in found}
 
     async def whole(self) -> bool:
-        """Every partition has all its replicas in sync."""
+        """Every partition has all its replicas in sync; fails when a broker ended by itself."""
+        for broker in self._brokers.by_node.values():
+            broker.require_alive()
         try:
             found = await self.partitions()
         except (KafkaError, OSError):
