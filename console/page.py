@@ -22,7 +22,7 @@ from console.html.times import Range
 from console.session import Session
 from console.settings import Console
 from console.tails import Tails
-from contracts.criteria import instant_ms
+from contracts.criteria import instant_ms, rfc_3339
 
 FORM_BYTES_MAX = 256 * 1024
 FORM_FIELDS_MAX = 200
@@ -114,14 +114,14 @@ class Page:
         """A moment in the viewer's zone, in UTC when it is pointed at."""
         utc = times.shown(time_ms, UTC) + " UTC"
         return Markup('<time datetime="{}" title="{}" data-form="{}">{}</time>').format(
-            times.rfc_3339(time_ms), utc, form, times.shown(time_ms, self.zone, form)
+            rfc_3339(time_ms), utc, form, times.shown(time_ms, self.zone, form)
         )
 
     def since(self, time_ms: int) -> Markup:
         """How long ago a moment was, the moment when it is pointed at."""
         utc = times.shown(time_ms, UTC) + " UTC"
         return Markup('<time datetime="{}" title="{}" data-form="ago">{}</time>').format(
-            times.rfc_3339(time_ms), utc, times.ago(time_ms)
+            rfc_3339(time_ms), utc, times.ago(time_ms)
         )
 
     def text(self, template: str, **context: Any) -> str:

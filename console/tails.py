@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from console.api import Api, Refused, Unanswered
-from console.html.times import rfc_3339
 from console.reading.seen import Row, seen
 from console.session import NotSignedIn, Session
 from contracts import paths
+from contracts.criteria import rfc_3339
 
 log = logging.getLogger(__name__)
 

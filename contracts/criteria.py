@@ -60,6 +60,12 @@ def instant_ms(text: object) -> int:
     return int(whole.timestamp()) * 1000 - -nanoseconds // 1_000_000
 
 
+def rfc_3339(time_ms: int) -> str:
+    """Ms since 1970 as the API writes it: UTC, with ms."""
+    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 Instant = Annotated[
     int,
     BeforeValidator(instant_ms),

@@ -7,11 +7,11 @@ and both changes are told.
 
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 from uuid_utils import uuid7
 
 from contracts.changes import Action, change_key, change_value
+from contracts.criteria import rfc_3339
 from contracts.encoding.recordbatch import Record, encode_headers, new_record
 from contracts.pauses import pause_key
 from contracts.problems import unavailable
@@ -48,7 +48,7 @@ class SubscriptionStore:
         made = uuid7()
         change = change_value(
             str(made),
-            _shown(made.timestamp),
+            rfc_3339(made.timestamp),
             grant.subject,
             action,
             before.document() if before else None,
@@ -79,9 +79,3 @@ class SubscriptionStore:
             raise unavailable(f"The change is not confirmed: {error}. Try again.") from None
         if not await self._follower.wait_for(offset, FOLLOW_TIMEOUT_S):
             raise unavailable("The change is stored and not visible yet.")
-
-
-def _shown(time_ms: int) -> str:
-    """RFC 3339 in UTC, with milliseconds."""
-    shown = datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return shown.replace("+00:00", "Z")

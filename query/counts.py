@@ -1,7 +1,6 @@
 """GET /api/v1/events/counts and /api/v1/events/fields: how many events there are, by time and by value."""
 
 from contracts.clickhouse.counts import read_by_time, read_values, select_by_time, select_values
-from contracts.clickhouse.search import rfc_3339
 from contracts.counts import (
     CountSearch,
     CountSeries,
@@ -10,6 +9,7 @@ from contracts.counts import (
     FieldValues,
     ValueCount,
 )
+from contracts.criteria import rfc_3339
 from query.bounded import BoundedQueries
 from query.counting import counting, span_of
 from query.criteria import parse_as, read_pairs

@@ -16,7 +16,7 @@ from contracts.clickhouse.fault_states import (
     select_said,
     select_since,
 )
-from contracts.clickhouse.search import rfc_3339
+from contracts.criteria import rfc_3339
 from contracts.encoding.codec import represent
 from contracts.encoding.parse import parse
 from contracts.encoding.wire import encode

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from contracts import paths
-from contracts.clickhouse.search import rfc_3339
+from contracts.criteria import rfc_3339
 from contracts.ids import read_id
 from contracts.jobs import Job, Jobs, Wish
 from contracts.problems import Problem

@@ -12,7 +12,7 @@ from uuid_utils import uuid7
 
 from contracts import paths
 from contracts.clickhouse.resend import Wanted
-from contracts.clickhouse.search import rfc_3339
+from contracts.criteria import rfc_3339
 from contracts.ids import derived_id, read_id
 from contracts.jobs import Job, Jobs, Kind
 from contracts.problems import Problem

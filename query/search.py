@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from contracts import paths
-from contracts.clickhouse.search import Position, rfc_3339
-from contracts.criteria import Criteria
+from contracts.clickhouse.search import Position
+from contracts.criteria import Criteria, rfc_3339
 from contracts.drafts import broken, read_filtered
 from contracts.filtering import FilterSearch, Ranged
 from contracts.filters import parse

@@ -13,7 +13,7 @@ from contracts.clickhouse.resend import (
     wanted_again,
     wanted_dead,
 )
-from contracts.clickhouse.search import rfc_3339
+from contracts.criteria import rfc_3339
 from contracts.filters import Filter, parse
 from contracts.jobs import POSITIONS_MAX, Job, Kind
 from contracts.problems import unavailable

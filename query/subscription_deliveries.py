@@ -7,8 +7,7 @@ from typing import Any
 
 from contracts import paths
 from contracts.clickhouse.ledger import StoredAttempt, StoredHealth
-from contracts.clickhouse.search import rfc_3339
-from contracts.criteria import Criteria
+from contracts.criteria import Criteria, rfc_3339
 from contracts.ids import read_id
 from contracts.ledger import DeliveryCriteria, DeliverySearch
 from contracts.problems import Problem

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 
 from console.html.charts import Bar
-from console.html.times import rfc_3339, shown
+from console.html.times import shown
+from contracts.criteria import rfc_3339
 from contracts.intervals import STEP_MS, Interval, Span
 
 Link = Callable[[str, str], str]

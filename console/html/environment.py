@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from console.html import charts, text, times
 from console.html.assets import Assets
-from contracts.criteria import instant_ms
+from contracts.criteria import instant_ms, rfc_3339
 
 FOLDER = Path(__file__).parent.parent / "templates"
 
@@ -28,7 +28,7 @@ def environment(assets: Assets) -> Environment:
         "number": number,
         "ago": times.ago,
         "duration": times.duration,
-        "rfc_3339": times.rfc_3339,
+        "rfc_3339": rfc_3339,
         "ms": instant_ms,
         "json": text.json_text,
         "labels": text.labels,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic_core import PydanticCustomError
 
-from contracts.criteria import instant_ms
+from contracts.criteria import instant_ms, rfc_3339
 
 UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 RELATIVE = {
@@ -94,12 +94,6 @@ def zone_of(name: str | None) -> tzinfo:
         except KeyError:
             return UTC
     return UTC
-
-
-def rfc_3339(time_ms: int) -> str:
-    """Ms since 1970 as UTC, with ms."""
-    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def shown(time_ms: int, zone: tzinfo, form: str = "full") -> str:

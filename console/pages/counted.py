@@ -7,14 +7,14 @@ from starlette.responses import Response
 
 from console.api import Refused, Unanswered
 from console.html.charts import Bar, bars
-from console.html.times import Range, rfc_3339, shown
+from console.html.times import Range, shown
 from console.line.criteria import criteria
 from console.line.fields import ALIASES, FREE_ALIASES
 from console.line.given import given
 from console.line.parse import Line
 from console.page import Page
 from contracts import paths
-from contracts.criteria import instant_ms
+from contracts.criteria import instant_ms, rfc_3339
 from contracts.intervals import BUCKETS_MAX, STEP_MS, Interval
 
 BARS_MAX = 100

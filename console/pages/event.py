@@ -9,7 +9,6 @@ from starlette.responses import Response
 from console.api import Refused, Unanswered, gather, path
 from console.html.json_view import json_html
 from console.html.text import quoted
-from console.html.times import rfc_3339
 from console.line.parse import read
 from console.page import PATTERN_CHARACTERS_MAX, Page
 from console.reading.changes import changes
@@ -17,6 +16,7 @@ from console.reading.documents import Document, hex_dump
 from console.reading.seen import Seen
 from console.reading.seen import seen as seen_in
 from contracts import paths
+from contracts.criteria import rfc_3339
 
 AROUND = 8
 NEWEST = 100

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from starlette.responses import Response
 
 from console.api import Refused, Unanswered
-from console.html.times import Range, rfc_3339
+from console.html.times import Range
 from console.line import export, fields
 from console.line.criteria import criteria
 from console.line.given import given
@@ -23,6 +23,7 @@ from console.pages.counted import timeline
 from console.pages.event import panel
 from console.reading.seen import seen
 from contracts import paths
+from contracts.criteria import rfc_3339
 
 BESIDE = "<!-- the opened event comes here -->"
 TIMELINE = "<!-- how many there are comes here -->"

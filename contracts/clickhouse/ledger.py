@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contracts.attempts import Origin
-from contracts.clickhouse.search import Position, rfc_3339
+from contracts.clickhouse.search import Position
+from contracts.criteria import rfc_3339
 from contracts.ledger import Attempted, DeliveryCriteria
 
 ATTEMPTS_MAX = 10_000

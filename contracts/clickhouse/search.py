@@ -11,7 +11,6 @@ Every value is bound as a parameter of ClickHouse's HTTP interface, never writte
 import json
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -162,12 +161,6 @@ def read_standing(lines: bytes) -> dict[str, int]:
 def position_of(stored: StoredEvent) -> Position:
     """Where a row lies."""
     return Position(int(stored.received_ms), uuid.UUID(stored.id))
-
-
-def rfc_3339(ms: int) -> str:
-    """The time, in ms since 1970, as the API writes it."""
-    time = datetime.fromtimestamp(ms / 1000, UTC)
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def read_limits(rows_max: int, seconds: float, threads: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 import pybase64
 
-from contracts.clickhouse.search import rfc_3339
+from contracts.criteria import rfc_3339
 from contracts.deliveries import Delivery
 from contracts.encoding.codec import EventJson, PayloadJson, decode, fill_defaults, represent
 from contracts.encoding.wire import encode

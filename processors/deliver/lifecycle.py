@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from uuid_utils import uuid7
 
 from contracts.changes import SERVICE, change_key, change_value
-from contracts.clickhouse.search import rfc_3339
+from contracts.criteria import rfc_3339
 from contracts.encoding.recordbatch import Record, encode_headers, new_record
 from contracts.pauses import Pause, pause_key
 from contracts.subscriptions import Subscription
