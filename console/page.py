@@ -4,6 +4,7 @@ The URL is the state: the time range and the tenant are in every link that `link
 """
 
 import json
+import logging
 import time
 import zlib
 from collections.abc import AsyncIterator
@@ -19,10 +20,13 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from console.api import Api, Caller, Refused
 from console.html import times
 from console.html.times import Range
+from console.parts import Parts, is_missing
 from console.session import Session
 from console.settings import Console
 from console.tails import Tails
 from contracts.criteria import instant_ms, rfc_3339
+
+log = logging.getLogger(__name__)
 
 FORM_BYTES_MAX = 256 * 1024
 FORM_FIELDS_MAX = 200
@@ -32,8 +36,6 @@ PATTERN_CHARACTERS_MAX = 2_000
 PATH_SAFE = "/:@!$&'()*+,;=~"
 """Of a path, as RFC 3986 has it; a second slash at its beginning would name another host."""
 HTML = "text/html; charset=utf-8"
-STREAM = "<!-- what is found comes here -->"
-"""The mark. Texts from outside are escaped, so none of them can be it."""
 NO_STORE = {"Cache-Control": "no-store", "Vary": "Accept-Encoding, Cookie"}
 """What is on a page is the tenant's: no cache keeps it."""
 
@@ -149,18 +151,32 @@ class Page:
         headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(content, 200, headers, "application/octet-stream")
 
-    def around(self, template: str, **context: Any) -> tuple[str, str]:
-        """A page in two parts: what comes before the mark in its template, and what after."""
-        before, _, after = self.text(template, **context).partition(STREAM)
-        return before, after
+    is_missing = staticmethod(is_missing)
 
-    def stream(self, parts: AsyncIterator[str]) -> Response:
-        """A page whose parts are shown as they come; each is sent at once."""
+    def parts(self) -> Parts:
+        """For what this page asks for, each question within the time of one of the API's answers."""
+        return Parts(self.site.settings.api_timeout_s)
+
+    def stream(self, pieces: AsyncIterator[str], parts: Parts, status: int = 200) -> Response:
+        """A page whose pieces are sent as they come; `parts` end with it."""
+        told = self._told(pieces, parts)
         headers = dict(NO_STORE)
         if self._takes_gzip():
             headers["Content-Encoding"] = "gzip"
-            return StreamingResponse(_flushed(parts), 200, headers, HTML)
-        return StreamingResponse(parts, 200, headers, HTML)
+            return StreamingResponse(_flushed(told), status, headers, HTML)
+        return StreamingResponse(told, status, headers, HTML)
+
+    async def _told(self, pieces: AsyncIterator[str], parts: Parts) -> AsyncIterator[str]:
+        """What fails when the page has begun is said at its end."""
+        try:
+            async for piece in pieces:
+                if piece:
+                    yield piece
+        except Exception:
+            log.exception("%s broke off", self.at)
+            yield self.text("broken.html")
+        finally:
+            parts.end()
 
     def see(self, path: str, **query: object) -> Response:
         """To another page of the console, after a form was sent (RFC 9110 section 15.4.4)."""

@@ -1,56 +1,104 @@
 """One event: what it says, what changed, what came before and after, and what became of it."""
 
-import asyncio
 import json
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 from starlette.responses import Response
 
-from console.api import Refused, Unanswered, gather, path
+from console.api import Refused, Unanswered, path
 from console.html.json_view import json_html
 from console.html.text import quoted
 from console.line.parse import read
 from console.page import PATTERN_CHARACTERS_MAX, Page
+from console.pages.entity import Around, around_of
+from console.parts import Parts, in_order, present
 from console.reading.changes import changes
 from console.reading.documents import Document, hex_dump
 from console.reading.seen import Seen
-from console.reading.seen import seen as seen_in
 from contracts import paths
-from contracts.criteria import rfc_3339
 
-AROUND = 8
-NEWEST = 100
-"""Events of the entity that are shown before this one, and after."""
-AFTER_MS = 24 * 3_600_000
-BEFORE_MS = 30 * AFTER_MS
 TEXT_SHOWN = 32 * 1024
 """Characters of a text, or four bytes each of what is none, that are shown unless all are asked for."""
 
 
-class Around(NamedTuple):
-    """What the entity went through: events before and after the one that was received then."""
+class Told:
+    """What is asked about one event, all at once."""
 
-    received_ms: int | None
-    before: list[Seen]
-    after: list[Seen]
+    def __init__(self, page: Page, event_id: str, parts: Parts) -> None:
+        self.page = page
+        self.event_id = event_id
+        ask = parts.ask
+        self.seen = ask(_seen(page, event_id))
+        self.around = ask(self._around())
+        self._deliveries = ask(page.api.get(path(paths.EVENT_DELIVERIES, eventId=event_id)))
+        self._explained = ask(page.api.get(path(paths.EXPLANATION, eventId=event_id)))
+
+    async def _around(self) -> Around:
+        return await around_of(self.page, present(await self.seen))
+
+    def shown(self) -> dict[str, AsyncIterator[str]]:
+        """The parts of its templates; those about an event that is not there are empty."""
+        makers = {
+            "title": _nothing,
+            "says": self._says,
+            "around": self._surroundings,
+            "deliveries": self._became,
+            "why": self._why,
+            "whole": _nothing,
+        }
+        return {name: self._part(name, make) for name, make in makers.items()}
+
+    async def _part(
+        self, name: str, make: Callable[[Seen], Awaitable[dict[str, Any]]]
+    ) -> AsyncIterator[str]:
+        seen = await self.seen
+        if not isinstance(seen, Refused | Unanswered):
+            yield self.page.text(f"event/{name}.html", seen=seen, **await make(seen))
+        elif name == "title":
+            yield self.page.text("event/title.html", seen=None)
+        elif name == "says":
+            yield self.page.text("event/missing.html", failure=seen)
+
+    async def _says(self, seen: Seen) -> dict[str, Any]:
+        """When it was received is known from its id, else from what is around it."""
+        if seen.received_ms is None and isinstance(around := await self.around, Around):
+            seen.received_ms = around.received_ms
+        return {
+            "query_of": query_of,
+            "view": lambda document, name: _view(self.page, document, name),
+        }
+
+    async def _surroundings(self, seen: Seen) -> dict[str, Any]:
+        around, previous, differ = await self.around, None, None
+        if isinstance(around, Around):
+            previous = next((each for each in around.before if each.payload.kind != "none"), None)
+        if previous is not None:
+            differ = changes(previous.payload, seen.payload)
+        return {"around": around, "previous": previous, "differ": differ}
+
+    async def _became(self, seen: Seen) -> dict[str, Any]:
+        return {"deliveries": await self._deliveries}
+
+    async def _why(self, seen: Seen) -> dict[str, Any]:
+        return {"explained": await self._explained}
 
 
 async def event(page: Page) -> Response:
     """The event that the path names, on a page of its own or as a part for the list beside it."""
-    event_id = page.path("id")
+    parts = page.parts()
+    told = Told(page, page.path("id"), parts)
     if page.is_part:
-        return page.html(await panel(page, event_id))
-    seen = await _seen(page, event_id)
-    return page.render("event.html", **await _told(page, seen))
+        return page.stream(panel(told), parts)
+    seen = await parts.soon(told.seen)
+    text = page.text("event/page.html", seen=seen, event_id=told.event_id)
+    return page.stream(in_order(text, told.shown()), parts)
 
 
-async def panel(page: Page, event_id: str) -> str:
+def panel(told: Told) -> AsyncIterator[str]:
     """The event as it stands beside a list, or why it cannot be shown."""
-    try:
-        seen = await _seen(page, event_id)
-        return page.text("event_panel.html", **await _told(page, seen))
-    except (Refused, Unanswered) as failure:
-        return page.text("event_missing.html", failure=failure, event_id=event_id)
+    text = told.page.text("event/panel.html", event_id=told.event_id)
+    return in_order(text, told.shown())
 
 
 async def download(page: Page) -> Response:
@@ -66,34 +114,12 @@ async def download(page: Page) -> Response:
     return page.file(document.data, name)
 
 
+async def _nothing(seen: Seen) -> dict[str, Any]:
+    return {}
+
+
 async def _seen(page: Page, event_id: str) -> Seen:
     return Seen(await page.api.get(path(paths.EVENT, eventId=event_id)))
-
-
-async def _told(page: Page, seen: Seen) -> dict[str, Any]:
-    """All that the templates show."""
-    around, explained, deliveries = await gather(
-        _around(page, seen),
-        page.api.get(path(paths.EXPLANATION, eventId=seen.id)),
-        page.api.get(path(paths.EVENT_DELIVERIES, eventId=seen.id)),
-    )
-    previous = differ = None
-    if isinstance(around, Around):
-        seen.received_ms = around.received_ms
-        previous = next((each for each in around.before if each.payload.kind != "none"), None)
-    if previous is not None:
-        differ = changes(previous.payload, seen.payload)
-    return {
-        "seen": seen,
-        "around": around,
-        "previous": previous,
-        "differ": differ,
-        "explained": explained,
-        "deliveries": deliveries,
-        "query_of": query_of,
-        "view": lambda document, name: _view(page, document, name),
-        "failed": lambda answer: isinstance(answer, Refused | Unanswered),
-    }
 
 
 def query_of(name: str, text: str) -> dict[str, str]:
@@ -104,36 +130,6 @@ def query_of(name: str, text: str) -> dict[str, str]:
         return {"q": line}
     written = json.dumps(pattern, ensure_ascii=False)
     return {"filter": written} if len(written) <= PATTERN_CHARACTERS_MAX else {}
-
-
-async def _around(page: Page, event: Seen) -> Around:
-    """The entity's events before it, and within a day after, all newest first."""
-    if event.received_ms is None:  # its id holds no time: it is among the newest, or not found
-        newest = await entity_events(page, event, page.now_ms - BEFORE_MS, page.now_ms, NEWEST)
-        at = next((n for n, each in enumerate(newest) if each.id == event.id), None)
-        if at is None:
-            return Around(None, newest[:AROUND], [])
-        after = newest[max(at - AROUND, 0) : at]
-        return Around(newest[at].received_ms, newest[at + 1 : at + 1 + AROUND], after)
-    here = event.received_ms
-    before, after = await asyncio.gather(
-        entity_events(page, event, here - BEFORE_MS, here + 1, AROUND + 1),
-        entity_events(page, event, here + 1, here + AFTER_MS, AROUND),
-    )
-    return Around(here, [each for each in before if each.id != event.id][:AROUND], after)
-
-
-async def entity_events(page: Page, seen: Seen, from_ms: int, to_ms: int, limit: int) -> list[Seen]:
-    """Events of the same entity in that time, newest first."""
-    found = await page.api.get(
-        paths.EVENTS,
-        entity_id=seen.entity,
-        event_source=seen.source,
-        from_=rfc_3339(from_ms),
-        to=rfc_3339(to_ms),
-        limit=limit,
-    )
-    return seen_in(found)
 
 
 def _view(page: Page, document: Document, name: str) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """What fails, by kind: the groups of failures of the time range, and one of them."""
 
 import re
+from collections.abc import AsyncIterator
 from typing import Any, get_args
 
 from starlette.responses import Response
 
-from console.api import Refused, gather, path
+from console.api import Refused, Unanswered, gather, path
 from console.html.course import bars_of, fewer, starts_of, width_of
 from console.html.text import quoted
 from console.page import Page
-from console.pages.event import NEWEST, entity_events
+from console.pages.entity import NEWEST, entity_events
+from console.parts import Asked, in_order, present
 from console.reading.seen import Seen
 from contracts import paths
 from contracts.criteria import instant_ms
@@ -32,27 +34,34 @@ async def groups(page: Page) -> Response:
     """A page of groups."""
     given = {name: page.query.get(name, "") for name in CRITERIA}
     order = page.query.get("order") if page.query.get("order") in ORDERS else "count"
-    found = await page.api.get(
-        paths.FAULTS,
-        **page.range.absolute,
-        **{name: value or None for name, value in given.items()},
-        order=order,
-        limit=LIMIT,
-        cursor=page.query.get("cursor") or None,
+    parts = page.parts()
+    asked = parts.ask(
+        page.api.get(
+            paths.FAULTS,
+            **page.range.absolute,
+            **{name: value or None for name, value in given.items()},
+            order=order,
+            limit=LIMIT,
+            cursor=page.query.get("cursor") or None,
+        )
     )
-    following = page.here(**page.range.absolute, cursor=found["next"]) if found["next"] else None
-    return page.render(
+    await parts.soon(asked)
+    text = page.text(
         "faults/groups.html",
-        found=found,
         given=given,
         order=order,
         orders=ORDERS,
         sources=get_args(EventSource),
         operations=get_args(Operation),
-        next=following,
-        fewer=fewer,
-        width=width_of(found["interval"]),
     )
+    return page.stream(in_order(text, {"found": _groups(page, asked)}), parts)
+
+
+async def _groups(page: Page, asked: Asked[Any]) -> AsyncIterator[str]:
+    found = await asked
+    cursor = None if isinstance(found, Refused | Unanswered) else found["next"]
+    following = page.here(**page.range.absolute, cursor=cursor) if cursor else None
+    yield page.text("faults/found.html", found=found, next=following, fewer=fewer)
 
 
 async def group(page: Page) -> Response:
@@ -75,36 +84,68 @@ async def say(page: Page) -> Response:
 
 
 async def _shown(page: Page, refused: Refused | None = None) -> Response:
+    parts, status = page.parts(), refused.status if refused else 200
+    asked = parts.ask(
+        page.api.get(path(paths.FAULT, fingerprint=_name(page)), **page.range.absolute)
+    )
+    latest = parts.ask(_newest(page, asked))
     try:
-        found = await page.api.get(
-            path(paths.FAULT, fingerprint=_name(page)), **page.range.absolute
-        )
+        found = await parts.soon(asked)
     except Refused as error:
         if error.status != 404:
             raise
-        return page.render("faults/none.html", 404, detail=error.detail)
+        found, status = None, 404
+    text = page.text("faults/group.html", fault=found and found["fault"])
+    shown = {
+        "one": _one(page, asked, refused),
+        "latest": _latest(page, asked, latest),
+        "state": _state(page, asked),
+    }
+    return page.stream(in_order(text, shown), parts, status)
+
+
+async def _one(page: Page, asked: Asked[Any], refused: Refused | None) -> AsyncIterator[str]:
+    """How much, when, whom and where, and what sets it apart."""
+    found = await asked
+    if isinstance(found, Refused | Unanswered):
+        yield page.text("faults/none.html", missing=found)
+        return
     fault = found["fault"]
     from_ms, to_ms = instant_ms(found["from"]), instant_ms(found["to"])
-    latest = await gather(*(received(page, each, from_ms, to_ms) for each in found["events"]))
-    starts = starts_of(from_ms, to_ms, found["interval"])
-    return page.render(
-        "faults/group.html",
-        refused.status if refused else 200,
+    yield page.text(
+        "faults/one.html",
         found=found,
         fault=fault,
         course=bars_of(
-            starts,
+            starts_of(from_ms, to_ms, found["interval"]),
             to_ms,
             {"FAULT": fault["buckets"]},
             page.zone,
             lambda from_, to: page.here(from_=from_, to=to, range=None),
         ),
         width=width_of(found["interval"]),
-        latest=[each for each in latest if isinstance(each, Seen)],
         refused=refused,
         line_of=line_of,
         about=lambda line: f"{line} {quoted(fault['message'][:TEXT_MAX], True)}",
     )
+
+
+async def _newest(page: Page, asked: Asked[Any]) -> list[Seen]:
+    found = present(await asked)
+    from_ms, to_ms = instant_ms(found["from"]), instant_ms(found["to"])
+    events = await gather(*(received(page, each, from_ms, to_ms) for each in found["events"]))
+    return [each for each in events if isinstance(each, Seen)]
+
+
+async def _latest(page: Page, asked: Asked[Any], latest: Asked[list[Seen]]) -> AsyncIterator[str]:
+    if not page.is_missing(await asked):
+        yield page.text("faults/latest.html", latest=await latest)
+
+
+async def _state(page: Page, asked: Asked[Any]) -> AsyncIterator[str]:
+    found = await asked
+    if not isinstance(found, Refused | Unanswered):
+        yield page.text("faults/state.html", fault=found["fault"])
 
 
 async def received(page: Page, event_id: str, from_ms: int, to_ms: int) -> Seen:

@@ -1,15 +1,16 @@
 """The first page: how much happens and fails, what fails most and what is new, how queues do."""
 
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from console.api import gather
 from console.health import with_health
 from console.html.charts import Bar
 from console.html.course import bars_of, fewer, width_of
 from console.html.times import Range
 from console.page import Page
+from console.parts import Asked, in_order
 from contracts import paths
 from contracts.criteria import instant_ms
 
@@ -18,27 +19,57 @@ GROUPS, SUBSCRIPTIONS = 8, 10
 TYPES = ("ENTITY_EVENT", "SYSTEM_EVENT", "WARNING", "FAULT")
 
 
+class Queues(NamedTuple):
+    """Subscriptions with their health, and whether there are more of them."""
+
+    rows: list[dict[str, Any]]
+    more: bool
+
+
 async def overview(page: Page) -> Response:
     """All of it, asked for at once; what is not answered says so in its place."""
-    counts, now, before, groups, found = await gather(
-        _counts(page, page.range, by="event_type"),
-        _counts(page, page.range, by="fault", interval="day"),
-        _counts(page, page.range.before, by="fault", interval="day"),
-        page.api.get(paths.FAULTS, **page.range.absolute, limit=GROUPS),
-        page.api.get(paths.SUBSCRIPTIONS, limit=SUBSCRIPTIONS),
-    )
-    return page.render(
-        "overview.html",
+    parts = page.parts()
+    counts = parts.ask(_counts(page, page.range, by="event_type"))
+    now = parts.ask(_counts(page, page.range, by="fault", interval="day"))
+    before = parts.ask(_counts(page, page.range.before, by="fault", interval="day"))
+    groups = parts.ask(page.api.get(paths.FAULTS, **page.range.absolute, limit=GROUPS))
+    queues = parts.ask(_queues(page))
+    shown = {
+        "events": _events(page, counts, now, before),
+        "faults": _groups(page, groups),
+        "delivery": _delivery(page, queues),
+    }
+    return page.stream(in_order(page.text("overview/page.html"), shown), parts)
+
+
+async def _events(page: Page, *asked: Asked[Any]) -> AsyncIterator[str]:
+    counts, now, before = [await each for each in asked]
+    yield page.text(
+        "overview/events.html",
         counts=counts,
         course=_bars(page, counts) if isinstance(counts, dict) else [],
         width=width_of(counts["interval"]) if isinstance(counts, dict) else "",
         now=_of_faults(now),
         before=_of_faults(before),
-        groups=groups,
-        fewer=fewer,
-        subscriptions=await with_health(page, found["items"]) if isinstance(found, dict) else found,
-        more=isinstance(found, dict) and found["next"] is not None,
     )
+
+
+async def _groups(page: Page, groups: Asked[Any]) -> AsyncIterator[str]:
+    yield page.text("overview/faults.html", groups=await groups, fewer=fewer)
+
+
+async def _delivery(page: Page, asked: Asked[Queues]) -> AsyncIterator[str]:
+    queues = await asked
+    yield page.text(
+        "overview/delivery.html",
+        subscriptions=queues.rows if isinstance(queues, Queues) else queues,
+        more=isinstance(queues, Queues) and queues.more,
+    )
+
+
+async def _queues(page: Page) -> Queues:
+    found = await page.api.get(paths.SUBSCRIPTIONS, limit=SUBSCRIPTIONS)
+    return Queues(await with_health(page, found["items"]), found["next"] is not None)
 
 
 async def _counts(page: Page, period: Range, **query: str) -> Any:

@@ -4,12 +4,12 @@ The page is sent as it comes about: rows when the API has answered them, how far
 looks on, and the end. Who goes away ends the search.
 """
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
+from markupsafe import Markup
 from starlette.responses import Response
 
 from console.api import Refused, Unanswered
@@ -20,18 +20,17 @@ from console.line.given import given
 from console.line.parse import Line
 from console.page import Page
 from console.pages.counted import timeline
-from console.pages.event import panel
+from console.pages.event import Told, panel
+from console.parts import Asked, in_order, present
 from console.reading.seen import seen
 from contracts import paths
 from contracts.criteria import rfc_3339
 
-BESIDE = "<!-- the opened event comes here -->"
-TIMELINE = "<!-- how many there are comes here -->"
 SHOWN = 50
 """Events of a page."""
 
 
-class Asked(NamedTuple):
+class Search(NamedTuple):
     """What a URL of the search asks for."""
 
     line: Line
@@ -46,42 +45,28 @@ class Asked(NamedTuple):
         return body
 
 
-def asked_of(page: Page) -> Asked:
+def asked_of(page: Page) -> Search:
     """What the page's URL asks for."""
-    return Asked(given(page.query), page.range, page.query.get("cursor"))
+    return Search(given(page.query), page.range, page.query.get("cursor"))
 
 
 async def search(page: Page) -> Response:
     """The search page, as it comes about."""
-    asked = asked_of(page)
+    asked, parts = asked_of(page), page.parts()
     opened = page.query.get("event")
-    before, after = around(page, asked, opened)
-
-    async def parts() -> AsyncIterator[str]:
-        opening = asyncio.create_task(_opened(page, opened))
-        counting = asyncio.create_task(timeline(page, asked.line))
-        try:
-            yield before
-            async for rows in _found(page, asked, opened):
-                yield rows
-            list_end, _, rest = after.partition(BESIDE)
-            yield list_end
-            yield await opening
-            panel_end, _, rest = rest.partition(TIMELINE)
-            yield panel_end
-            yield await counting or ""
-            yield rest
-        finally:
-            opening.cancel()
-            counting.cancel()
-
-    return page.stream(parts())
+    counted = parts.ask(timeline(page, asked.line))
+    shown = {
+        "rows": _found(page, asked, opened),
+        "event": panel(Told(page, opened, parts)) if opened else _empty(),
+        "timeline": _bars(counted),
+    }
+    return page.stream(in_order(around(page, asked, opened), shown), parts)
 
 
-def around(page: Page, asked: Asked, opened: str | None) -> tuple[str, str]:
-    """What of the page is known before anything was found, and what comes after that."""
+def around(page: Page, asked: Search, opened: str | None) -> str:
+    """What of the page is known before anything was found."""
     line, tenant = asked.line, page.session.tenant
-    return page.around(
+    return page.text(
         "search.html",
         line=line,
         opened=opened,
@@ -95,12 +80,16 @@ def around(page: Page, asked: Asked, opened: str | None) -> tuple[str, str]:
     )
 
 
-async def _opened(page: Page, event_id: str | None) -> str:
-    """The event beside the list; nothing when none is opened."""
-    return await panel(page, event_id) if event_id else ""
+async def _empty() -> AsyncIterator[str]:
+    """No event is open beside the list."""
+    yield ""
 
 
-async def _found(page: Page, asked: Asked, opened: str | None) -> AsyncIterator[str]:
+async def _bars(counted: Asked[Markup | None]) -> AsyncIterator[str]:
+    yield present(await counted) or ""
+
+
+async def _found(page: Page, asked: Search, opened: str | None) -> AsyncIterator[str]:
     """Rows, then the row that says how the search ended."""
     body, cursor, shown = asked.body(), asked.cursor, 0
     give_up_s = time.monotonic() + page.site.settings.search_s

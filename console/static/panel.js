@@ -1,6 +1,16 @@
 // A row opens beside the list: the URL says which, so that back, reload and a shared link do too.
 let asked;
 
+// What is answered is shown as it comes: the parser goes on where it is, wherever that has been put.
+async function pour(answer, place) {
+  const parsed = document.implementation.createHTMLDocument("");
+  parsed.write("<div>");
+  place.replaceChildren(parsed.body.firstChild);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) parsed.write(read.value);
+  parsed.close();
+}
+
 export function enhancePanel(enhance) {
   const split = document.querySelector("[data-split]");
   if (!split) return;
@@ -28,9 +38,9 @@ export function enhancePanel(enhance) {
       const answer = await fetch(url, { headers: { "X-Part": "1" }, signal: asked.signal });
       if (answer.status === 401) return location.assign((await answer.json()).sign_in);
       if (!answer.ok) return location.assign(url); // a page of its own, that says why
-      panel.innerHTML = await answer.text();
       split.classList.add("open");
       panel.scrollTop = 0;
+      await pour(answer, panel);
       enhance(panel);
       split.querySelector(`tr[data-id="${CSS.escape(id)}"]`)?.scrollIntoView({ block: "nearest" });
     } catch (error) {

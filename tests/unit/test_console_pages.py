@@ -119,7 +119,7 @@ def test_events_that_match_are_searched_for_by_the_pattern() -> None:
 )
 def test_what_a_subscription_cannot_have_is_not_offered(query: str, offered: bool) -> None:
     here = page("/search", query)
-    text = "".join(search.around(here, search.asked_of(here), None))
+    text = search.around(here, search.asked_of(here), None)
     assert ("Subscribe to this" in text) == offered
     assert ("No subscription:" in text) != offered
 

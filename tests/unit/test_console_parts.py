@@ -1,0 +1,186 @@
+"""Pages that begin before all of them is known: parts come in order, fail alone, end with their reader."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+import pytest
+from starlette.responses import StreamingResponse
+
+from console import parts as parts_of_pages
+from console.api import Refused, Unanswered
+from console.page import Page
+from console.pages import event, faults, overview
+from console.parts import Parts
+from tests.unit.test_console_pages import Answers, page
+
+ID = "01a21916-9edd-72db-a79f-6315f0fbf002"
+EVENT = Answers.event | {"id": ID}
+AROUND = {"events": [EVENT], "received_at": ["2026-01-31T12:00:00.000Z"], "next": None}
+ANSWERS: dict[str, Any] = {
+    f"/api/v1/events/{ID}": EVENT,
+    f"/api/v1/events/{ID}/deliveries": {"deliveries": [], "detail": "Nobody was sent it."},
+    f"/api/v1/events/{ID}/explain": {"subscriptions": [], "detail": "Nobody wants it."},
+    "/api/v1/events": AROUND,
+}
+WAIT_S = 10
+
+
+class Held:
+    """An API whose answers are given when the test says so; what is not held is there at once."""
+
+    def __init__(self, *held: str) -> None:
+        self.gates = {path: asyncio.Event() for path in held}
+        self.failing: dict[str, Exception] = {}
+        self.cancelled: list[str] = []
+
+    async def get(self, path: str, **query: object) -> Any:
+        try:
+            if path in self.gates:
+                await self.gates[path].wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(path)
+            raise
+        if path in self.failing:
+            raise self.failing[path]
+        return ANSWERS[path]
+
+
+def asked(path: str, api: Held, **parameters: str) -> Page:
+    made = page(path)
+    made.api = api  # type: ignore[assignment]
+    made.request.scope["path_params"] = parameters
+    return made
+
+
+async def begun(handler: Awaitable[Any]) -> AsyncIterator[str]:
+    answer = await handler
+    assert isinstance(answer, StreamingResponse)
+    return answer.body_iterator  # type: ignore[return-value]
+
+
+async def until(pieces: AsyncIterator[str], text: str) -> str:
+    """What is sent until `text` is there."""
+    sent = ""
+    async with asyncio.timeout(WAIT_S):
+        while text not in sent:
+            sent += await anext(pieces)
+    return sent
+
+
+async def rest(pieces: AsyncIterator[str]) -> str:
+    async with asyncio.timeout(WAIT_S):
+        return "".join([piece async for piece in pieces])
+
+
+def test_an_event_is_read_while_its_deliveries_are_looked_for() -> None:
+    async def scene() -> None:
+        deliveries = f"/api/v1/events/{ID}/deliveries"
+        api = Held(deliveries)
+        pieces = await begun(event.event(asked(f"/events/{ID}", api, id=ID)))
+        sent = await until(pieces, 'data-part="around"')
+        assert sent.index("<h1>FAULT of ORDER") < sent.index("<dt>Id</dt>")
+        assert "Nobody" not in sent
+        api.gates[deliveries].set()
+        later = await rest(pieces)
+        assert later.index("Nobody was sent it") < later.index("Nobody wants it")
+        assert later.rstrip().endswith("</html>")
+
+    asyncio.run(scene())
+
+
+def test_a_page_begins_without_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts_of_pages, "SOON_S", 0.0)
+
+    async def scene() -> None:
+        api = Held(f"/api/v1/events/{ID}")
+        pieces = await begun(event.event(asked(f"/events/{ID}", api, id=ID)))
+        sent = await until(pieces, 'data-state="loading"')
+        assert "<title>Event 01a21916" in sent
+        api.gates[f"/api/v1/events/{ID}"].set()
+        assert "<dt>Id</dt>" in await rest(pieces)
+
+    asyncio.run(scene())
+
+
+def test_what_is_not_answered_says_so_in_its_place_alone() -> None:
+    async def scene() -> None:
+        api = Held()
+        api.failing[f"/api/v1/events/{ID}/deliveries"] = Unanswered("It is away.")
+        api.failing["/api/v1/events"] = ValueError("a fault of ours")
+        text = await rest(await begun(event.event(asked(f"/events/{ID}", api, id=ID))))
+        assert "It is away." in text.partition('data-part="deliveries"')[2]
+        around = text.partition('data-part="around"')[2].partition("</section>")[0]
+        assert "could not be made" in around
+        assert "Nobody wants it" in text
+
+    asyncio.run(scene())
+
+
+def test_an_event_that_is_late_and_not_there_is_said_to_be_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parts_of_pages, "SOON_S", 0.0)
+
+    async def scene() -> None:
+        api = Held(f"/api/v1/events/{ID}")
+        missing = Refused(404, {"title": "Not found", "detail": "There is no such event."})
+        api.failing = dict.fromkeys(ANSWERS, missing)
+        pieces = await begun(event.event(asked(f"/events/{ID}", api, id=ID)))
+        api.gates[f"/api/v1/events/{ID}"].set()
+        text = await rest(pieces)
+        assert text.count('data-state="error"') == 1
+        assert "There is no such event." in text
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("handler", [overview.overview, faults.groups])
+def test_a_page_of_counts_has_its_head_before_any_of_them(
+    handler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts_of_pages, "SOON_S", 0.0)
+
+    async def scene() -> None:
+        api = Held("/api/v1/counts", "/api/v1/faults", "/api/v1/subscriptions")
+        pieces = await begun(handler(asked("/", api)))
+        assert "</h1>" in await until(pieces, 'data-state="loading"')
+        api.failing = dict.fromkeys(api.gates, Unanswered("It is away."))
+        for gate in api.gates.values():
+            gate.set()
+        later = await rest(pieces)
+        assert "It is away." in later
+        assert later.rstrip().endswith("</html>")
+
+    asyncio.run(scene())
+
+
+def test_a_question_ends_at_its_deadline_and_with_its_page() -> None:
+    async def scene() -> None:
+        api, parts = Held("/api/v1/events"), Parts(0.01)
+        late = await parts.ask(api.get("/api/v1/events"))
+        assert isinstance(late, Unanswered)
+        parts = Parts(60)
+        gone = parts.ask(api.get("/api/v1/events"))
+        await asyncio.sleep(0)
+        parts.end()
+        with contextlib.suppress(asyncio.CancelledError):
+            await gone
+        assert api.cancelled == ["/api/v1/events"] * 2
+
+    asyncio.run(scene())
+
+
+def test_a_page_that_breaks_off_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    async def pieces() -> AsyncIterator[str]:
+        yield "<main>"
+        raise KeyError("a fault of ours")
+
+    async def scene() -> str:
+        answer = page("/").stream(pieces(), Parts(1))
+        assert isinstance(answer, StreamingResponse)
+        return await rest(answer.body_iterator)  # type: ignore[arg-type]
+
+    assert "The rest of this page failed" in asyncio.run(scene())
+    assert "broke off" in caplog.text
