@@ -10,7 +10,7 @@ DOCS_INSTALLED := .venv-docs/.installed
 # Each worker reads all tests and hundreds of processes are started: what is compiled is kept, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test-attacks test-drivers up setup unit test coverage test-faults test-model check docs picture bench-ingest help
+.PHONY: test-long test-attacks test-drivers up setup unit test coverage test-faults test-model check docs picture bench-ingest help
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -23,10 +23,13 @@ setup: $(INSTALLED) ## Install into .venv: pinned packages, a JVM, the broker's 
 	@$(BIN)/events install --title "4/4  jars of Kafka and ElasticMQ"
 
 unit: setup ## Run the tests that need no server, in under a minute
-	@EVENTS_MODEL_EXAMPLES=$${EVENTS_MODEL_EXAMPLES:-100} $(BIN)/pytest --quiet $(SIDE_BY_SIDE) tests/unit tests/filters tests/model
+	@$(BIN)/pytest --quiet $(SIDE_BY_SIDE) tests/unit tests/filters tests/model
 
-test: setup ## Run the tests against real local servers, WORKERS=3 side by side; the long stories are in test-faults
+test: setup ## Run the tests against real local servers, WORKERS=3 side by side; some examples of each property
 	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" --durations=15
+
+test-long: setup ## All examples of each property and the long stories too, in their short forms
+	@EVENTS_EXAMPLES=all $(BIN)/pytest $(SIDE_BY_SIDE) --durations=15
 
 coverage: setup ## Lines and branches that `make test` runs, services included; TESTS="tests/unit tests/filters" for some
 	@rm -rf .coverage && mkdir .coverage

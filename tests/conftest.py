@@ -10,13 +10,14 @@ import pytest
 
 from tests import budget, containers
 from tests import stack as stacks
+from tests.examples import examples
 from tests.stack import Stack
 
 # JVMs of tests live for a minute or two: what the second compiler would gain, it costs more
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 # these machines are shared and noisy: how long an example takes says nothing
-hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.register_profile("tests", deadline=None, max_examples=examples(100))
 hypothesis.settings.load_profile("tests")
 
 

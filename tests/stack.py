@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,14 +18,12 @@ import psutil
 from bench.servers import free_port_base
 from cli.endpoints import endpoints
 from local import state
-from tests.forked import Commands
+from tests import forked
 from tests.processes import TLS
 
 Value = TypeVar("Value")
 
 DEADLINE_S = 60.0
-
-_commands = Commands()
 
 
 def eventually(
@@ -50,16 +47,7 @@ def events(
     *arguments: str, home: Path, timeout_s: float = 420
 ) -> "subprocess.CompletedProcess[str]":
     """Run the `events` command as a person would, but for the second that Python takes to import it."""
-    given = [*arguments, "--home", str(home)]
-    if answer := _commands.run(given, timeout_s):
-        return answer
-    return subprocess.run(
-        [sys.executable, "-m", "cli", *given],
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+    return forked.run("cli", [*arguments, "--home", str(home)], timeout_s=timeout_s)
 
 
 @dataclass

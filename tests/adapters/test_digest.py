@@ -12,6 +12,7 @@ from contracts.encoding.wire import decode_event
 from processors.materialize.rows import ClickHouseRows
 from processors.upkeep.coverage import Coverage
 from tests.builders import events, represented
+from tests.examples import examples
 from tests.stack import Stack
 from tests.tables import fresh_table
 
@@ -19,7 +20,7 @@ INT64 = 2**63 - 1
 YEAR_2200_MS = 7_258_118_400_000
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     posted=st.lists(events, min_size=1, max_size=50),
     partition=st.integers(0, 2**32 - 1),

@@ -21,6 +21,7 @@ from query.scan import Limits, TooBroad, TooSlow
 from service.clickhouse import ClickHouse, ClickHouseFailed
 from service.connections import ClickHouseConnection
 from tests.builders import texts
+from tests.examples import examples
 from tests.schema import create_schema
 from tests.stack import Stack
 
@@ -188,7 +189,7 @@ criteria = st.builds(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(stored_rows(), criteria, st.integers(1, 7), st.integers(0, 25))
 def test_the_pages_together_are_every_matching_event_once_newest_first(
     database: Database, rows: list[Stored], asked: Criteria, limit: int, cut: int
@@ -200,7 +201,7 @@ def test_the_pages_together_are_every_matching_event_once_newest_first(
     assert [event["id"] for event in shown] == expected(rows, asked)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(texts)
 def test_any_text_reaches_clickhouse_as_it_is(database: Database, text: str) -> None:
     sql = "SELECT base64Encode({text:String})"

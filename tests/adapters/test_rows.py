@@ -19,6 +19,7 @@ from processors.materialize.repeats import Shown
 from processors.materialize.rows import ClickHouseRows
 from processors.materialize.step import Rows
 from tests.builders import an_event, events, represented
+from tests.examples import examples
 from tests.fakes import FakeRows
 from tests.model.ports import ModelDatabase
 from tests.model.server import Server
@@ -202,7 +203,7 @@ def test_with_no_insert_running_it_is_not_waited_for(run: Any) -> None:
     run(check)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(events, min_size=1, max_size=50), st.integers(1, 50))
 async def test_every_event_comes_back_from_the_table_as_it_was_represented(
     stack: Stack, posted: list[dict[str, Any]], at_once: int

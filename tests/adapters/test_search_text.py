@@ -15,6 +15,7 @@ from query.cursor import Rest
 from service.clickhouse import ClickHouse
 from tests.adapters.test_pages import NOW_MS, RANGE, Database, database, v7
 from tests.builders import an_event, represented, texts
+from tests.examples import examples
 
 __all__ = ["database"]
 RECENT = Rest(NOW_MS - 1000, RANGE.position)
@@ -58,7 +59,7 @@ def found(database: Database, text: str) -> list[str]:
     return [each["id"] for page in database.walk(Criteria(q=text), 50, RECENT) for each in page]
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(
     st.data(), texts.filter(bool), st.sampled_from(WRITERS), st.sampled_from(CASES), st.booleans()
 )
@@ -75,7 +76,7 @@ def test_any_part_of_any_text_finds_its_event_in_any_case(
     assert wanted in found(database, part)
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.binary(min_size=1, max_size=20), texts.filter(bool))
 def test_bytes_that_are_no_text_hide_nothing(database: Database, noise: bytes, text: str) -> None:
     [wanted] = held(database, (b" ".join([noise, text.encode(), noise]), noise))

@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from bench.servers import free_port_base
 from cli.main import app
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 NAMES = [
@@ -44,10 +44,9 @@ GROUPED = {
 
 
 def run(*arguments: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    answer = subprocess.run(
-        [sys.executable, "-m", "cli", *arguments],
-        cwd=folder, input="{}", env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "400"} | variables,
-        capture_output=True, text=True, timeout=120, check=False,
+    answer = forked.run(
+        "cli", arguments,
+        timeout_s=120, environment=os.environ | {"COLUMNS": "400"} | variables, folder=folder, stdin="{}",
     )  # fmt: skip
     assert "Traceback" not in answer.stderr + answer.stdout
     return answer

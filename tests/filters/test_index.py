@@ -11,6 +11,7 @@ from contracts.filters import Failure, Filter, Index, Refused, View, matches, pa
 from contracts.filters.naive import hold_together
 from contracts.filters.tree import Clause, Field
 from tests.builders import a_payload, an_event, represented
+from tests.examples import examples
 from tests.filters import strategies
 
 ID = "01a20d33-994f-74a1-8936-e15ecec113da"
@@ -24,7 +25,7 @@ def parsed(pattern: Any) -> Filter:
         raise
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.lists(strategies.patterns, min_size=1, max_size=12),
     st.lists(strategies.events(), min_size=1, max_size=4),
@@ -56,7 +57,7 @@ def _agree(index: Index, filters: dict[str, Filter], events: list[Any]) -> None:
         assert set(found) == {n for n, each in filters.items() if matches(each, View(event))}
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     st.lists(strategies.patterns, min_size=1, max_size=3), strategies.events(), st.integers(5, 9)
 )

@@ -19,6 +19,7 @@ from contracts.filters import Refused, View, matches, parse
 from contracts.filters.cost import score
 from contracts.filters.operators import read_predicate
 from contracts.filters.tree import Field
+from tests.examples import examples
 from tests.filters import strategies
 
 
@@ -83,7 +84,7 @@ def deviates(pattern: Any, document: str) -> bool:
     return '"::/0"' in json.dumps(pattern) or "::ffff:a00:1" in document
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(strategies.document_patterns, st.lists(strategies.documents, min_size=1, max_size=4))
 def test_event_ruler_agrees(pattern: Any, documents: list[Any]) -> None:
     try:
@@ -125,7 +126,7 @@ def test_what_event_ruler_refuses_is_refused(pattern: Any) -> None:
     assert ours(pattern, "{}") is None
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(st.sampled_from(("a", "b", "aa", "ab", "aba", "")), min_size=1, max_size=7))
 def test_the_score_is_event_rulers(pieces: list[str]) -> None:
     text = "*".join(pieces)

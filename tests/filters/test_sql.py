@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from contracts.encoding.codec import EventJson, decode_base64
 from contracts.filters import Filter, Refused, View, matches, parse, to_sql
+from tests.examples import examples
 from tests.filters import strategies
 
 COLUMNS = """event_type LowCardinality(String), event_source LowCardinality(String),
@@ -48,7 +49,7 @@ def row(number: int, event: EventJson) -> str:
 
 
 def test_sql_is_naive(engine: Connection) -> None:
-    @settings(max_examples=60)
+    @settings(max_examples=examples(60))
     @given(
         st.lists(strategies.patterns, min_size=4, max_size=8),
         st.lists(strategies.events(), min_size=2, max_size=6),

@@ -20,6 +20,7 @@ from processors.materialize.reading import read_rows
 from processors.upkeep.rebuild import Rebuild
 from processors.upkeep.swap import FRESH_TABLE
 from tests.builders import an_event, represented
+from tests.examples import examples
 from tests.fakes import FakeRecord
 from tests.model import orders
 from tests.model.machine import Events
@@ -27,7 +28,7 @@ from tests.model.ports import ModelErasures, ModelRows
 from tests.model.server import Server, Storage, Stored, stored
 from tests.model.world import HOUR_MS, World
 
-EXAMPLES = int(os.environ.get("EVENTS_MODEL_EXAMPLES", "500"))
+EXAMPLES = int(os.environ.get("EVENTS_MODEL_EXAMPLES") or examples(500))
 ORDERS = int(os.environ.get("EVENTS_MODEL_ORDERS", "3000"))
 STEPS = 80
 VALUE = represented(an_event(), "01a20d33-994f-74a1-8936-e15ecec113da")

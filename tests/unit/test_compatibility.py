@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from contracts.documents.compatibility import breaks_for_consumers, breaks_for_posters
 from contracts.documents.shapes import Unsupported
 from contracts.documents.write import HERE
+from tests.examples import examples
 
 Schema = dict[str, Any]
 
@@ -220,7 +221,7 @@ schemas = (arrays | objects | parts.filter(lambda found: isinstance(found, dict)
 
 
 @given(schemas, schemas)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_what_is_called_compatible_takes_every_document(writer: Schema, reader: Schema) -> None:
     assert breaks_for_posters(writer, writer) == breaks_for_consumers(reader, reader) == []
     writes = jsonschema.Draft202012Validator(writer).is_valid

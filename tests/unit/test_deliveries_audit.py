@@ -36,6 +36,7 @@ from processors.upkeep.deliveries.report import document, lines
 from processors.upkeep.deliveries.subscribed import keeps_position
 from tests.attempts import an_attempt
 from tests.builders import an_event, represented
+from tests.examples import examples
 from tests.fakes import FakeRecord, FakeRow, FakeRows
 from tests.fakes.audited import FakeAudited
 from tests.fakes.delivering import FakeLog, FakeQueues, FakeTopics, RouterInMemory
@@ -520,7 +521,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "LOOK_S", 0.001)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.integers(0, 2**32))
 def test_whatever_fails_it_is_proven_and_without_one_record_of_the_ledger_that_one_is_named(
     seed: int,

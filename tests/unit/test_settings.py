@@ -1,11 +1,14 @@
 """Settings as a person meets them: by the name of the variable, at the start, in words."""
 
+import functools
 import json
 import os
 import subprocess
 import sys
 
 import pytest
+
+from tests import forked
 
 COMMANDS = ("ingest", "query", "processors materialize", "processors route", "processors setup")
 PROGRAMS = (
@@ -16,11 +19,18 @@ PROGRAMS = (
 )
 
 
-def run(command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+@functools.cache
+def shown(program: str) -> "subprocess.CompletedProcess[str]":
+    """What `--help` prints, of a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", *command.split()],
-        env=os.environ | variables, capture_output=True, text=True, timeout=60, check=False,
+        [sys.executable, "-m", *program.split(), "--help"],
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+
+
+def run(command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    module, *arguments = command.split()
+    return forked.run(module, arguments, timeout_s=60, environment=os.environ | variables)
 
 
 def messages(log: str, level: str = "error") -> list[str]:
@@ -31,7 +41,7 @@ def messages(log: str, level: str = "error") -> list[str]:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_help_is_printed_and_nothing_started(program: str) -> None:
-    answer = run(f"{program} --help")
+    answer = shown(program)
     assert answer.returncode == 0, answer.stderr
     assert "usage:" in answer.stdout.lower()
     assert answer.stderr == ""
@@ -39,11 +49,10 @@ def test_help_is_printed_and_nothing_started(program: str) -> None:
 
 @pytest.mark.parametrize("command", [*COMMANDS, "local.api"])
 def test_help_lists_the_settings_with_default_and_meaning(command: str) -> None:
-    shown = run(f"{command} --help").stdout
     expected = (
         "  EVENTS_KAFKA__BOOTSTRAP_SERVERS=127.0.0.1:8804\n      host:port, comma separated.\n"
     )
-    assert expected in shown
+    assert expected in shown(command).stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)
