@@ -35,8 +35,8 @@ INDEXES = {
     "n-grams: Bloom": f"ADD INDEX i {TEXT} TYPE ngrambf_v1(4, 65536, 1, 0) GRANULARITY 16",
     "sparse n-grams: Bloom": f"ADD INDEX i {TEXT} TYPE sparse_grams(3, 100, 5, 65536, 2, 0) GRANULARITY 16",
 }
-"""What is altered of the table, by name; without the indexes of the migrations but for `as migrated`."""
-OURS = ("by_entity", "by_attribute")
+"""What is altered of the table, by name; what migrations add for searches is in `as migrated` alone."""
+OURS = ("INDEX by_entity", "INDEX by_attribute", "COLUMN full_text")
 BYTES = """
 SELECT sum(bytes_on_disk) / sum(rows) FROM system.parts
 WHERE database = 'events' AND table = 'events' AND active
@@ -53,8 +53,8 @@ def cost(name: str, rows: int) -> list[float]:
             for statement in statements(migration.text, "events"):
                 run(statement)
         if name != "as migrated":
-            for index in OURS:
-                run(f"ALTER TABLE events.events DROP INDEX {index}")
+            for ours in OURS:
+                run(f"ALTER TABLE events.events DROP {ours}")
             for change in INDEXES[name].split(";"):
                 run(f"ALTER TABLE events.events {change}")
         seeds = seed(run, Path(folder), "events")

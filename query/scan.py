@@ -40,6 +40,10 @@ AGE_SHARE = 8
 GROWTH = 128
 """At most: each window reads anew what lies in no order of time."""
 GROWTH_MIN = 16
+QUERY_S = 0.01
+"""What a query takes that reads nothing: no reason to grow less."""
+REST_SHARE = 1 / 3
+"""A window that would reach so much of what is left takes all of it, as each reads some rows anew."""
 PAGE_SHARE, WINDOW_SHARE = 1 / 5, 1 / 10
 """Of a search's deadline: after which its page ends, and what the next window may take."""
 ROWS_MIN = 50
@@ -143,9 +147,11 @@ class Scan:
                 rows = max(ROWS_MIN, min(count, rows * ANSWER_BYTES // len(answer)))
             else:
                 position = Position(from_ms)
-                took_s = time.monotonic() - began_s
+                took_s = max(time.monotonic() - began_s - QUERY_S, QUERY_S / 10)
                 growth = self._limits.timeout_s * WINDOW_SHARE / took_s
                 window_ms = round(window_ms * min(max(growth, GROWTH_MIN), GROWTH))
+                left_ms = from_ms - rest.from_ms
+                window_ms = left_ms if window_ms > left_ms * REST_SHARE else window_ms
 
     async def count(self, filter_: Filter, from_ms: int, to_ms: int) -> Counts:
         """How many events of [from_ms, to_ms) there are, and match; raises `Stopped`."""

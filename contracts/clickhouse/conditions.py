@@ -1,7 +1,7 @@
 """What criteria ask of a row, as conditions of SQL: fields and key attributes exactly, text in any case.
 
-Text is looked for where it is stored, and in `search_text` where that says it otherwise; both sides are
-folded alike (`contracts/encoding/legible.py`). Values are bound as parameters.
+Text is looked for in `full_text`; both sides are folded alike (`contracts/encoding/legible.py`).
+Values are bound as parameters.
 """
 
 from typing import Any
@@ -9,9 +9,7 @@ from typing import Any
 from contracts.criteria import Criteria
 from contracts.encoding.legible import folded
 
-TEXT = """(position(search_text, {folded:String}) > 0
-        OR position(caseFoldUTF8(fault_message), caseFoldUTF8({q:String})) > 0"""
-ASCII_TEXT = f"{TEXT} OR payload ILIKE {{part:String}} OR fault ILIKE {{part:String}})"
+TEXT = "position(full_text, {folded:String}) > 0"
 CONDITIONS = {
     "event_type": "event_type = {event_type:String}",
     "event_source": "event_source = {event_source:String}",
@@ -48,9 +46,4 @@ def of_text(criteria: Criteria) -> Conditions:
     """What `criteria` say of payload, fault and what the fault says."""
     if criteria.q is None:
         return [], {}
-    q = criteria.q.casefold()
-    parameters = {"q": q, "folded": folded(criteria.q)}
-    if not q.isascii():
-        return [f"{TEXT})"], parameters
-    part = q.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    return [ASCII_TEXT], parameters | {"part": f"%{part}%"}
+    return [TEXT], {"folded": folded(criteria.q)}
