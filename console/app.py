@@ -21,12 +21,12 @@ from console.api import Api, Refused, Unanswered
 from console.headers import SecurityHeaders
 from console.html.assets import Assets
 from console.html.environment import environment
+from console.live.tails import Tails
 from console.page import Page, Site
 from console.pages import counted, errors, event, faults, overview, search, tail
 from console.pages.subscriptions import deliveries, form, jobs, listed, one, resend
 from console.session import NotSignedIn, SignedIn, nobody
 from console.settings import ConsoleSettings
-from console.tails import Tails
 from service.http.app import Front, lifespan_of
 from service.logs import configure
 
@@ -70,7 +70,7 @@ PAGES: list[tuple[str, str, Handler]] = [
 def create_app(settings: ConsoleSettings, signed_in: SignedIn | None = None) -> ASGIApp:
     """The ASGI application; `signed_in` says who asks, in place of the settings' issuer."""
     assets, api = Assets(), Api(settings.console)
-    tails = Tails(api, settings.console.tails_max)
+    tails = Tails(api, settings.console.tails_max, settings.console.tails_of_tenant_max)
     site = Site(settings.console, api, environment(assets), tails)
     url = settings.console.url
     parts = parts_of(url, settings.access, settings.sign_in, settings.session)

@@ -20,10 +20,10 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from console.api import Api, Caller, Refused
 from console.html import times
 from console.html.times import Range
+from console.live.tails import Tails
 from console.parts import Parts, is_missing
 from console.session import Session
 from console.settings import Console
-from console.tails import Tails
 from contracts.criteria import instant_ms, rfc_3339
 
 log = logging.getLogger(__name__)

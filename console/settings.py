@@ -32,6 +32,9 @@ class Console(BaseModel, frozen=True):
     tails_max: int = Field(
         2_000, ge=1, description="Live tails of one process; more are answered 503."
     )
+    tails_of_tenant_max: int = Field(
+        1_000, ge=1, description="Live tails of one tenant in a process; more are answered 429."
+    )
 
     @field_validator("url")
     @classmethod

@@ -1,38 +1,45 @@
-"""A live tail as server-sent events (HTML, section 9.2): rows as the search has them, as they come."""
+"""A live tail as server-sent events (HTML, section 9.2): rows as the search has them, as they come.
+
+The URL says what the list has that is shown already; each answer's id is the time until which all was told,
+which the browser repeats when it comes again.
+"""
 
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 
-from starlette.responses import Response, StreamingResponse
+from starlette.datastructures import QueryParams
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from console.api import Refused
 from console.line.given import given
+from console.live.follower import Follower, Since
+from console.live.tails import TooManyTails
 from console.page import NO_STORE, Page
 from console.reading.seen import Row
 from console.session import NotSignedIn
-from console.tails import Follower, TooManyTails
 
 SILENCE_S = 15.0
-"""After so long without an event a comment is sent, so that proxies keep the connection."""
+"""After so long without an event something is sent, so that proxies keep the connection."""
 LASTS_S = 600.0
 """Then the browser comes again, and is asked again who it is."""
 
 
 async def tail(page: Page) -> Response:
-    """Rows of what the search line asks for, from now on."""
-    line = given(page.query)
+    """Rows of what the search line asks for, since the list that shows others was made."""
+    line, since = given(page.query), since_of(page)
     body: dict[str, object] = {"filter": line.pattern}
     if line.q is not None:
         body["q"] = line.q
     await page.session.access_token()
     key = json.dumps(body, sort_keys=True)
     page.at = "/search"
-    following = page.site.tails.follow(page.session, key, body)
+    following = page.site.tails.follow(page.session, key, body, since)
     try:
         follower = await following.__aenter__()
-    except TooManyTails as error:
-        raise Refused(503, {"title": "Too many live tails", "detail": str(error)}) from None
+    except TooManyTails as error:  # a script reads it
+        return PlainTextResponse(f"{error}\n", 429 if error.of_tenant else 503, NO_STORE)
 
     async def events() -> AsyncIterator[str]:
         try:
@@ -45,9 +52,28 @@ async def tail(page: Page) -> Response:
     return StreamingResponse(events(), 200, headers, "text/event-stream")
 
 
+def since_of(page: Page) -> Since:
+    """What the list has: of a browser that comes again, until what it was told. Raises `Refused` 400."""
+    last = page.request.headers.get("last-event-id")
+    at_ms = _ms("since", last or page.query.get("since", ""), page.now_ms)
+    return Since(min(at_ms, page.now_ms), _ms("floor", page.query.get("floor", ""), 0))
+
+
+def _ms(name: str, text: str, default: int) -> int:
+    if not text:
+        return default
+    if not re.fullmatch("[0-9]{1,14}", text):
+        detail = f"{name} is {text[:20]!r}, not milliseconds since 1970."
+        raise Refused(400, {"title": "No live tail", "detail": detail})
+    return int(text)
+
+
 async def _told(page: Page, follower: Follower) -> AsyncIterator[str]:
     until_s = time.monotonic() + LASTS_S
-    alike = (str(page.zone), page.request.url.query)
+    shared = ("tenant", "q", "filter")  # a row's links say what is asked for, not since when
+    alike = (str(page.zone), *(page.query.get(name) for name in shared))
+    page.query = QueryParams({n: page.query[n] for n in shared if n in page.query})
+    at_ms, is_whole = follower.since.at_ms, False
 
     def render(events: list[Row]) -> str:
         return page.text("rows.html", events=events, opened=None)
@@ -63,7 +89,14 @@ async def _told(page: Page, follower: Follower) -> AsyncIterator[str]:
             yield ": still here\n\n"
             continue
         batch, missed = told
-        data = {"count": len(batch.events), "missed": missed, "failure": batch.failure}
+        is_whole = is_whole or batch.catches_up
+        at_ms = batch.asked_ms if is_whole and not batch.failure else at_ms
+        data = {
+            "count": len(batch.events),
+            "missed": missed,
+            "more": batch.or_more,
+            "failure": batch.failure,
+        }
         if batch.events:
             data["rows"] = batch.rendered(alike, render)
-        yield f"event: batch\ndata: {json.dumps(data)}\n\n"
+        yield f"id: {at_ms}\nevent: batch\ndata: {json.dumps(data)}\n\n"

@@ -1,17 +1,56 @@
 // Live: new rows come in above. While somebody reads - the pointer is on the list, the list is scrolled,
-// a row is open or marked - they wait, and a line says how many.
+// a row is open or marked - they wait, and a line says how many. The server is told what the list has, so that
+// nothing is left out between; what comes twice is known by its id, what comes late is put where it belongs.
 const ROWS_MAX = 500;
-const WAITING_MAX = 500;
+const KNOWN_MAX = 5000;
+
+const before = (a, b) => Number(a.dataset.at) - Number(b.dataset.at) || (a.dataset.id < b.dataset.id ? -1 : 1);
+const count = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
+
+// Rows of the list, newest first; those below the last one shown are not its business.
+function rowsOf(body, enhance) {
+  const all = () => [...body.querySelectorAll("tr[data-id]")];
+  const known = new Set(all().map((row) => row.dataset.id));
+  let last = document.querySelector("tr.end [rel=next]") ? all().at(-1) : null;
+
+  function fresh(html) {
+    const holder = document.createElement("template");
+    holder.innerHTML = `<table><tbody>${html}</tbody></table>`;
+    const found = [...holder.content.querySelectorAll("tr")];
+    const taken = found.filter((row) => !known.has(row.dataset.id) && (!last || before(last, row) < 0));
+    for (const row of taken) known.add(row.dataset.id);
+    for (const id of [...known].slice(0, Math.max(0, known.size - KNOWN_MAX))) known.delete(id);
+    return taken;
+  }
+
+  function put(rows) {
+    body.querySelector("tr.end[data-state=empty]")?.remove();
+    for (const row of rows.toSorted(before)) {
+      row.classList.add("fresh");
+      const next = all().find((each) => before(each, row) < 0) ?? body.querySelector("tr.end");
+      body.insertBefore(row, next ?? null);
+      enhance(row);
+    }
+    const shown = all();
+    for (const row of shown.slice(ROWS_MAX)) row.remove();
+    if (shown.length > ROWS_MAX) last = shown[ROWS_MAX - 1];
+  }
+
+  return { fresh, put, floor: last ? Number(last.dataset.at) : 0 };
+}
 
 export function enhanceTail(enhance, say) {
-  const button = document.querySelector("[data-does=tail]");
-  const rows = document.querySelector("[data-rows]");
-  if (!button || !rows || !window.EventSource) return;
+  const button = document.querySelector("button[data-does=tail]");
+  const body = document.querySelector("[data-rows]");
+  if (!button || !body || !window.EventSource) return;
   const list = document.querySelector("[data-list]");
   const line = document.querySelector("[data-waiting]");
+  const rows = rowsOf(body, enhance);
+  const url = new URL(button.dataset.url, location.href);
+  url.searchParams.set("floor", rows.floor);
   let source = null;
   let waiting = [];
-  let dropped = 0;
+  let lost = 0;
   let over = false;
 
   const reading = () =>
@@ -22,12 +61,11 @@ export function enhanceTail(enhance, say) {
     (getSelection().type === "Range" && list.contains(getSelection().anchorNode));
 
   function say_waiting() {
-    const count = waiting.length + dropped;
-    line.hidden = !count;
-    if (!count) return line.replaceChildren();
+    line.hidden = !waiting.length;
+    if (line.hidden) return line.replaceChildren();
     const show = line.querySelector("button") ?? document.createElement("button");
     show.type = "button";
-    show.textContent = `${count.toLocaleString("en")} new event${count === 1 ? "" : "s"} - show`;
+    show.textContent = `${count(waiting.length, "new event")} - show`;
     show.onclick = () => {
       release();
       scrollTo({ top: 0 });
@@ -35,54 +73,56 @@ export function enhanceTail(enhance, say) {
     if (!show.isConnected) line.replaceChildren(show);
   }
 
+  function say_lost(more) {
+    const told = document.querySelector("[data-lost]");
+    const again = document.createElement("a");
+    again.href = location.href;
+    again.textContent = "Load the list again";
+    const many = `${more ? "More than " : ""}${count(lost, "newer event")} not in this list: too many at once. `;
+    told.replaceChildren(lost ? many : "There may be newer events that are not in this list. ", again);
+    told.hidden = false;
+  }
+
   function release() {
-    if (!waiting.length && !dropped) return;
-    rows.querySelector("tr.end[data-state=empty]")?.remove();
-    rows.prepend(...waiting);
-    for (const row of waiting) enhance(row);
+    rows.put(waiting);
     waiting = [];
-    dropped = 0;
-    const all = rows.querySelectorAll("tr[data-id]");
-    for (const row of [...all].slice(ROWS_MAX)) row.remove();
     say_waiting();
   }
 
   function came(event) {
+    url.searchParams.set("since", event.lastEventId);
     const told = JSON.parse(event.data);
     if (told.failure) return say(`Live: ${told.failure}`);
-    dropped += told.missed;
-    if (told.rows) {
-      const holder = document.createElement("template");
-      holder.innerHTML = `<table><tbody>${told.rows}</tbody></table>`;
-      const fresh = [...holder.content.querySelectorAll("tr")].filter(
-        (row) => !rows.querySelector(`tr[data-id="${CSS.escape(row.dataset.id)}"]`),
-      );
-      for (const row of fresh) row.classList.add("fresh");
-      waiting = [...fresh, ...waiting];
-      dropped += Math.max(0, waiting.length - WAITING_MAX);
-      waiting = waiting.slice(0, WAITING_MAX);
-    }
+    waiting = [...rows.fresh(told.rows ?? ""), ...waiting].toSorted(before).reverse();
+    lost += told.missed + Math.max(0, waiting.length - ROWS_MAX);
+    if (told.missed || told.more || waiting.length > ROWS_MAX) say_lost(told.more);
+    waiting = waiting.slice(0, ROWS_MAX);
     if (reading()) say_waiting();
     else release();
   }
 
+  // A stream that is refused does not say why; the same asked for once more does.
+  async function refused() {
+    set(false);
+    const only = new AbortController();
+    const answer = await fetch(url, { signal: only.signal }).catch(() => null);
+    const why = answer && !answer.ok ? await answer.text() : "";
+    only.abort();
+    say(`Live has ended. ${/^[^<]{1,300}$/.test(why) ? why : "The console does not answer"}`);
+  }
+
   function set(live) {
     button.setAttribute("aria-pressed", String(live));
-    const url = new URL(location.href);
-    if (live) url.searchParams.set("live", "1");
-    else url.searchParams.delete("live");
-    history.replaceState(history.state, "", url);
+    const here = new URL(location.href);
+    if (live) here.searchParams.set("live", "1");
+    else here.searchParams.delete("live");
+    history.replaceState(history.state, "", here);
     source?.close();
     source = null;
     if (!live) return release();
-    source = new EventSource(button.dataset.url);
+    source = new EventSource(url);
     source.addEventListener("batch", came);
-    source.addEventListener("error", () => {
-      if (source?.readyState === EventSource.CLOSED) {
-        set(false);
-        say("Live has ended: the console does not take another tail");
-      }
-    });
+    source.addEventListener("error", () => source?.readyState === EventSource.CLOSED && refused());
   }
 
   list.addEventListener("pointerenter", () => (over = true));
@@ -92,6 +132,7 @@ export function enhanceTail(enhance, say) {
   });
   addEventListener("scroll", () => reading() || release(), { passive: true });
   addEventListener("pagehide", () => source?.close());
+  addEventListener("pageshow", (event) => event.persisted && source && set(true));
   button.hidden = false;
   button.addEventListener("click", () => set(!source));
   if (new URL(location.href).searchParams.has("live")) set(true);

@@ -69,7 +69,7 @@ def test_groups_are_narrowed_and_ordered_and_the_url_says_so(look: Look) -> None
         page.select_option("#order", "last_seen")
         page.get_by_role("button", name="Show", exact=True).click()
         assert "order=last_seen" in page.url
-        assert page.locator("table.rows tbody tr").count() == all_of_them
+        expect(page.locator("table.rows tbody tr")).to_have_count(all_of_them)
 
 
 def test_what_is_said_of_a_group_is_seen_by_everybody(look: Look, fingerprint: str) -> None:
@@ -92,7 +92,7 @@ def test_what_is_said_of_a_group_is_seen_by_everybody(look: Look, fingerprint: s
 
 
 def test_overview_and_faults_can_be_read_by_everybody(look: Look, fingerprint: str) -> None:
-    empty = "from=2001-01-01T00:00Z&to=2001-01-02T00:00Z"
+    empty = "from=2001-01-01T00:00:00Z&to=2001-01-02T00:00:00Z"
     with look() as window:
         for path in ("/", f"/?{empty}", "/faults", f"/faults?{empty}", f"/faults/{fingerprint}"):
             window.go(path)

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from tests.console.browser import Looking
 from tests.console.looks import Look
 
-NOTHING = "from=2001-01-01T00:00Z&to=2001-01-02T00:00Z"
+NOTHING = "from=2001-01-01T00:00:00Z&to=2001-01-02T00:00:00Z"
 PAGES = (
     "/search",
     "/search?q=type:FAULT&range=7d",

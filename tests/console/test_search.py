@@ -2,12 +2,13 @@
 
 import json
 import re
+import time
 import uuid
 
 import httpx
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.builders import an_event
+from tests.builders import a_payload, an_event
 from tests.console.conftest import post
 from tests.console.looks import Look
 from tests.stack import Stack
@@ -107,15 +108,19 @@ def test_times_are_in_the_viewers_zone_with_utc_on_hover(look: Look) -> None:
         assert first.inner_text() == shown
 
 
+def entities(page: Page) -> list[str]:
+    """Of the rows that are shown, the newest first."""
+    return page.locator("tr[data-id] a.row").all_inner_texts()
+
+
 def test_live_rows_come_in_and_wait_while_one_reads(look: Look, stack: Stack) -> None:
     one, two = uuid.uuid4().hex, uuid.uuid4().hex
     with look() as window:
         page = window.go("/search")
         page.mouse.move(5, 5)
-        with page.expect_response("**/search/tail*"):
-            page.locator("[data-does=tail]").click()
+        post(stack, [an_event(entity_id=one)])  # before its tail has begun
+        page.locator("[data-does=tail]").click()
         page.locator("[data-does=tail]").evaluate("button => button.blur()")
-        post(stack, [an_event(entity_id=one)])
         expect(page.locator("tr[data-id]").first).to_contain_text(one, timeout=60_000)
         page.locator("tr[data-id]").nth(3).hover()
         post(stack, [an_event(entity_id=two)])
@@ -124,6 +129,70 @@ def test_live_rows_come_in_and_wait_while_one_reads(look: Look, stack: Stack) ->
         window.check()
         page.locator("[data-waiting] button").click()
         expect(page.locator("tr[data-id]").first).to_contain_text(two)
+        assert entities(page)[:2] == [two, one]
+
+
+def test_what_comes_while_live_is_off_comes_in_once_and_in_order(look: Look, stack: Stack) -> None:
+    names = [uuid.uuid4().hex for _ in range(4)]
+    with look() as window:
+        page = window.go("/search")
+        page.mouse.move(5, 5)
+        live = page.locator("[data-does=tail]")
+        for name in names[:2]:
+            post(stack, [an_event(entity_id=name)])
+        for name, before in zip(names[1:], names, strict=False):
+            live.click()  # on
+            live.evaluate("button => button.blur()")
+            expect(page.get_by_text(before)).to_be_visible(timeout=60_000)
+            live.click()  # off
+            post(stack, [an_event(entity_id=f"{name}-later")])
+        live.click()
+        live.evaluate("button => button.blur()")
+        expect(page.get_by_text(f"{names[3]}-later")).to_be_visible(timeout=60_000)
+        later = [f"{name}-later" for name in names[1:]]
+        assert entities(page)[:5] == [*reversed(later), names[1], names[0]]
+
+
+def test_a_stream_that_was_cut_off_goes_on_where_it_was(console: str, stack: Stack) -> None:
+    query = {"since": str(time.time_ns() // 1_000_000), "q": f"attr.run:{uuid.uuid4().hex}"}
+    payload = a_payload(key_attributes={"run": query["q"].partition(":")[2]})
+    [first] = post(stack, [an_event(event_payload=payload)])
+    last, told = told_by(console, query, {}, {first})
+    meanwhile = post(stack, [an_event(event_payload=payload) for _ in range(3)])
+    _, again = told_by(console, query, {"Last-Event-ID": last}, set(meanwhile))
+    assert set(told) == {first}
+    assert set(again) - {first} == set(meanwhile)
+    assert len(again) == len(set(again))
+
+
+def told_by(
+    console: str, query: dict[str, str], headers: dict[str, str], ids: set[str]
+) -> tuple[str, list[str]]:
+    """The last id of a stream that has told all of `ids`, and what it has told."""
+    found: list[str] = []
+    last = ""
+    with httpx.stream(
+        "GET", f"{console}/search/tail", params=query, headers=headers, timeout=60
+    ) as stream:
+        for line in stream.iter_lines():
+            last = line.removeprefix("id: ") if line.startswith("id: ") else last
+            if line.startswith("data: "):
+                rows = json.loads(line.removeprefix("data: ")).get("rows", "")
+                found += re.findall('data-id="([^"]+)"', rows)
+                if ids <= set(found):
+                    break
+    return last, found
+
+
+def test_live_is_of_the_newest_events(look: Look, console: str) -> None:
+    with look() as window:
+        page = window.go("/search?from=2001-01-01T00:00:00Z&to=2001-01-02T00:00:00Z")
+        page.get_by_role("link", name="Live").click()
+        expect(page.locator("button[data-does=tail]")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("tr[data-id]").first).to_be_visible()
+    answer = httpx.get(f"{console}/search/tail?since=yesterday", headers={"X-Part": "1"})
+    assert answer.status_code == 400
+    assert "yesterday" in answer.text
 
 
 def test_a_page_that_is_not_asked_for_by_get_is_refused(console: str) -> None:

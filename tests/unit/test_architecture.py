@@ -34,15 +34,16 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # a client of the public API: of ours it knows what a client knows, and how a process runs
     "console": (
         *(*CONTRACTS, *SERVICE, "console/access"),
-        *("console/html", "console/reading", *CONSOLE_PAGES),
+        *("console/html", "console/live", "console/reading", *CONSOLE_PAGES),
     ),
     "console/access": (*CONTRACTS, *SERVICE, "console"),
     "console/html": CONTRACTS,
     "console/line": (*CONTRACTS, "console/html"),
+    "console/live": (*CONTRACTS, "console", "console/reading"),
     "console/reading": CONTRACTS,
     "console/pages": (
         *(*CONTRACTS, "console", "console/access"),
-        *("console/html", "console/line", "console/reading"),
+        *("console/html", "console/line", "console/live", "console/reading"),
     ),
     "console/pages/subscriptions": (*CONTRACTS, "console", "console/html", "console/reading"),
     "processors": (

@@ -13,11 +13,11 @@ from console.api import Api
 from console.html.assets import Assets
 from console.html.environment import environment
 from console.line.given import given
+from console.live.tails import Tails
 from console.page import Page, Site
 from console.pages import errors, event, faults, search
 from console.reading.state import state_of
 from console.settings import Console
-from console.tails import Tails
 
 URL = "http://127.0.0.1:8080"
 HEALTH = {
@@ -42,7 +42,7 @@ class Somebody:
 def site() -> Site:
     settings = Console(api_url="http://api.example", url=URL)
     api = Api(settings)
-    return Site(settings, api, environment(Assets()), Tails(api, 1))
+    return Site(settings, api, environment(Assets()), Tails(api, 1, 1))
 
 
 def page(path: str, query: str = "", method: str = "GET", referer: str = "") -> Page:

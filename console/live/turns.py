@@ -1,0 +1,33 @@
+"""When a tail may ask the API, which has few slots for searches: people who look at pages come first."""
+
+import asyncio
+import contextlib
+import time
+import weakref
+from collections.abc import AsyncIterator
+
+ASKED_AT_ONCE = 4
+"""Questions of a process."""
+
+
+class Turns:
+    """One question of a tenant at a time, and after it a pause as long as it took, a few of all tenants.
+
+    So however many tails a tenant has, they take half a slot of the API and keep no other tenant's waiting.
+    """
+
+    def __init__(self) -> None:
+        self._all = asyncio.Semaphore(ASKED_AT_ONCE)
+        self._tenants: weakref.WeakValueDictionary[str, asyncio.Lock] = (
+            weakref.WeakValueDictionary()
+        )
+
+    @contextlib.asynccontextmanager
+    async def taken(self, tenant: str) -> AsyncIterator[None]:
+        """The tenant's turn, for as long as the context is open."""
+        lock = self._tenants.setdefault(tenant, asyncio.Lock())
+        async with lock:
+            async with self._all:
+                began_s = time.monotonic()
+                yield
+            await asyncio.sleep(time.monotonic() - began_s)

@@ -1,0 +1,236 @@
+"""Live tails without a server: nothing is left out between a list and its tail, and none takes all."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from console.api import Refused, Unanswered
+from console.live import group, turns
+from console.live.follower import Follower, Since
+from console.live.question import PAGE
+from console.live.tails import Tails, TooManyTails
+from contracts.criteria import instant_ms, rfc_3339
+from tests.unit.test_console_pages import Answers
+
+WAIT_S = 20
+
+
+class Session:
+    user, tenants, csrf = "me", ("acme",), "token"
+
+    def __init__(self, tenant: str = "acme") -> None:
+        self.tenant = tenant
+
+    async def access_token(self) -> str:
+        return "token"
+
+
+class Log:
+    """An API that finds what was received and is visible by now; some become visible late."""
+
+    def __init__(self) -> None:
+        self.received: dict[str, int] = {}
+        self.asked: list[dict[str, Any]] = []
+        self.failing: list[Exception] = []
+        self.before_answer: Callable[[], None] = lambda: None
+
+    def of(self, session: object) -> "Log":
+        return self
+
+    def receive(self, count: int = 1, ago_ms: int = 0) -> list[str]:
+        ids = [f"{len(self.received) + number:08}" for number in range(count)]
+        self.received |= dict.fromkeys(ids, time.time_ns() // 1_000_000 - ago_ms)
+        return ids
+
+    async def post(self, path: str, body: dict[str, Any]) -> Any:
+        self.asked.append(body)
+        self.before_answer()
+        if self.failing:
+            raise self.failing.pop()
+        from_ms, to_ms = instant_ms(body["from"]), instant_ms(body["to"])
+        found = [
+            (at, each)
+            for each, at in self.received.items()
+            if from_ms <= at < to_ms and (at, each) < tuple(body.get("cursor", (to_ms, "")))
+        ]
+        page = sorted(found, reverse=True)[: body["limit"]]
+        return {
+            "events": [Answers.event | {"id": each} for _, each in page],
+            "received_at": [rfc_3339(at) for at, _ in page],
+            "next": page[-1] if len(page) < len(found) else None,
+        }
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group, "POLL_S", 0.005)
+
+
+def tails_of(log: Log, most: int = 10, of_tenant: int = 10) -> Tails:
+    return Tails(log, most, of_tenant)  # type: ignore[arg-type]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def told(follower: Follower, ids: list[str]) -> list[str]:
+    """Ids as they are told until all of `ids` were."""
+    found: list[str] = []
+    async with asyncio.timeout(WAIT_S):
+        while not set(ids) <= set(found):
+            if batch := await follower.next(1):
+                found += [each.id for each in reversed(batch[0].events)]
+    return found
+
+
+def test_what_came_between_the_list_and_its_tail_is_told() -> None:
+    async def scene() -> None:
+        log = Log()
+        log.receive(ago_ms=60_000)  # the list has it
+        since = now_ms()
+        between = log.receive(3)
+        async with tails_of(log).follow(Session(), "all", {}, Since(since)) as follower:
+            assert await told(follower, between) == between
+            later = log.receive(2)
+            assert await told(follower, later) == later
+
+    asyncio.run(scene())
+
+
+def test_what_becomes_visible_late_is_told_whenever_it_does() -> None:
+    """In particular between the question of the group and that of a follower, and after both."""
+
+    async def scene(visible_before: int) -> None:
+        log, since = Log(), now_ms()
+        late: list[str] = []
+
+        def become_visible() -> None:
+            if len(log.asked) == visible_before:
+                late.extend(log.receive(1, ago_ms=1_000))
+
+        log.before_answer = become_visible
+        async with tails_of(log).follow(Session(), "all", {}, Since(since)) as follower:
+            async with asyncio.timeout(WAIT_S):
+                while not late:
+                    await asyncio.sleep(0)
+            assert set(await told(follower, late)) == set(late)
+
+    for number in (1, 2, 3, 4):
+        asyncio.run(scene(number))
+
+
+def test_who_comes_back_is_told_what_came_meanwhile_and_by_whomever_else_it_was_followed() -> None:
+    async def scene() -> None:
+        log, since = Log(), now_ms()
+        tails = tails_of(log)
+        async with tails.follow(Session(), "all", {}, Since(since)) as other:
+            first = log.receive()
+            await told(other, first)
+            async with tails.follow(Session(), "all", {}, Since(since)) as follower:
+                assert set(await told(follower, first)) == set(first)
+                cut_off_ms = now_ms()
+            meanwhile = log.receive(4)
+            await told(other, meanwhile)
+            again = Since(cut_off_ms, cut_off_ms)
+            async with tails.follow(Session(), "all", {}, again) as follower:
+                assert await told(follower, meanwhile) == meanwhile
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(("count", "more"), [(PAGE + 1, False), (20 * PAGE, True)])
+def test_too_much_for_a_list_is_counted_and_not_told(count: int, more: bool) -> None:
+    async def scene() -> None:
+        log, since = Log(), now_ms() - 1
+        log.receive(count)
+        async with tails_of(log).follow(Session(), "all", {}, Since(since)) as follower:
+            async with asyncio.timeout(WAIT_S):
+                batch, missed = await follower.next(WAIT_S) or (None, 0)
+            assert batch is not None
+            assert not batch.events
+            assert missed == (count if not more else 1_000)
+            assert batch.or_more == more
+            later = log.receive()
+            assert await told(follower, later) == later
+
+    asyncio.run(scene())
+
+
+def test_what_came_while_the_api_was_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group, "OVERLAP_MS", 0)
+
+    async def scene() -> None:
+        log = Log()
+        async with tails_of(log).follow(Session(), "all", {}, Since(now_ms())) as follower:
+            first = log.receive()
+            await told(follower, first)
+            log.failing = [Unanswered("away"), Refused(503, {})]
+            meanwhile = log.receive()
+            assert set(meanwhile) <= set(await told(follower, meanwhile))
+
+    asyncio.run(scene())
+
+
+def test_a_page_without_events_is_not_the_end_of_what_is_looked_through() -> None:
+    async def scene() -> None:
+        log, since = Log(), now_ms()
+        [event] = log.receive()
+        whole = log.post
+
+        async def paused(path: str, body: dict[str, Any]) -> Any:
+            if "cursor" in body:
+                return await whole(path, {n: v for n, v in body.items() if n != "cursor"})
+            return {"events": [], "received_at": [], "next": "further back"}
+
+        log.post = paused  # type: ignore[method-assign]
+        async with tails_of(log).follow(Session(), "all", {}, Since(since)) as follower:
+            assert await told(follower, [event]) == [event]
+
+    asyncio.run(scene())
+
+
+def test_neither_a_tenant_nor_all_of_them_have_more_tails_than_they_may() -> None:
+    async def scene() -> None:
+        tails, since = tails_of(Log(), most=3, of_tenant=2), Since(now_ms())
+        one, two = Session("one"), Session("two")
+        async with (
+            tails.follow(one, "a", {}, since),
+            tails.follow(one, "b", {}, since),
+        ):
+            with pytest.raises(TooManyTails, match="one has 2 live tails") as refused:
+                await tails.follow(one, "a", {}, since).__aenter__()
+            assert refused.value.of_tenant
+            async with tails.follow(two, "a", {}, since):
+                with pytest.raises(TooManyTails, match="The console has 3") as refused:
+                    await tails.follow(two, "b", {}, since).__aenter__()
+                assert not refused.value.of_tenant
+        async with tails.follow(one, "a", {}, since):
+            pass  # those that were closed count no more
+
+    asyncio.run(scene())
+
+
+def test_a_tenant_asks_one_question_at_a_time_and_none_waits_for_another_tenants() -> None:
+    async def scene() -> None:
+        taken, running, most = turns.Turns(), {"one": 0, "two": 0}, {"one": 0, "two": 0}
+
+        async def ask(tenant: str) -> None:
+            async with taken.taken(tenant):
+                running[tenant] += 1
+                most[tenant] = max(most[tenant], running[tenant])
+                await asyncio.sleep(0.001)
+                running[tenant] -= 1
+
+        many = [asyncio.create_task(ask("one")) for _ in range(200)]
+        async with asyncio.timeout(WAIT_S):
+            await asyncio.create_task(ask("two"))
+        assert sum(task.done() for task in many) < 100
+        assert most["one"] == 1
+        for task in many:
+            task.cancel()
+
+    asyncio.run(scene())
