@@ -110,6 +110,24 @@ def test_the_schema_is_the_one_that_is_documented(run: Callable[[Check], None]) 
     run(check)
 
 
+def test_text_of_rows_from_before_its_column_is_found(run: Callable[[Check], None]) -> None:
+    async def check(database: Database) -> None:
+        steps = database.migrate()
+        for migration in (await steps.pending())[:12]:
+            await steps.apply(migration)
+        await database.insert("acme", 1, payload="A Plain One", fault="ÄRGER")
+        await database.upgrade()
+        found = (
+            "SELECT countIf(position(full_text, 'a plain o') > 0 AND position(full_text, 'ärger') > 0)"
+            " FROM {database}.events"
+        )
+        assert await database.select(found) == "1\n"
+        await database.execute("OPTIMIZE TABLE {database}.events FINAL")
+        assert await database.select(found) == "1\n"
+
+    run(check)
+
+
 def test_a_second_run_changes_nothing(run: Callable[[Check], None]) -> None:
     async def check(database: Database) -> None:
         assert await database.upgrade(retention_days=90) != ([], None)
