@@ -153,6 +153,9 @@ class EventPage(BaseModel):
         description="When each of them was received, in the same order."
     )
     next: str | None = Field(description="`cursor` of the next page; null when there is none.")
+    reached: datetime | None = Field(
+        description="Until when, backwards, the search has looked; null when that is all of its range."
+    )
 
 
 def query_parameters(model: type[BaseModel] = Search) -> list[dict[str, Any]]:

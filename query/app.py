@@ -40,6 +40,7 @@ from service.clickhouse import ClickHouse
 from service.http.app import Front, asgi_app
 from service.http.asgi import Resources
 from service.http.measures import Log
+from service.http.wanted import WhileWanted
 from service.kafka.eventlog import EventLog
 from service.kafka.follow import JobsFollower, SubscriptionsFollower
 from service.kafka.partition import QueueLimits
@@ -102,9 +103,9 @@ class Reader:
                 "GET": GetEvent(self.verifier, lookup),
                 "DELETE": DeleteEvent(self.verifier, lookup, self.log),
             },
-            paths.EVENTS: {"GET": SearchEvents(self.verifier, self.pages, days)},
-            paths.SEARCH: {"POST": SearchByFilter(self.verifier, self.pages, days)},
-            paths.BACK_TEST: {"POST": BackTest(self.verifier, self.pages, days)},
+            paths.EVENTS: {"GET": WhileWanted(SearchEvents(self.verifier, self.pages, days))},
+            paths.SEARCH: {"POST": WhileWanted(SearchByFilter(self.verifier, self.pages, days))},
+            paths.BACK_TEST: {"POST": WhileWanted(BackTest(self.verifier, self.pages, days))},
             paths.EXPLANATION: {"GET": ExplainEvent(self.verifier, lookup, self.follower)},
             paths.EVENT_DELIVERIES: {
                 "GET": GetEventDeliveries(self.verifier, lookup, self.follower, self.deliveries)
@@ -121,10 +122,10 @@ class Reader:
         database, days = self._settings.clickhouse.database, self._settings.search_days
         parts = (self.verifier, self.ask, database, days)
         return {
-            paths.COUNTS: {"GET": CountEvents(*parts)},
-            paths.FIELDS: {"GET": CountValues(*parts)},
-            paths.FAULTS: {"GET": ListFaults(*parts)},
-            paths.FAULT: {"GET": GetFault(*parts)},
+            paths.COUNTS: {"GET": WhileWanted(CountEvents(*parts))},
+            paths.FIELDS: {"GET": WhileWanted(CountValues(*parts))},
+            paths.FAULTS: {"GET": WhileWanted(ListFaults(*parts))},
+            paths.FAULT: {"GET": WhileWanted(GetFault(*parts))},
             paths.FAULT_STATE: {"PUT": PutFaultState(self.verifier, self.log, self.store)},
         }
 

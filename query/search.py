@@ -129,10 +129,12 @@ def rest_of(from_ms: int | None, to_ms: int | None, days: float) -> Rest:
 def shown_page(page: Page, cursor: str | None) -> bytes:
     """The JSON of an `EventPage`."""
     received = json.dumps([rfc_3339(each) for each in page.received_ms]).encode()
-    return b'{"events":[%b],"received_at":%b,"next":%b}' % (
+    reached = rfc_3339(page.rest.position.received_ms) if page.rest else None
+    return b'{"events":[%b],"received_at":%b,"next":%b,"reached":%b}' % (
         b",".join(page.events),
         received,
         json.dumps(cursor).encode(),
+        json.dumps(reached).encode(),
     )
 
 

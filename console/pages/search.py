@@ -21,10 +21,10 @@ from console.line.parse import Line
 from console.page import Page
 from console.pages.counted import timeline
 from console.pages.event import Told, panel
-from console.parts import Asked, in_order, present
+from console.parts import Asked, in_order
 from console.reading.seen import seen
 from contracts import paths
-from contracts.criteria import rfc_3339
+from contracts.criteria import instant_ms, rfc_3339
 
 SHOWN = 50
 """Events of a page."""
@@ -86,14 +86,14 @@ async def _empty() -> AsyncIterator[str]:
 
 
 async def _bars(counted: Asked[Markup | None]) -> AsyncIterator[str]:
-    yield present(await counted) or ""
+    bars = await counted
+    yield "" if isinstance(bars, Refused | Unanswered) else bars or ""
 
 
 async def _found(page: Page, asked: Search, opened: str | None) -> AsyncIterator[str]:
     """Rows, then the row that says how the search ended."""
     body, cursor, shown = asked.body(), asked.cursor, 0
     give_up_s = time.monotonic() + page.site.settings.search_s
-    reached: int | None = None
     while shown < SHOWN:
         try:
             found = await page.api.post(
@@ -104,7 +104,6 @@ async def _found(page: Page, asked: Search, opened: str | None) -> AsyncIterator
             return
         events = [each.row for each in seen(found)]
         shown, cursor = shown + len(events), found["next"]
-        reached = next((e.received_ms for e in reversed(events) if e.received_ms), reached)
         if events:
             yield page.text("rows.html", events=events, opened=opened)
         if cursor is None:
@@ -112,10 +111,18 @@ async def _found(page: Page, asked: Search, opened: str | None) -> AsyncIterator
         if time.monotonic() > give_up_s:
             break
         if shown < SHOWN:
-            yield page.text("search_progress.html", shown=shown, reached=reached)
+            yield page.text("search_progress.html", **_progress(page, asked, shown, found))
     late = cursor is not None and shown < SHOWN
     older = page.here(**_absolute(asked.period), cursor=cursor, event=None) if cursor else None
     yield page.text("search_end.html", shown=shown, failure=None, next=older, late=late)
+
+
+def _progress(page: Page, asked: Search, shown: int, found: dict[str, Any]) -> dict[str, Any]:
+    """How far a search has come, and where it can be gone on with."""
+    period, reached_ms = asked.period, instant_ms(found["reached"])
+    share = (period.to_ms - reached_ms) / (period.to_ms - period.from_ms)
+    on = page.here(**_absolute(period), cursor=found["next"], event=None)
+    return {"shown": shown, "reached": reached_ms, "share": min(max(share, 0.0), 1.0), "on": on}
 
 
 def _absolute(period: Range) -> dict[str, str]:

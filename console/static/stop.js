@@ -1,7 +1,20 @@
-// Loaded while the page still comes: a search that looks on can be stopped, and says that it was.
-document.addEventListener("click", (event) => {
+// Loaded while the page still comes: a search that looks on can be stopped, and says that it was. What would
+// have come after it, the place of an opened event and the other scripts, is made up for.
+document.addEventListener("click", async (event) => {
   if (!event.target.closest("[data-does=stop]")) return;
   window.stop();
-  const row = event.target.closest("tr");
-  row.firstElementChild.textContent = "Stopped. What was found until then is shown.";
+  const cell = [...document.querySelectorAll("tr.progress td")].at(-1);
+  const on = cell.querySelector("[data-on]");
+  if (on) on.hidden = false;
+  cell.replaceChildren("Stopped. What was found until then is shown. ", ...(on ? [on] : []));
+  cell.parentElement.className = "end";
+  const split = document.querySelector("[data-split]");
+  if (!split.querySelector("[data-panel]")) {
+    const panel = document.createElement("aside");
+    panel.className = "panel";
+    panel.dataset.panel = "";
+    panel.ariaLabel = "Event";
+    split.append(panel);
+  }
+  await import("./console.js");
 });

@@ -1,0 +1,68 @@
+"""A search that takes long says how far it is, can be stopped, and ends with whoever looked at it."""
+
+import re
+import socket
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.console.browser import looking
+from tests.console.endless import ID, EndlessApi, console_of
+from tests.stack import eventually
+
+WAIT_S = 30
+
+
+def test_a_search_says_how_far_it_looked_and_is_stopped(browser: Browser) -> None:
+    api = EndlessApi()
+    with console_of(api) as url, looking(browser, url) as window:
+        window.page.goto(f"{url}/search?range=30d", wait_until="commit")
+        progress = window.page.locator("tr.progress").last
+        expect(progress).to_contain_text(re.compile(r"1 found, looked back to \d{4}-"))
+        seen = float(str(progress.locator("progress").get_attribute("value")))
+        eventually(
+            lambda: float(str(progress.locator("progress").get_attribute("value"))),
+            until=lambda value: value > seen,
+        )
+        window.page.get_by_role("button", name="Stop").click()
+        stopped = window.page.locator("tr.end")
+        expect(stopped).to_contain_text("Stopped. What was found until then is shown.")
+        asked = eventually(lambda: api.asked, until=lambda count: count == api.asked)
+        window.page.keyboard.press("?")
+        expect(window.page.locator("#keys")).to_be_visible()
+        window.page.keyboard.press("Escape")
+        window.page.keyboard.press("j")
+        window.page.keyboard.press("o")  # what was found is read as ever
+        expect(window.page.locator(f"[data-panel-open='{ID}']")).to_be_visible()
+        assert api.asked <= asked + 1, "it went on asking"
+        window.page.keyboard.press("Escape")
+        stopped.get_by_role("link", name="Look on").click()
+        expect(window.page.locator("tr.progress").last).to_contain_text("looked back to")
+        window.page.close()
+
+
+@pytest.mark.parametrize("how", ["Stop", "another page", "the tab is closed"])
+def test_whoever_goes_ends_what_was_asked_for_them(browser: Browser, how: str) -> None:
+    api = EndlessApi(holds_after=2)
+    with console_of(api) as url, looking(browser, url) as window:
+        window.page.goto(f"{url}/search?range=30d", wait_until="commit")
+        expect(window.page.locator("tr.progress").last).to_contain_text("looked back to")
+        assert api.holding.wait(WAIT_S)
+        if how == "Stop":
+            window.page.get_by_role("button", name="Stop").click()
+        elif how == "another page":
+            window.page.goto(f"{url}/no-such-page")
+        else:
+            window.page.close()
+        assert api.ended.wait(WAIT_S), "the API goes on with what nobody waits for"
+
+
+def test_a_connection_that_breaks_ends_it_too() -> None:
+    api = EndlessApi(holds_after=1)
+    with console_of(api) as url:
+        address = httpx.URL(url)
+        with socket.create_connection((address.host, address.port or 0), timeout=WAIT_S) as client:
+            client.sendall(b"GET /search?range=30d HTTP/1.1\r\nHost: %s\r\n\r\n" % address.netloc)
+            assert api.holding.wait(WAIT_S)
+        assert api.ended.wait(WAIT_S)
