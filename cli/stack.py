@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cli import stack_settings, supervision
+from cli import behind, stack_settings, supervision
 from cli.answers import complain, fail
 from cli.endpoints import ELSEWHERE, require_ports
 from cli.options import HOME, PORT_BASE, HomeOption, PortBaseOption
@@ -149,7 +149,7 @@ def status(
     port_base: PortBaseOption = PORT_BASE,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Show what listens where; exit code 3 when nothing runs."""
+    """Show what listens where, how far view and delivery are; exit code 3 when nothing runs."""
     home = home.resolve()
     current = _running(home)
     if current is None:
@@ -161,10 +161,16 @@ def status(
             stack_settings.show(kept)
         raise typer.Exit(NOT_RUNNING)
     require_ports(home, current.port_base, port_base)
+    standing = behind.ask(home)
     if as_json:
-        typer.echo(json.dumps(current.public()))
+        typer.echo(json.dumps(current.public() | {"behind": standing}))
+        return
+    show(current)
+    if standing is None:
+        complain("How far view and delivery are is not known.")
     else:
-        show(current)
+        for name in ("view", "delivery"):
+            typer.echo(behind.line(name, standing[name]))
 
 
 def show(current: "State") -> None:

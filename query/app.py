@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from contracts import paths
 from contracts.clickhouse.replicas import LIVING
 from contracts.resending import Redrive, Replay
-from contracts.topics import DELIVERIES_JOBS, EVENTS
+from contracts.topics import DELIVERIES_JOBS, EVENTS, MATERIALIZE_GROUP, ROUTE_GROUP
 from query.backtest import BackTest
 from query.bounded import BoundedQueries
 from query.counts import CountEvents, CountValues
@@ -32,6 +32,7 @@ from query.scan import Limits
 from query.search import SearchByFilter, SearchEvents
 from query.selection import Selection
 from query.settings import QuerySettings
+from query.status import GetStatus
 from query.store import EventStore
 from query.subscription_deliveries import GetDeliveries, GetHealth
 from service.access.keys import SigningKeys
@@ -43,6 +44,7 @@ from service.http.measures import Log
 from service.http.wanted import WhileWanted
 from service.kafka.eventlog import EventLog
 from service.kafka.follow import JobsFollower, SubscriptionsFollower
+from service.kafka.lags import Lags
 from service.kafka.partition import QueueLimits
 from service.kafka.stretch import Stretches
 from service.logs import configure
@@ -78,6 +80,7 @@ class Reader:
             self.everywhere = store(select, replicas=self.clickhouse.replicas)
         self.stretches = Stretches(settings.kafka, EVENTS, settings.log_read_bytes_max)
         self.log_lookup = LogLookup(self.stretches, settings.lookup_waiting_max)
+        self.lags = Lags(settings.kafka, EVENTS, (MATERIALIZE_GROUP, ROUTE_GROUP))
         self.lookup = Lookup(
             self.store,
             settings.recent_s,
@@ -114,6 +117,7 @@ class Reader:
                 "GET": GetDeliveries(self.verifier, self.follower, self.deliveries, days)
             },
             paths.HEALTH: {"GET": GetHealth(self.verifier, self.follower, self.deliveries)},
+            paths.STATUS: {"GET": GetStatus(self.verifier, self.lags)},
             **self._counts(),
             **self._jobs(),
         }
@@ -161,6 +165,7 @@ class Reader:
         try:
             yield
         finally:
+            await self.lags.stop()
             await self.stretches.stop()
             await self.jobs.stop()
             await self.follower.stop()

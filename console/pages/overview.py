@@ -1,4 +1,4 @@
-"""The first page: how much happens and fails, what fails most and what is new, how queues do."""
+"""The first page: how much happens and fails, what fails most, how queues do, how current all this is."""
 
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from console.html.course import bars_of, fewer, width_of
 from console.html.times import Range
 from console.page import Page
 from console.parts import Asked, in_order
+from console.reading.currency import currency
 from contracts import paths
 from contracts.criteria import instant_ms
 
@@ -34,8 +35,10 @@ async def overview(page: Page) -> Response:
     before = parts.ask(_counts(page, page.range.before, by="fault", interval="day"))
     groups = parts.ask(page.api.get(paths.FAULTS, **page.range.absolute, limit=GROUPS))
     queues = parts.ask(_queues(page))
+    status = parts.ask(page.api.get(paths.STATUS))
     shown = {
         "events": _events(page, counts, now, before),
+        "current": _current(page, status),
         "faults": _groups(page, groups),
         "delivery": _delivery(page, queues),
     }
@@ -51,6 +54,13 @@ async def _events(page: Page, *asked: Asked[Any]) -> AsyncIterator[str]:
         width=width_of(counts["interval"]) if isinstance(counts, dict) else "",
         now=_of_faults(now),
         before=_of_faults(before),
+    )
+
+
+async def _current(page: Page, status: Asked[Any]) -> AsyncIterator[str]:
+    found = await status
+    yield page.text(
+        "overview/current.html", told=currency(found if isinstance(found, dict) else None)
     )
 
 

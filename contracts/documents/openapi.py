@@ -14,6 +14,7 @@ from contracts.documents.json_schema import Published
 from contracts.documents.openapi_faults import fault_paths
 from contracts.documents.openapi_jobs import job_paths
 from contracts.documents.openapi_parts import REFERENCE, id_parameter, json_of, operation
+from contracts.documents.openapi_status import status_paths
 from contracts.documents.openapi_subscriptions import subscription_paths
 from contracts.events import Event, EventDraft
 from contracts.fault_states import FaultState, FaultStateDraft
@@ -24,6 +25,7 @@ from contracts.ledger import DeliveryPage, DestinationHealth, EventDeliveries
 from contracts.problems import CONTENT_TYPE, TITLES, key_used
 from contracts.proving import CheckAnswer, CheckRequest, Confirmation, DeliveryIdentity
 from contracts.resending import JobPage, JobPreview, JobShown, Redrive, Replay
+from contracts.status import Status
 from contracts.subscriptions import Subscription, SubscriptionDraft, SubscriptionPatch
 from contracts.tenants import TENANT_PATTERN
 
@@ -91,7 +93,7 @@ def openapi() -> dict[str, Any]:
         *(SubscriptionChanges, FilterSearch, FilterTest, FilterTestAnswer, Explanation),
         *(CountsFound, FieldValues, FaultPage, FaultDetail, FaultState, FaultStateDraft),
         *(EventDeliveries, DeliveryPage, DestinationHealth),
-        *(Redrive, Replay, JobPreview, JobShown, JobPage),
+        *(Redrive, Replay, JobPreview, JobShown, JobPage, Status),
     )
     _, schemas = models_json_schema(
         [(model, "validation") for model in models],
@@ -108,7 +110,11 @@ def openapi() -> dict[str, Any]:
         },
         "servers": [{"url": "http://127.0.0.1:8800", "description": "the local stack"}],
         "security": [{"oauth2": [SCOPE]}],
-        "paths": _event_paths() | fault_paths() | subscription_paths() | job_paths(),
+        "paths": _event_paths()
+        | fault_paths()
+        | subscription_paths()
+        | job_paths()
+        | status_paths(),
         "components": {
             "schemas": schemas["$defs"],
             "parameters": _parameters(),

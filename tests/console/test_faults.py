@@ -1,5 +1,6 @@
 """Overview and faults in the console: a kind of failure is found, opened, spoken of; numbers lead on."""
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -27,6 +28,8 @@ def test_a_kind_of_failure_is_found_from_the_first_page_and_leads_to_an_event(lo
     with look() as window:
         page = window.go("/?range=1h")
         expect(page.locator("figure svg.bars rect.FAULT").first).to_be_attached()
+        for told in page.locator(".current dd").all():
+            expect(told).to_have_text(re.compile("up to date|behind"))
         page.locator("section[aria-labelledby=faults] a.row").first.click()
         expect(page.locator("#apart")).to_be_visible()
         page.locator("section[aria-labelledby=latest] a.row").first.click()

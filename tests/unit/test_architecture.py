@@ -40,7 +40,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "console/html": CONTRACTS,
     "console/line": (*CONTRACTS, "console/html"),
     "console/live": (*CONTRACTS, "console", "console/reading"),
-    "console/reading": CONTRACTS,
+    "console/reading": (*CONTRACTS, "console/html"),
     "console/pages": (
         *(*CONTRACTS, "console", "console/access"),
         *("console/html", "console/line", "console/live", "console/reading"),

@@ -240,7 +240,11 @@ def routed(method: str, path: str) -> str:
 
 def test_the_proxy_sends_to_each_service_what_it_serves() -> None:
     query = {("POST", TEST), ("POST", SEARCH), ("GET", EXPLAIN), ("GET", "/api/v1/events")}
-    query |= {("GET", f"/api/v1/events/{ID}"), ("DELETE", f"/api/v1/events/{ID}")}
+    query |= {
+        ("GET", "/api/v1/status"),
+        ("GET", f"/api/v1/events/{ID}"),
+        ("DELETE", f"/api/v1/events/{ID}"),
+    }
     assert {routed(*each) for each in query} == {"query"}
     one = f"/api/v1/subscriptions/{ID}"
     ingest = {("POST", "/api/v1/events"), ("POST", "/api/v1/events:batch"), ("PATCH", one)}

@@ -9,9 +9,10 @@ from typing import Any
 from processors.consume.consume import Consume
 from processors.consume.loss import Guard
 from processors.consume.probes import missing
-from processors.consume.time_left import Backlog, TimeLeft
+from processors.consume.time_left import TimeLeft
 from processors.materialize.step import Materialize
 from service.connections import KafkaConnection
+from service.kafka.backlog import Backlog
 from tests.fakes import FakeRows
 
 SERVE_ON = """

@@ -9,7 +9,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.consume.time_left import Backlog, seconds_until_loss, since
+from service.kafka.backlog import Backlog, seconds_until_loss, since
 
 PARTITION = TopicPartition("events", 0)
 times = st.integers(min_value=0, max_value=1 << 42)
