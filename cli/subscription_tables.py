@@ -96,7 +96,13 @@ def _reason(told: dict[str, Any]) -> str:
 def _clause(unmet: dict[str, Any]) -> str:
     found = json.dumps(unmet["value"], ensure_ascii=False) if unmet["present"] else "missing"
     size = f" ({unmet['size']} characters)" if unmet["size"] is not None else ""
-    return f"{unmet['field']} is {found}{size}, not {'/'.join(unmet['operators'])}"
+    others = f" and {unmet['others']} others" if unmet["others"] else ""
+    wanted = ", ".join(json.dumps(each, ensure_ascii=False) for each in unmet["wanted"])
+    more = unmet["wanted_of"] - len(unmet["wanted"])
+    wanted += f", {more} more" if more else ""
+    if unmet["apart"]:
+        return f"{unmet['field']} is {found} in another element of an array"
+    return f"{unmet['field']} is {found}{size}{others}, not {wanted}"
 
 
 def _state(subscription: dict[str, Any]) -> str:

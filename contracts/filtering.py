@@ -71,13 +71,21 @@ class FilterTestAnswer(BaseModel):
 
 
 class UnmetClause(BaseModel):
-    """A clause that does not hold, and the value that the event has there."""
+    """A clause that does not hold: what the pattern wants, and the value that the event has there."""
 
     field: str
-    operators: list[str]
+    wanted: list[Any] = Field(
+        description="The first values and operators that it accepts, as a pattern spells them,"
+        " texts shortened."
+    )
+    wanted_of: int = Field(description="How many it accepts in all.")
     present: bool = Field(description="Whether the event has a value there.")
     size: int | None = Field(description="Of a text, in characters.")
-    value: Any = Field(description="The value, a text shortened.")
+    value: Any = Field(description="The first value, a text shortened.")
+    others: int = Field(description="How many more values the event has there, in arrays.")
+    apart: bool = Field(
+        description="Whether it holds by itself, and not in the same elements of arrays as the others."
+    )
 
 
 class SubscriptionExplained(BaseModel):

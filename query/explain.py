@@ -77,8 +77,11 @@ def _told(subscription: Subscription, view: View) -> dict[str, Any]:
 def _clause(unmet: Unmet) -> dict[str, Any]:
     return {
         "field": unmet.field,
-        "operators": unmet.operators,
+        "wanted": unmet.wanted,
+        "wanted_of": unmet.wanted_of,
         "present": unmet.present,
         "size": unmet.size,
         "value": unmet.shown,
+        "others": unmet.others,
+        "apart": unmet.apart,
     }

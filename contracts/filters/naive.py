@@ -10,13 +10,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from contracts.filters.spelled import CHARACTERS_MAX, VALUES_MAX, spelled
 from contracts.filters.tree import DOCUMENTS, Clause, Conjunction, Filter
 from contracts.filters.values import MISSING
 from contracts.filters.view import Place, View, json_of
 
 WAYS_MAX = 1000
-SHOWN_MAX = 64
-"""Characters of a value that an explanation repeats."""
 
 
 def matches(filter_: Filter, view: View) -> bool:
@@ -81,23 +80,28 @@ def _agree_in(array: int, places: list[set[Place]]) -> bool:
 
 
 class Unmet(NamedTuple):
-    """A clause that does not hold: its field and operators, and what the event has there.
+    """A clause that does not hold: its field, what the pattern wants, and what the event has there.
 
-    `size` is in characters for a text, else None; `shown` the value shortened, None when missing.
+    `wanted` are the first of `wanted_of` values and operators. `size` is in characters for a text, else
+    None; `shown` the first value shortened, None when missing; `others` how many there are beside it.
+    `apart`: it holds by itself, and not in the same elements of arrays as the others.
     """
 
     field: str
-    operators: tuple[str, ...]
+    wanted: tuple[Any, ...]
+    wanted_of: int
     present: bool
     size: int | None
     shown: Any
+    others: int
+    apart: bool
 
 
 def explain(filter_: Filter, view: View) -> list[list[Unmet]]:
     """For each alternative of the filter its clauses that do not hold; empty when it matches.
 
     An alternative without one fails because its values lie in different elements of an array: then
-    all clauses of that document are named.
+    all clauses of that document are named, as `apart`.
     """
     if matches(filter_, view):
         return []
@@ -106,17 +110,21 @@ def explain(filter_: Filter, view: View) -> list[list[Unmet]]:
 
 def _unmet(conjunction: Conjunction, view: View) -> list[Unmet]:
     failing = [clause for clause in conjunction if not holds((clause,), view)]
-    if not failing:
-        failing = [clause for clause in conjunction if clause.field.part in DOCUMENTS]
-    return [_describe(clause, view) for clause in failing]
+    if failing:
+        return [_describe(clause, view, apart=False) for clause in failing]
+    apart = [clause for clause in conjunction if clause.field.part in DOCUMENTS]
+    return [_describe(clause, view, apart=True) for clause in apart]
 
 
-def _describe(clause: Clause, view: View) -> Unmet:
-    operators = tuple(dict.fromkeys(type(each).__name__ for each in clause.predicates))
+def _describe(clause: Clause, view: View, *, apart: bool) -> Unmet:
+    wanted = tuple(spelled(each) for each in clause.predicates[:VALUES_MAX])
+    known = (str(clause.field), wanted, len(clause.predicates))
     values = [each for each in view.values(clause.field) if each is not MISSING]
+    if apart:  # those that it accepts
+        values = [each for each in values if clause.accepts(each)] or values
     if not values:
-        return Unmet(str(clause.field), operators, False, None, None)
-    value = values[0]
+        return Unmet(*known, False, None, None, 0, apart)
+    value, others = values[0], len(values) - 1
     if not isinstance(value, str):
-        return Unmet(str(clause.field), operators, True, None, json_of(value))
-    return Unmet(str(clause.field), operators, True, len(value), value[:SHOWN_MAX])
+        return Unmet(*known, True, None, json_of(value), others, apart)
+    return Unmet(*known, True, len(value), value[:CHARACTERS_MAX], others, apart)

@@ -5,13 +5,12 @@ absent: UTF-8, no NaN, no half of a surrogate pair, at most `LEVELS_MAX` levels 
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from contracts.encoding.codec import EventJson, decode_base64
 from contracts.filters.tree import ATTRIBUTES, EVENT, Field
-from contracts.filters.values import BOOLEANS, MISSING, Leaf, Odd, Value, number_of
+from contracts.filters.values import BOOLEANS, EXACT_DIGITS, MISSING, Leaf, Odd, Value, number_of
 
 LEVELS_MAX = 32
 """Objects and arrays inside one another; what lies deeper is not looked at."""
@@ -133,6 +132,6 @@ def json_of(leaf: Leaf) -> Any:
     """A leaf as JSON has it; a number that no double holds as a text."""
     if isinstance(leaf, Odd):
         return {"true": True, "false": False}.get(leaf.spelling, leaf.spelling)
-    if isinstance(leaf, float) and math.isfinite(leaf) and leaf.is_integer():
+    if isinstance(leaf, float) and abs(leaf) < 10**EXACT_DIGITS and leaf.is_integer():
         return int(leaf)
     return leaf

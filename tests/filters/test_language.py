@@ -3,10 +3,16 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from contracts.encoding.codec import EventJson, PayloadJson
 from contracts.filters import Refused, View, cost, explain, matches, parse, to_sql
+from contracts.filters.operators import read_predicate
+from contracts.filters.spelled import spelled
+from tests.examples import examples
+from tests.filters import strategies
 from tests.filters.strategies import encoded
+from tests.filters.test_index import parsed
 
 
 def an_event(payload: Any = None, **changes: Any) -> EventJson:
@@ -64,13 +70,38 @@ def test_not_accepted_and_explained(pattern: Any) -> None:
 def test_an_explanation_shortens_the_value() -> None:
     view = View(an_event(entity_id="x" * 500))
     ((unmet,),) = explain(parse({"entity_id": [{"prefix": "a"}, {"wildcard": "b*"}]}), view)
-    assert unmet == ("entity_id", ("Prefix", "Wildcard"), True, 500, "x" * 64)
+    wanted = ({"prefix": "a"}, {"wildcard": "b*"})
+    assert unmet == ("entity_id", wanted, 2, True, 500, "x" * 64, 0, False)
+
+
+def test_an_explanation_shortens_what_is_wanted_and_counts_it() -> None:
+    many = [f"{number}{'y' * 100}" for number in range(50)]
+    view = View(an_event({"tags": ["a", "b", "c"]}))
+    ((unmet,),) = explain(parse({"payload": {"tags": many}}), view)
+    assert unmet.wanted == tuple(f"{each[:64]}…" for each in many[:10])
+    assert (unmet.wanted_of, unmet.shown, unmet.others) == (50, "a", 2)
+    ((unmet,),) = explain(parse({"payload": {"tags": {"x": [{"anything-but": many}]}}}), view)
+    assert unmet.wanted == ({"anything-but": [f"{each[:64]}…" for each in many[:10]] + ["…"]},)
+    assert (unmet.present, unmet.shown) == (False, None)
+
+
+@settings(max_examples=examples(100))
+@given(strategies.patterns)
+def test_what_is_wanted_is_spelled_as_the_pattern_has_it(pattern: Any) -> None:
+    for conjunction in parsed(pattern).conjunctions:
+        for clause in conjunction:
+            for predicate in clause.predicates:
+                if "Odd(" in repr(predicate) or len(repr(predicate)) > 64:
+                    continue  # told as a text; shortened
+                again = read_predicate(spelled(predicate), clause.field, "", None)
+                assert again == predicate
 
 
 def test_values_of_different_elements_are_explained() -> None:
     view = View(an_event({"items": [{"sku": "a", "n": 1}, {"sku": "b", "n": 2}]}))
     (unmet,) = explain(parse({"payload": {"items": {"sku": ["a"], "n": [2]}}}), view)
     assert [each.field for each in unmet] == ["payload.items.sku", "payload.items.n"]
+    assert [(each.shown, each.apart) for each in unmet] == [("a", True), (2, True)]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Pages of the console filled in without a server: what is rarely seen, and where their links lead."""
 
 import asyncio
+import re
 import uuid
 from functools import cache
+from html import unescape
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -193,3 +195,52 @@ def test_when_a_latest_failure_was_received_is_known_whoever_gave_its_id() -> No
     here.api = Answers()  # type: ignore[assignment]
     found = asyncio.run(faults.received(here, Answers.event["id"], 0, 1))
     assert found.received_ms == 1_769_860_800_000
+
+
+CLAUSE = {
+    "field": "payload.<b>sku",
+    "wanted": [{"prefix": "<script>"}, "\u202etxt"],
+    "wanted_of": 12,
+    "present": True,
+    "size": 500,
+    "value": "<i>" + "x" * 61,
+    "others": 3,
+    "apart": False,
+}
+
+
+def why(**clause: Any) -> str:
+    """The text of an explanation with one clause that does not hold, as a browser would show it."""
+    told = {"id": "1", "name": "orders", "matches": False, "inactive": None}
+    told["unmet"] = [[CLAUSE | clause]]
+    explained = {"subscriptions": [told], "detail": ""}
+    html = page("/events/1").text("event/why.html", explained=explained)
+    assert not {"<b>", "<script>", "<i>"} & set(re.findall("<[a-z]+>", html))
+    assert "\u202e" not in html
+    return " ".join(unescape(re.sub("<[^>]+>", "", html)).split())
+
+
+@pytest.mark.parametrize(
+    ("clause", "told"),
+    [
+        (
+            {},
+            f'payload.<b>sku is "<i>{"x" * 61}"… (500 characters) and 3 more;'
+            ' wanted is one of {"prefix": "<script>"} "U+202Etxt" and 10 more',
+        ),
+        (
+            {"present": False, "value": None, "size": None, "wanted": ["a"], "wanted_of": 1},
+            'payload.<b>sku is missing; wanted is "a"',
+        ),
+        (
+            {"value": None, "size": None, "others": 0, "wanted": [False], "wanted_of": 1},
+            "payload.<b>sku is null; wanted is false",
+        ),
+        (
+            {"value": 2, "size": None, "others": 0, "apart": True},
+            "payload.<b>sku is 2, in another element of an array than the rest",
+        ),
+    ],
+)
+def test_why_a_subscription_does_not_accept_an_event(clause: dict[str, Any], told: str) -> None:
+    assert why(**clause).endswith(f"orders {told}")

@@ -201,7 +201,8 @@ def test_each_subscription_is_told_and_what_did_not_hold() -> None:
     [[entity, name]] = by_name["no"]["unmet"]
     assert (entity["field"], entity["size"], entity["present"]) == ("entity_id", 200, True)
     assert 0 < len(entity["value"]) < 200
-    assert (name["field"], name["value"]) == ("entity_name", None)
+    assert (entity["wanted"], entity["wanted_of"]) == ([{"prefix": "9"}], 1)
+    assert (name["field"], name["value"], name["present"]) == ("entity_name", None, True)
 
 
 def test_an_event_that_matched_nothing_says_so() -> None:
