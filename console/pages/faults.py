@@ -97,15 +97,17 @@ async def _shown(page: Page, refused: Refused | None = None) -> Response:
         found, status = None, 404
     text = page.text("faults/group.html", fault=found and found["fault"])
     shown = {
-        "one": _one(page, asked, refused),
+        "one": _one(page, asked, refused, is_named=found is not None),
         "latest": _latest(page, asked, latest),
         "state": _state(page, asked),
     }
     return page.stream(in_order(text, shown), parts, status)
 
 
-async def _one(page: Page, asked: Asked[Any], refused: Refused | None) -> AsyncIterator[str]:
-    """How much, when, whom and where, and what sets it apart."""
+async def _one(
+    page: Page, asked: Asked[Any], refused: Refused | None, *, is_named: bool
+) -> AsyncIterator[str]:
+    """How much, when, whom and where, what sets it apart, and what it says unless the heading did."""
     found = await asked
     if isinstance(found, Refused | Unanswered):
         yield page.text("faults/none.html", missing=found)
@@ -116,6 +118,7 @@ async def _one(page: Page, asked: Asked[Any], refused: Refused | None) -> AsyncI
         "faults/one.html",
         found=found,
         fault=fault,
+        is_named=is_named,
         course=bars_of(
             starts_of(from_ms, to_ms, found["interval"]),
             to_ms,

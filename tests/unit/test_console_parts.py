@@ -136,6 +136,38 @@ def test_an_event_that_is_late_and_not_there_is_said_to_be_missing(
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("soon_s", [0.0, WAIT_S])
+def test_a_kind_of_failure_is_named_once_also_when_it_is_late(
+    soon_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts_of_pages, "SOON_S", soon_s)
+    at = "2026-01-31T12:00:00.000Z"
+    fault = {
+        "status": 504,
+        "message": "timeout of * exceeded",
+        "count": 1,
+        "before": 0,
+        "entities": 1,
+    }
+    fault |= {
+        "first_seen": at,
+        "last_seen": at,
+        "buckets": [1],
+        "operations": [],
+        "state": {"state": "open", "said": "open", "reopened_at": None, "at": None},
+    }
+    found = {"from": at, "to": "2026-01-31T13:00:00.000Z", "interval": "hour", "fault": fault}
+    found |= {"compared": {"group": 1, "rest": 0}, "differences": [], "entities": [], "events": []}
+    monkeypatch.setitem(ANSWERS, "/api/v1/faults/f1", found)
+
+    async def scene() -> None:
+        answer = await begun(faults.group(asked("/faults/f1", Held(), fingerprint="f1")))
+        main = (await rest(answer)).partition("<main")[2]
+        assert main.count("timeout of * exceeded") == 1
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("handler", [overview.overview, faults.groups])
 def test_a_page_of_counts_has_its_head_before_any_of_them(
     handler: Any, monkeypatch: pytest.MonkeyPatch
