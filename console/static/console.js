@@ -2,6 +2,7 @@
 import { enhanceBrush } from "./brush.js";
 import { enhanceLine } from "./complete.js";
 import { enhanceCopy, say, shareLink } from "./copy.js";
+import { enhanceDrafts } from "./drafts.js";
 import { enhanceKeys } from "./keys.js";
 import { enhanceMenus } from "./menus.js";
 import { enhancePanel } from "./panel.js";
@@ -21,6 +22,7 @@ enhanceBrush();
 enhancePanel(enhance);
 enhanceTail(enhance, say);
 enhanceKeys();
+enhanceDrafts(); // before the pattern is tried
 enhanceForms(enhance);
 // What a form has answered is not done again when the page is loaded again: its URL is another page's.
 const at = document.querySelector("main[data-at]")?.dataset.at;

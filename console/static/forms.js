@@ -1,4 +1,7 @@
 // Parts that change by themselves: a pattern that is tried while it is typed, a job that moves on.
+import { local } from "./times.js";
+
+const RANGE = ["range", "from", "to"];
 const PAUSE_MS = 400;
 const EVERY_MS = 2000;
 
@@ -33,19 +36,51 @@ function tryWhileTyping(form, enhance) {
     timer = setTimeout(run, PAUSE_MS);
   });
   for (const button of form.querySelectorAll("[data-without-script]")) button.hidden = true;
+  onRange((url, text) => { // another page would have lost what was typed
+    for (const [place, name] of [[form.dataset, "try"], [form, "action"]]) {
+      place[name] = `${place[name].split("?")[0]}${url.search}`;
+    }
+    history.replaceState(history.state, "", url);
+    const menu = document.querySelector(".range details");
+    const summary = menu.querySelector("summary");
+    summary.replaceChildren(summary.firstElementChild, text);
+    menu.open = false;
+    run();
+  });
+  run();
+}
+
+// Calls `chosen` with the page's address in another range, and the range's name, in place of going there.
+function onRange(chosen) {
   for (const link of document.querySelectorAll(".range ul a")) {
     link.addEventListener("click", (event) => {
-      event.preventDefault(); // another page would have lost what was typed
-      form.dataset.try = `${form.dataset.try.split("?")[0]}${new URL(link.href).search}`;
-      history.replaceState(history.state, "", link.href);
-      const menu = link.closest("details");
-      const summary = menu.querySelector("summary");
-      summary.replaceChildren(summary.firstElementChild, link.textContent);
-      menu.open = false;
-      run();
+      event.preventDefault();
+      chosen(new URL(link.href), link.textContent);
     });
   }
-  run();
+  document.querySelector(".range form")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const url = new URL(location.href);
+    url.search = new URLSearchParams(new FormData(event.target));
+    const [from, to] = ["from", "to"].map((name) => local(new Date(url.searchParams.get(name)), "minute"));
+    chosen(url, `${from} – ${to}`);
+  });
+}
+
+// What is typed in a form that asks for this page goes along when another range is chosen.
+function carry(form) {
+  const into = (query) => {
+    for (const { name } of form.elements) if (!RANGE.includes(name)) query.delete(name);
+    for (const [name, text] of new FormData(form)) if (text && !RANGE.includes(name)) query.set(name, text);
+  };
+  for (const link of document.querySelectorAll(".range ul a")) {
+    link.addEventListener("click", () => {
+      const url = new URL(link.href);
+      into(url.searchParams);
+      link.href = url;
+    });
+  }
+  document.querySelector(".range form")?.addEventListener("formdata", (event) => into(event.formData));
 }
 
 function refresh(place, enhance) {
@@ -66,5 +101,6 @@ function refresh(place, enhance) {
 
 export function enhanceForms(enhance) {
   for (const form of document.querySelectorAll("form[data-try]")) tryWhileTyping(form, enhance);
+  for (const form of document.querySelectorAll("main form:not([data-range])")) if (form.method === "get") carry(form);
   for (const place of document.querySelectorAll("[data-refresh]")) refresh(place, enhance);
 }

@@ -4,7 +4,7 @@ const told = document.documentElement.dataset.zone;
 
 const two = (number) => String(number).padStart(2, "0");
 
-function local(moment, form) {
+export function local(moment, form) {
   const clock = `${two(moment.getHours())}:${two(moment.getMinutes())}`;
   const day = `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`;
   const ms = String(moment.getMilliseconds()).padStart(3, "0");
