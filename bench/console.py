@@ -1,141 +1,160 @@
-"""What the console costs: CPU and bytes of a view, when a cold browser shows it, what many tails take.
+"""What the console costs over a month of ten tenants: when a page is shown, its CPU and bytes, many tails.
 
-    python -m bench.console --home DIR [--views 40] [--tails 1000]
-
-Beside a running stack that has events (`events post`, `python -m bench.fill`); the console that is
-measured is a process of its own, signed in as one tenant by tests/console/open.py.
+`python -m bench.console [--rows N] [--keep FOLDER] [--tails 1000]`. Pages are those of the tenant that has
+half of the rows, of its last day and of the month. The console is a process of its own, signed in by
+tests/console/open.py, before an API of its own. A table is made in two minutes for each ten million rows or
+so: `--keep` leaves it in FOLDER for the next run, as `python -m bench.search` does.
 """
 
 import argparse
 import asyncio
 import contextlib
-import json
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlencode
 
-import aiohttp
 import httpx
 import psutil
+from rich.console import Console
+from rich.table import Table
 
-from tests.console.browser import HEIGHTS, WIDE, executable
+from bench.history import DAY_MS, DAYS, LARGE, make
+from bench.load_test import positive
+from bench.painted import Painted, browser, median
+from bench.rows import TENANTS
+from bench.search import NEWEST_MS
+from bench.servers import cpu_s, process, servers, sql
+from bench.tails import tails
+from contracts.criteria import rfc_3339
+from local.stack import Ports
 from tests.processes import free_port, running_module
 
-PAGES = {
-    "search": "/search?range=30d",
-    "search, one opened": "/search?range=30d&event={id}",
-    "search of faults": "/search?range=30d&q=type:FAULT",
-    "an event": "/events/{id}",
-}
-COLD = 8
-TAILS_SECONDS = 20.0
+VIEWS, VIEWS_S = 20, 8.0
+"""Of each page, but no longer than so."""
+COLD = 4
+WIDTH = 130
+GOALS = "goals: painted <= 500 ms, CPU <= 25 ms a view, list pages <= 50 KiB"
+
+
+class View(NamedTuple):
+    """Ms of the console's CPU for a view, ms until it was answered, bytes of it, compressed."""
+
+    cpu_ms: float
+    answered_ms: float
+    bytes: int
 
 
 @contextlib.contextmanager
-def console(home: Path, tenant: str) -> Iterator[tuple[str, psutil.Process]]:
-    """Its URL and its process."""
+def console(home: Path, ports: Ports) -> Iterator[tuple[str, psutil.Process]]:
+    """Its URL and its process; it shows the tenant that has most, and one of the others."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    given = ["--home", str(home), "--port", str(port), "--tenant", tenant]
-    with running_module("tests.console.open", *given, ready=f"{url}/readyz") as process:
-        yield url, psutil.Process(process.pid)
+    given = ["--home", str(home), "--port", str(port), "--port-base", str(ports.base)]
+    tenants = ["--tenant", LARGE, "--tenant", TENANTS[1]]
+    with running_module("tests.console.open", *given, *tenants, ready=f"{url}/readyz") as running:
+        yield url, psutil.Process(running.pid)
 
 
-def cpu_s(process: psutil.Process) -> float:
-    """User and system seconds until now."""
-    used = process.cpu_times()
-    return float(used.user + used.system)
+def pages(url: str, newest_ms: int) -> dict[str, str]:
+    """Path by what it shows."""
+
+    def of(path: str, days: int, **query: str) -> str:
+        period = {"from": rfc_3339(newest_ms - days * DAY_MS), "to": rfc_3339(newest_ms + 1)}
+        return f"{path}?{urlencode(period | query)}"
+
+    with httpx.Client(timeout=60) as client:
+        found = client.get(url + of("/search", 1, q="type:FAULT")).text
+        event = found.partition('data-id="')[2][:36]
+        groups = client.get(url + of("/faults", 1)).text
+        group = groups.partition('href="/faults/')[2].partition("?")[0]
+    return {
+        "overview, a day": of("/", 1),
+        "overview, a month": of("/", DAYS),
+        "faults, a day": of("/faults", 1),
+        "faults, a month": of("/faults", DAYS),
+        "a fault, a day": of(f"/faults/{group}", 1),
+        "search, a day": of("/search", 1),
+        "search, a month": of("/search", DAYS),
+        "search of a text": of("/search", 1, q='"not synced"'),
+        "search, an event open": of("/search", 1, event=event),
+        "an event": f"/events/{event}",
+        "subscriptions": "/subscriptions",
+    }
 
 
-def views(url: str, process: psutil.Process, path: str, count: int) -> tuple[float, float, int]:
-    """Ms of CPU and of waiting for a view, and the bytes of it, compressed."""
+def views(url: str, running: psutil.Process) -> View:
+    """What one view costs, by many."""
     with httpx.Client(timeout=60, headers={"Accept-Encoding": "gzip"}) as client:
-        for _ in range(3):
-            client.get(url + path).raise_for_status()
-        before, took, size = cpu_s(process), [], 0
-        for _ in range(count):
+        client.get(url).raise_for_status()
+        took: list[float] = []
+        before, size = cpu_s(running), 0
+        while len(took) < VIEWS and sum(took) < VIEWS_S:
             began = time.perf_counter()
-            with client.stream("GET", url + path) as answer:
+            with client.stream("GET", url) as answer:
                 size = sum(len(part) for part in answer.iter_raw())
             took.append(time.perf_counter() - began)
-    return 1000 * (cpu_s(process) - before) / count, 1000 * statistics.median(took), size
+    cpu_ms = 1000 * (cpu_s(running) - before) / len(took)
+    return View(cpu_ms, 1000 * statistics.median(took), size)
 
 
-def cold(url: str, path: str) -> tuple[float, float, int, int]:
-    """Ms until a browser that has seen nothing paints: median, least; requests; bytes."""
-    from playwright.sync_api import sync_playwright
-
-    shown: list[float] = []
-    requests = size = 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=["--no-sandbox"])
-        for _ in range(COLD):
-            viewport = {"width": WIDE, "height": HEIGHTS[WIDE]}
-            context = browser.new_context(viewport=viewport)  # type: ignore[arg-type]
-            page = context.new_page()
-            page.goto(url + path, wait_until="load")
-            page.locator("main tr[data-id], main section.first").first.wait_for()
-            told = json.loads(page.evaluate(TOLD))
-            shown.append(told["shown"])
-            requests, size = told["requests"], told["bytes"]
-            context.close()
-        browser.close()
-    return statistics.median(shown), min(shown), requests, size
-
-
-TOLD = """JSON.stringify({
-  shown: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? performance.now(),
-  requests: 1 + performance.getEntriesByType("resource").length,
-  bytes: [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-    .reduce((sum, each) => sum + each.transferSize, 0),
-})"""
-
-
-async def tails(url: str, process: psutil.Process, count: int, kinds: int) -> dict[str, float]:
-    """So many tails of so many kinds open for a while: bytes of memory of each, per cent of a core."""
-    timeout = aiohttp.ClientTimeout(total=None, sock_read=60)
-    connector = aiohttp.TCPConnector(limit=0)
-    before = process.memory_info().rss
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as client:
-        lines = [f"entity:{number}" for number in range(kinds)]
-        open_ = [
-            await client.get(f"{url}/search/tail", params={"q": lines[number % kinds]})
-            for number in range(count)
-        ]
-        began_s, used_s = time.monotonic(), cpu_s(process)
-        await asyncio.sleep(TAILS_SECONDS)
-        per_cent = 100 * (cpu_s(process) - used_s) / (time.monotonic() - began_s)
-        after = process.memory_info().rss
-        assert all(answer.status == 200 for answer in open_)
-        for answer in open_:
-            answer.close()
-    return {"KiB each": (after - before) / count / 1024, "per cent of a core": per_cent}
+def measured(
+    url: str, paths: dict[str, str], running: psutil.Process, cold: Callable[..., list[Painted]]
+) -> Table:
+    """A line for each page."""
+    columns = (
+        "page",
+        "CPU ms",
+        "answered ms",
+        "KiB",
+        "painted ms",
+        "whole ms",
+        "requests",
+        "KiB in all",
+    )
+    table = Table(*columns, title=GOALS)
+    for name, path in paths.items():
+        view, shown = views(url + path, running), median(cold(url + path, COLD))
+        table.add_row(
+            name,
+            f"{view.cpu_ms:.1f}",
+            f"{view.answered_ms:.0f}",
+            f"{view.bytes / 1024:.1f}",
+            f"{shown.painted_ms:.0f}",
+            f"{shown.whole_ms:.0f}",
+            f"{shown.requests:.0f}",
+            f"{shown.bytes / 1024:.1f}",
+        )
+    return table
 
 
 def main() -> None:
-    """Measure and print a table."""
+    """Measure and print a table, then the tails."""
     parser = argparse.ArgumentParser(prog="python -m bench.console", description=__doc__)
-    parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--tenant", default="acme")
-    parser.add_argument("--views", type=int, default=40)
+    parser.add_argument("--rows", type=positive, default=1_000_000, help="rows of the table")
+    parser.add_argument("--keep", type=Path, help="folder that has, or will have, the table")
     parser.add_argument("--tails", type=int, default=1000)
-    parser.add_argument("--kinds", type=int, default=10, help="different searches among the tails")
+    parser.add_argument("--kinds", type=int, nargs="+", default=[10, 1000], help="of the tails")
     given = parser.parse_args()
-    with console(given.home, given.tenant) as (url, process):
-        found = httpx.get(f"{url}/search?range=30d&q=type:FAULT", timeout=60).text
-        event_id = found.partition('data-id="')[2][:36]
-        print(f"{'':22} CPU ms  answered ms  KiB   cold ms (least)  requests  KiB in all")
-        for name, path in PAGES.items():
-            path = path.format(id=event_id)
-            cpu, took, size = views(url, process, path, given.views)
-            shown, least, requests, whole = cold(url, path)
-            print(
-                f"{name:22} {cpu:6.1f} {took:12.1f} {size / 1024:5.1f}"
-                f" {shown:9.0f} ({least:.0f}) {requests:9} {whole / 1024:11.1f}"
-            )
-        if given.tails:
-            print(given.tails, "tails:", asyncio.run(tails(url, process, given.tails, given.kinds)))
+    shown = Console(width=WIDTH)
+    with servers(given.keep) as (where, ports, _):
+        make(where, given.rows)
+        newest_ms = int(sql(where, NEWEST_MS))
+        began_s = time.monotonic()
+        with (
+            process(["-m", "local.api"], ports, ports.by_name["api"], "/readyz") as api,
+            console(where.home, ports) as (url, running),
+        ):
+            with browser() as cold:
+                shown.print(measured(url, pages(url, newest_ms), running, cold))
+            neighbour = f"{url}{pages(url, newest_ms)['search, a day']}&tenant={TENANTS[1]}"
+            for kinds in given.kinds if given.tails else ():
+                tail = f"{url}/search/tail"
+                taken = asyncio.run(tails(tail, neighbour, (running, api), given.tails, kinds))
+                shown.print(f"of {kinds} kinds:", taken)
+        shown.print(f"{time.monotonic() - began_s:.0f} s")
 
 
 if __name__ == "__main__":

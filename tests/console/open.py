@@ -1,7 +1,7 @@
-"""`python -m tests.console.open --home DIR [--port N] [--tenant T]`: a stack's console, signed in.
+"""`python -m tests.console.open --home DIR [--port N] [--tenant T ...]`: a stack's console, signed in.
 
-For work on pages and for tests of them: everybody is the tenant, by a token of the stack's own issuer.
-It is no part of the console, which has no such way in.
+For work on pages and for tests of them: everybody is the tenant, by a token of the stack's own issuer; of
+several the one that the URL names, else the first. It is no part of the console, which has no such way in.
 """
 
 import argparse
@@ -41,12 +41,12 @@ class Developer:
         return self._token
 
 
-def signed_in_as(where: Endpoints, tenant: str) -> SignedIn:
-    """Whoever asks is this tenant."""
-    session = Developer(where, tenant)
+def signed_in_as(where: Endpoints, tenants: Sequence[str]) -> SignedIn:
+    """Whoever asks is the tenant that the URL names, or the first."""
+    sessions = {tenant: Developer(where, tenant) for tenant in tenants}
 
     async def signed_in(request: Request) -> Session:
-        return session
+        return sessions.get(request.query_params.get("tenant", ""), sessions[tenants[0]])
 
     return signed_in
 
@@ -62,12 +62,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.console.open", description=__doc__)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--port", type=int, default=8899)
-    parser.add_argument("--tenant", default="acme")
+    parser.add_argument("--port-base", type=int, help="the stack's, where it runs without a state")
+    parser.add_argument("--tenant", action="append", default=[])
     given = parser.parse_args()
     configure("console")
-    where = endpoints(given.home, None)
+    where = endpoints(given.home, given.port_base)
     made = settings(where, given.port)
-    serve(create_app(made, signed_in_as(where, given.tenant)), made.http)
+    serve(create_app(made, signed_in_as(where, given.tenant or ["acme"])), made.http)
 
 
 if __name__ == "__main__":
