@@ -3,21 +3,27 @@
 Bars are coloured by their class in the stylesheet; a bar that leads somewhere is a link.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from datetime import tzinfo
 from typing import NamedTuple
 
 from markupsafe import Markup
 
+from console.html.ticks import Tick, label, ticks, top_of
+
 WIDTH, GAP = 1000, 1
+LINE = Markup('<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/>')
 BAR = Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>')
 
 
 class Bar(NamedTuple):
-    """One bar: counts by class, stacked from below, what it is for a reader, and where it leads."""
+    """One bar: counts by class, stacked from below, what a reader is told, where it leads, when it begins."""
 
     parts: dict[str, int]
     label: str
     href: str | None = None
+    start_ms: int = 0
 
     @property
     def sum(self) -> int:
@@ -25,18 +31,54 @@ class Bar(NamedTuple):
         return sum(self.parts.values())
 
 
-def bars(found: Sequence[Bar], title: str, height: int = 64) -> Markup:
-    """Stacked bars over the whole width; the highest has the whole height."""
-    highest = max((bar.sum for bar in found), default=0) or 1
+def chart(found: Sequence[Bar], to_ms: int, zone: tzinfo, title: str, height: int = 64) -> Markup:
+    """Stacked bars of equal times over the whole width, until `to_ms`, with a scale and an axis of time.
+
+    What is written stands beside the bars, whose picture is drawn out to the width that there is.
+    """
+    top = top_of(max((bar.sum for bar in found), default=0))
+    at = [(each, _place(each.at_ms, found, to_ms)) for each in _ticks(found, to_ms, zone)]
+    drawn = bars(found, [x for _, x in at], top, title, height)
+    half = Markup('<span class="half">{:,}</span>').format(top // 2) if top > 1 else ""
+    axis = Markup("").join(
+        Markup('<text x="{:.2f}%" y="11" data-at="{}" data-form="{}">{}</text>').format(
+            100 * x, each.at_ms, each.form, label(each, zone)
+        )
+        for each, x in at
+    )
+    return Markup(
+        '<div class="chart" data-chart><span class="top">{:,}</span>{}<output hidden></output>{}'
+        '<svg class="axis" aria-hidden="true">{}</svg></div>'
+    ).format(top, half, drawn, axis)
+
+
+def _ticks(found: Sequence[Bar], to_ms: int, zone: tzinfo) -> list[Tick]:
+    return ticks(found[0].start_ms, to_ms, zone) if found else []
+
+
+def _place(at_ms: int, found: Sequence[Bar], to_ms: int) -> float:
+    """Where a moment is, from 0 to 1: bars have one width, though the first and last may be cut short."""
+    starts = [bar.start_ms for bar in found]
+    ends = [*starts[1:], to_ms]
+    length = max(end - start for start, end in zip(starts, ends, strict=True))
+    number = max(bisect_right(starts, at_ms) - 1, 0)
+    is_last = number == len(found) - 1
+    from_start = (at_ms - starts[number]) / length
+    within = from_start if is_last else 1 - (ends[number] - at_ms) / length
+    return (number + within) / len(found)
+
+
+def bars(found: Sequence[Bar], lines: Sequence[float], top: int, title: str, height: int) -> Markup:
+    """The bars alone; `top` has the whole height. `lines` are drawn across, from 0 to 1."""
     step = WIDTH / max(len(found), 1)
     role = "group" if any(bar.href for bar in found) else "img"  # an image has no links within
-    drawn = [
-        _drawn(bar, n * step, step - GAP, height / highest, height) for n, bar in enumerate(found)
-    ]
+    grid = [LINE.format(0, y, WIDTH, y) for y in (0.5, height / 2)]
+    grid += [LINE.format(f"{x * WIDTH:.1f}", 0, f"{x * WIDTH:.1f}", height) for x in lines]
+    drawn = [_drawn(bar, n * step, step - GAP, height / top, height) for n, bar in enumerate(found)]
     return Markup(
         '<svg class="bars" viewBox="0 0 {} {}" preserveAspectRatio="none" role="{}"'
         ' aria-label="{}">{}</svg>'
-    ).format(WIDTH, height, role, title, Markup("").join(drawn))
+    ).format(WIDTH, height, role, title, Markup("").join([*grid, *drawn]))
 
 
 def _drawn(bar: Bar, x: float, width: float, scale: float, height: int) -> Markup:
@@ -54,7 +96,7 @@ def _drawn(bar: Bar, x: float, width: float, scale: float, height: int) -> Marku
 
 
 def sparkline(counts: Sequence[int], title: str, kind: str = "plain") -> Markup:
-    """Bars of one kind in the height of a line of text."""
+    """Bars of one kind in the height of a line of text, with the highest as a figure."""
     width, height, highest = 4 * len(counts), 18, max(counts, default=0) or 1
     drawn = [
         BAR.format(kind, 4 * n, round(height - tall, 1), 3, round(tall, 1))
@@ -62,6 +104,7 @@ def sparkline(counts: Sequence[int], title: str, kind: str = "plain") -> Markup:
         if (tall := max(height * count / highest, 1.0 if count else 0.5))
     ]
     return Markup(
-        '<svg class="spark" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img"'
-        ' aria-label="{2}">{3}</svg>'
-    ).format(width, height, title, Markup("").join(drawn))
+        '<span class="course-of"><svg class="spark" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img"'
+        ' aria-label="{2}, at most {4:,} in a bar">{3}</svg>'
+        '<span class="most" title="The highest bar" aria-hidden="true">{4:,}</span></span>'
+    ).format(width, height, title, Markup("").join(drawn), max(counts, default=0))

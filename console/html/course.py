@@ -32,7 +32,7 @@ def bars_of(
         told = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count) or "none"
         label = f"{shown(start, zone, 'minute')}: {told}"
         href = link(rfc_3339(start), rfc_3339(end)) if link and any(parts.values()) else None
-        bars.append(Bar(parts, label, href))
+        bars.append(Bar(parts, label, href, start))
     return bars
 
 

@@ -36,7 +36,7 @@ def environment(assets: Assets) -> Environment:
     }
     shared: dict[str, Any] = {
         "asset": assets.url,
-        "bars": charts.bars,
+        "chart": charts.chart,
         "sparkline": charts.sparkline,
         "RELATIVE": times.RELATIVE,
         "quoted": text.quoted,

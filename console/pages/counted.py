@@ -5,8 +5,7 @@ from typing import Any
 from markupsafe import Markup
 from starlette.responses import Response
 
-from console.api import Refused, Unanswered
-from console.html.charts import Bar, bars
+from console.html.charts import Bar, chart
 from console.html.times import Range, shown
 from console.line.criteria import criteria
 from console.line.fields import ALIASES, FREE_ALIASES
@@ -17,14 +16,17 @@ from contracts import paths
 from contracts.criteria import instant_ms, rfc_3339
 from contracts.intervals import BUCKETS_MAX, STEP_MS, Interval
 
-BARS_MAX = 100
+BARS_MAX, HEIGHT = 100, 54
 TYPES = ("ENTITY_EVENT", "SYSTEM_EVENT", "WARNING", "FAULT")
 """From below: what matters most stands on top."""
 OFFERED = 12
 
 
 async def timeline(page: Page, line: Line) -> Markup | None:
-    """Bars of the events that the line asks for, by time and type; None when they cannot be counted."""
+    """Bars of the events that the line asks for, by time and type; None when they cannot be counted.
+
+    Raises `Refused`, `Unanswered`.
+    """
     asked, period = criteria(line), page.range
     if asked is None:
         return None
@@ -32,11 +34,9 @@ async def timeline(page: Page, line: Line) -> Markup | None:
     length_ms = period.to_ms - period.from_ms
     interval = next((i for i in finest if length_ms // STEP_MS[i] + 2 <= BUCKETS_MAX), "day")
     query = {**asked, **period.absolute, "interval": interval, "by": "event_type"}
-    try:
-        found = await page.api.get(paths.COUNTS, **query)
-    except (Refused, Unanswered):
-        return None
-    return bars(_bars(page, period, found), f"{found['count']:,} events by time and type")
+    found = await page.api.get(paths.COUNTS, **query)
+    title = f"{found['count']:,} events by time and type"
+    return chart(_bars(page, period, found), period.to_ms, page.zone, title, HEIGHT)
 
 
 def _bars(page: Page, period: Range, found: dict[str, Any]) -> list[Bar]:
@@ -52,7 +52,7 @@ def _bars(page: Page, period: Range, found: dict[str, Any]) -> list[Bar]:
         told = ", ".join(f"{count:,} {name}" for name, count in reversed(parts.items()) if count)
         label = f"{shown(begin, page.zone, 'minute')} to {shown(end, page.zone, 'minute')}: {told or 'none'}"
         here = page.here(from_=rfc_3339(begin), to=rfc_3339(end), cursor=None, event=None)
-        made.append(Bar(parts, label, here if told else None))
+        made.append(Bar(parts, label, here if told else None, begin))
     return made
 
 

@@ -40,6 +40,7 @@ class Told:
     def shown(self) -> dict[str, AsyncIterator[str]]:
         """The parts of its templates; those about an event that is not there are empty."""
         makers = {
+            "heading": _nothing,
             "title": _nothing,
             "says": self._says,
             "around": self._surroundings,
@@ -55,8 +56,8 @@ class Told:
         seen = await self.seen
         if not isinstance(seen, Refused | Unanswered):
             yield self.page.text(f"event/{name}.html", seen=seen, **await make(seen))
-        elif name == "title":
-            yield self.page.text("event/title.html", seen=None)
+        elif name in ("heading", "title"):
+            yield self.page.text(f"event/{name}.html", seen=None)
         elif name == "says":
             yield self.page.text("event/missing.html", failure=seen)
 

@@ -58,7 +58,7 @@ async def search(page: Page) -> Response:
     shown = {
         "rows": _found(page, asked, opened),
         "event": panel(Told(page, opened, parts)) if opened else _empty(),
-        "timeline": _bars(counted),
+        "timeline": _bars(page, counted),
     }
     return page.stream(in_order(around(page, asked, opened), shown), parts)
 
@@ -85,9 +85,12 @@ async def _empty() -> AsyncIterator[str]:
     yield ""
 
 
-async def _bars(counted: Asked[Markup | None]) -> AsyncIterator[str]:
+async def _bars(page: Page, counted: Asked[Markup | None]) -> AsyncIterator[str]:
     bars = await counted
-    yield "" if isinstance(bars, Refused | Unanswered) else bars or ""
+    if isinstance(bars, Refused | Unanswered):
+        yield page.text("search_uncounted.html", failure=bars)
+    else:
+        yield bars or ""
 
 
 async def _found(page: Page, asked: Search, opened: str | None) -> AsyncIterator[str]:

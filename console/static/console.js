@@ -1,5 +1,6 @@
 // What scripts add to pages that can be read without them. Each module takes what it knows in a root.
 import { enhanceBrush } from "./brush.js";
+import { enhanceCharts } from "./chart.js";
 import { enhanceLine } from "./complete.js";
 import { enhanceCopy, say, shareLink } from "./copy.js";
 import { enhanceDrafts } from "./drafts.js";
@@ -19,6 +20,7 @@ enhance(document);
 enhanceMenus();
 enhanceLine();
 enhanceBrush();
+enhanceCharts();
 enhancePanel(enhance);
 enhanceTail(enhance, say);
 enhanceKeys();

@@ -8,6 +8,9 @@ export function local(moment, form) {
   const clock = `${two(moment.getHours())}:${two(moment.getMinutes())}`;
   const day = `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`;
   const ms = String(moment.getMilliseconds()).padStart(3, "0");
+  if (form === "day") return day.slice(5);
+  if (form === "month") return day.slice(0, 7);
+  if (form === "hour") return clock;
   if (form === "minute") return `${day} ${clock}`;
   const second = `${clock}:${two(moment.getSeconds())}`;
   if (form === "second") return `${day} ${second}`;
@@ -19,6 +22,10 @@ function rewrite(root) {
   for (const each of root.querySelectorAll("time[datetime]")) {
     const form = each.dataset.form;
     if (form && form !== "ago") each.textContent = local(new Date(each.dateTime), form);
+  }
+  for (const each of root.querySelectorAll(".axis text")) {
+    const form = each.dataset.form === "clock" ? "hour" : each.dataset.form;
+    each.textContent = local(new Date(Number(each.dataset.at)), form);
   }
 }
 

@@ -67,6 +67,9 @@ def test_bars_lead_to_their_time_and_a_stretch_of_them_becomes_the_range(look: L
         page = window.go("/search?q=type:FAULT&range=15m")
         bars = page.locator("[data-timeline]")
         expect(bars.locator("a rect.FAULT").first).to_be_attached()
+        assert bars.locator(".axis text").count() >= 2
+        bars.locator("a").last.focus()
+        expect(bars.locator("output")).to_contain_text("FAULT")
         window.check()
         box = bars.bounding_box()
         assert box is not None

@@ -79,17 +79,29 @@ def test_static_files_are_named_by_what_is_in_them_and_import_each_other_by_thos
     assert gzip.decompress(served.compressed) == served.content
 
 
-def test_bars_are_links_with_what_they_are_for() -> None:
-    drawn = charts.bars(
+def test_bars_are_links_with_what_they_are_for_a_scale_and_an_axis() -> None:
+    hour = 3_600_000
+    drawn = charts.chart(
         [
-            charts.Bar({"FAULT": 2, "WARNING": 1}, "12:00: <3>", "/search?a=1&b=2"),
-            charts.Bar({}, ""),
+            charts.Bar({"FAULT": 200, "WARNING": 111}, "12:00: <3>", "/search?a=1&b=2", hour // 2),
+            charts.Bar({}, "", None, hour),
         ],
-        "by minute",
+        2 * hour,
+        times.zone_of("Europe/Berlin"),
+        "by hour",
     )
     assert "&lt;3&gt;" in drawn
     assert 'href="/search?a=1&amp;b=2"' in drawn
     assert drawn.count("<rect") == 4
+    assert '<span class="top">400</span><span class="half">200</span>' in drawn
+    # the first bar is cut to its second half: its middle is not shown, its end is the picture's middle
+    assert f'<text x="50.00%" y="11" data-at="{hour}" data-form="clock">02:00</text>' in drawn
+    assert f'<text x="75.00%" y="11" data-at="{hour * 3 // 2}"' in drawn
+
+
+def test_a_sparkline_says_its_highest_bar() -> None:
+    assert "at most 1,234 in a bar" in charts.sparkline([1, 1_234, 0], "Failures")
+    assert charts.sparkline([], "Failures")
 
 
 JSON = st.dictionaries(

@@ -96,10 +96,13 @@ def test_a_page_begins_without_what_takes_long(monkeypatch: pytest.MonkeyPatch) 
     async def scene() -> None:
         api = Held(f"/api/v1/events/{ID}")
         pieces = await begun(event.event(asked(f"/events/{ID}", api, id=ID)))
-        sent = await until(pieces, 'data-state="loading"')
+        sent = await until(pieces, 'class="loading"')
         assert "<title>Event 01a21916" in sent
         api.gates[f"/api/v1/events/{ID}"].set()
-        assert "<dt>Id</dt>" in await rest(pieces)
+        later = await rest(pieces)
+        assert (
+            later.index("<span>FAULT of ORDER") < later.index("</h1>") < later.index("<dt>Id</dt>")
+        )
 
     asyncio.run(scene())
 
