@@ -33,6 +33,9 @@ JobArgument = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
 
 @app.command("list")
 def list_(
+    subscription: Annotated[
+        str, typer.Option("--subscription", metavar="ID", help="Only those of this subscription.")
+    ] = "",
     limit: Annotated[int, typer.Option(min=1, help="Stop after so many.")] = 50,
     as_json: JsonOption = False,
     tenant: TenantOption = TENANT,
@@ -46,7 +49,8 @@ def list_(
     events jobs list | jq -r 'select(.state == "running").id'
     """
     where = endpoints(home, port_base)
-    jobs = list(islice(pages_of(where, tenant, paths.JOBS, "jobs", {}), limit))
+    criteria = {"subscription_id": subscription} if subscription else {}
+    jobs = list(islice(pages_of(where, tenant, paths.JOBS, "jobs", criteria), limit))
     if is_shown() and not as_json:
         from rich.console import Console
 

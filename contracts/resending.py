@@ -20,7 +20,7 @@ REPLAY_MESSAGES_PER_S = 100
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 Code = Annotated[str, StringConstraints(max_length=128)]
-EventId = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
+Id = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
 
 RATE = "Most messages a second; the subscription's own limit holds too."
 DRY_RUN = "Count, show some, and make no job."
@@ -50,7 +50,7 @@ class Redrive(Resending):
     codes: list[Code] | None = Field(
         None, min_length=1, max_length=CODES_MAX, description="With one of these error codes."
     )
-    event_ids: list[EventId] | None = Field(
+    event_ids: list[Id] | None = Field(
         None, min_length=1, max_length=EVENT_IDS_MAX, description="Of these events."
     )
     messages_per_s: MessagesPerS | None = Field(
@@ -144,9 +144,11 @@ class JobPage(BaseModel):
 
 
 class JobSearch(BaseModel):
-    """Which page of jobs."""
+    """Which jobs, and which page of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    subscription_id: Id | None = Field(None, description="Only those of this subscription.")
 
     limit: Annotated[int, BeforeValidator(whole_number)] = Field(
         LIMIT_DEFAULT, ge=1, le=LIMIT_MAX, description="Most jobs of a page."

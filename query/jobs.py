@@ -32,7 +32,7 @@ class ListJobs:
         pairs = read_pairs(scope["query_string"])
         search = read_as(JobSearch, pairs)
         table = await self._store.current()
-        jobs = [each for each in table.of(tenant) if _is_after(search.cursor, each)]
+        jobs = [each for each in table.of(tenant) if _is_meant(search, each)]
         page, cursor, headers = jobs[: search.limit], None, [JSON_TYPE]
         if len(jobs) > len(page):
             cursor = f"{page[-1].created_at}.{page[-1].id}"
@@ -133,9 +133,11 @@ def _existing(table: Jobs, tenant: str, job_id: str) -> Job:
     return job
 
 
-def _is_after(cursor: str | None, job: Job) -> bool:
-    """Whether it is older than the one that ended the page before."""
-    if cursor is None:
+def _is_meant(search: JobSearch, job: Job) -> bool:
+    """Whether it is of the subscription, and older than the one that ended the page before."""
+    if search.subscription_id not in (None, job.subscription_id):
+        return False
+    if search.cursor is None:
         return True
-    created_at, _, job_id = cursor.partition(".")
+    created_at, _, job_id = search.cursor.partition(".")
     return (job.created_at, job.id) < (int(created_at), job_id)

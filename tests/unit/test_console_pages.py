@@ -69,8 +69,9 @@ def shown(subscription: dict[str, Any], pattern: str | None = "{}") -> str:
         pattern=pattern,
         health=HEALTH,
         dead={"count": 0, "counts": []},
-        jobs=[],
-        changes=[],
+        jobs={"jobs": [], "next": None},
+        changes={"items": []},
+        changes_shown=1,
         checked=None,
         refused=None,
     )

@@ -11,10 +11,18 @@ WISHES = {"pause": paths.JOB_PAUSE, "resume": paths.JOB_RESUME, "cancel": paths.
 
 
 async def jobs(page: Page) -> Response:
-    """All jobs of the tenant, newest first."""
-    found = await page.api.get(paths.JOBS, limit=LIMIT, cursor=page.query.get("cursor") or None)
+    """All jobs of the tenant or of one subscription, newest first."""
+    subscription_id = page.query.get("subscription") or None
+    found = await page.api.get(
+        paths.JOBS,
+        subscription_id=subscription_id,
+        limit=LIMIT,
+        cursor=page.query.get("cursor") or None,
+    )
     following = page.here(cursor=found["next"]) if found["next"] else None
-    return page.render("subscriptions/jobs.html", jobs=found["jobs"], next=following)
+    return page.render(
+        "subscriptions/jobs.html", jobs=found["jobs"], next=following, of=subscription_id
+    )
 
 
 async def job(page: Page) -> Response:

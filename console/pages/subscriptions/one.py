@@ -12,7 +12,7 @@ from contracts import paths
 
 DEAD_SHOWN = 10
 CHANGES_SHOWN = 20
-JOBS_ASKED = 100
+JOBS_SHOWN = 10
 
 
 async def one(page: Page) -> Response:
@@ -78,13 +78,9 @@ async def _shown(
     health, dead, jobs, changes = await gather(
         page.api.get(_path(page, paths.HEALTH)),
         page.api.post(_path(page, paths.REDRIVE), {"dry_run": True}),
-        page.api.get(paths.JOBS, limit=JOBS_ASKED),
+        page.api.get(paths.JOBS, limit=JOBS_SHOWN, subscription_id=it["id"]),
         page.api.get(_path(page, paths.CHANGES)),
     )
-    if isinstance(jobs, dict):
-        jobs = [each for each in jobs["jobs"] if each["subscription_id"] == it["id"]]
-    if isinstance(changes, dict):
-        changes = changes["items"][:CHANGES_SHOWN]
     pattern = json.dumps(it["filter"], ensure_ascii=False) if "filter" in it else ""
     return page.render(
         "subscriptions/one.html",
@@ -96,6 +92,7 @@ async def _shown(
         dead=dead,
         jobs=jobs,
         changes=changes,
+        changes_shown=CHANGES_SHOWN,
         checked=checked,
         refused=refused,
     )
