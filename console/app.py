@@ -47,13 +47,19 @@ PAGES: list[tuple[str, str, Handler]] = [
     ("GET", "/subscriptions/new", form.new),
     ("POST", "/subscriptions/new", form.create),
     ("POST", "/subscriptions/test", form.back_test),
+    ("GET", "/subscriptions/test", form.again),
     ("GET", "/subscriptions/{id}", one.one),
     ("GET", "/subscriptions/{id}/edit", form.edit),
     ("POST", "/subscriptions/{id}/edit", form.replace),
+    ("GET", "/subscriptions/{id}/check", one.again),
     ("POST", "/subscriptions/{id}/check", one.check),
+    ("GET", "/subscriptions/{id}/confirm", one.again),
     ("POST", "/subscriptions/{id}/confirm", one.confirm),
+    ("GET", "/subscriptions/{id}/disable", one.again),
     ("POST", "/subscriptions/{id}/disable", one.disable),
+    ("GET", "/subscriptions/{id}/enable", one.again),
     ("POST", "/subscriptions/{id}/enable", one.enable),
+    ("GET", "/subscriptions/{id}/delete", one.again),
     ("POST", "/subscriptions/{id}/delete", one.delete),
     ("GET", "/subscriptions/{id}/deliveries", deliveries.deliveries),
     ("GET", "/subscriptions/{id}/redrive", resend.redrive),
@@ -64,7 +70,7 @@ PAGES: list[tuple[str, str, Handler]] = [
     ("GET", "/jobs/{id}", jobs.job),
     ("POST", "/jobs/{id}", jobs.change),
 ]
-"""Method, path, handler."""
+"""Method, path, handler. What a form is sent to is a page too: its URL is loaded again, and shared."""
 
 
 def create_app(settings: ConsoleSettings, signed_in: SignedIn | None = None) -> ASGIApp:

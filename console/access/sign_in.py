@@ -63,6 +63,7 @@ class SignIn:
         return [
             Route("/sign-in", self._shown(self.begin)),
             Route(CALLBACK, self._shown(self.callback)),
+            Route("/sign-out", self._shown(self.stay), methods=["GET"]),
             Route("/sign-out", self._shown(self.sign_out), methods=["POST"]),
             Route(SIGNED_OUT, self._shown(self.signed_out)),
         ]
@@ -94,6 +95,10 @@ class SignIn:
             raise Wrong(403, "You were not signed in", _told(query["error"]))
         await self._sign_in(request, query.get("code", ""), pending)
         return _to(pending.path)
+
+    async def stay(self, request: Request) -> Response:
+        """A link signs nobody out."""
+        return _to("/")
 
     async def sign_out(self, request: Request) -> Response:
         """Here, then at the issuer, which is asked to forget the refresh token."""

@@ -54,7 +54,9 @@ def _shown(
     sign_in: tuple[str, str] | None = None,
 ) -> Response:
     """Trying again is asking for the page; after a form, for the one that the form stood on."""
-    again = page.here() if page.request.method in SAFE_METHODS else here(page.request)
+    again = page.here()
+    if page.request.method not in SAFE_METHODS:
+        again = page.stands_for = here(page.request)
     return page.render(
         "error.html",
         status,

@@ -232,3 +232,9 @@ def test_a_subscription_is_made_without_scripts(stack: Stack, look: Look) -> Non
         assert page.input_value("#name") == "without scripts"
         press(page, "Create")
         expect(page.locator("h1")).to_have_text("without scripts")
+        press(page, "Check the queue")
+        expect(page.locator("#checked")).to_contain_text("may send")
+        assert "/check" in page.url
+        page.goto(page.url)  # sent to somebody else
+        expect(page.locator("h1")).to_have_text("without scripts")
+        assert "/check" not in page.url

@@ -12,6 +12,7 @@ import pytest
 from starlette.requests import Request
 
 from console.api import Api
+from console.app import PAGES
 from console.html.assets import Assets
 from console.html.environment import environment
 from console.line.given import given
@@ -95,6 +96,21 @@ def test_a_subscription_of_an_earlier_release_is_shown(without: str) -> None:
     text = shown({name: value for name, value in WHOLE.items() if name != without})
     assert 'id="settings"' in text
     assert ("proven by role" in text) == (without != "ownership")
+
+
+def test_what_a_form_is_sent_to_can_be_asked_for_too() -> None:
+    """A page that answers a form has its URL: it is loaded again, and shared."""
+    paths_of = {
+        way: {path for method, path, _ in PAGES if method == way} for way in ("GET", "POST")
+    }
+    assert paths_of["POST"] <= paths_of["GET"]
+
+
+def test_a_page_that_answers_a_form_stands_for_the_one_that_the_form_is_on() -> None:
+    here = page("/subscriptions/1/check", "", "POST", f"{URL}/subscriptions/1?tenant=acme")
+    text = bytes(errors.failed(here).body).decode()
+    assert 'data-at="/subscriptions/1?tenant=acme"' in text
+    assert "data-at" not in bytes(errors.failed(page("/subscriptions/1")).body).decode()
 
 
 def test_a_subscription_that_cannot_be_read_is_shown_with_its_reason() -> None:

@@ -94,6 +94,11 @@ async def back_test(page: Page) -> Response:
     return page.render("subscriptions/tried.html", **await _try(page, values.get("filter", "")))
 
 
+async def again(page: Page) -> Response:
+    """A link to what only forms are sent to: the form."""
+    return page.see("/subscriptions/new")
+
+
 async def _tried(page: Page, values: dict[str, str], subscription_id: str | None) -> Response:
     context = _context(page, values, subscription_id) | await _try(page, values["filter"])
     return page.render("subscriptions/form.html", **context)

@@ -20,12 +20,16 @@ async def one(page: Page) -> Response:
     return await _shown(page)
 
 
+async def again(page: Page) -> Response:
+    """A link to what only forms are sent to, or that page loaded again: it does nothing."""
+    return page.see(_here(page))
+
+
 async def check(page: Page) -> Response:
     """What its queue answers, with a test message when that was asked for."""
     fields = await page.form()
     body = {"send_test": fields.get("send_test") == "1"}
     found = await page.api.post(_path(page, paths.CHECK), body)
-    page.stands_for = page.link(_here(page))
     return await _shown(page, checked=found)
 
 
@@ -74,6 +78,8 @@ async def delete(page: Page) -> Response:
 async def _shown(
     page: Page, status: int = 200, checked: Any = None, refused: Refused | None = None
 ) -> Response:
+    if page.at != _here(page):
+        page.stands_for = page.link(_here(page))
     it = await page.api.get(_path(page, paths.SUBSCRIPTION))
     health, dead, jobs, changes = await gather(
         page.api.get(_path(page, paths.HEALTH)),
