@@ -36,6 +36,8 @@ group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 controlled.shutdown.enable=false
+# a record each half second that says nothing: a third of what an idle broker costs
+metadata.max.idle.interval.ms=10000
 num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=4194304
