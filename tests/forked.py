@@ -1,33 +1,22 @@
-"""`python -m tests.forked`: runs modules of ours without the second that Python takes to import them.
-
-Reads lines of JSON (`module`, `arguments`, `environment`, `folder` and the paths `stdin`, `stdout` and
-`stderr`), forks a child that is `python -m module arguments`, and answers with its exit code at its end.
-"""
+"""Modules of ours run as processes, forked by one that has imported them: see `tests.forkserver`."""
 
 import atexit
-import gc
-import importlib
 import json
 import os
-import runpy
 import select
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-BROUGHT = (
-    *("httpx", "psutil", "prompt_toolkit", "rich.box", "rich.console", "rich.table", "rich.text"),
-    *("local.jars", "local.learned", "local.settings", "local.state", "cli.servers", "cli.sender"),
-    *("processors.upkeep.commands", "processors.upkeep.deliveries.command"),
-    *("processors.upkeep.migrating", "processors.upkeep.operator"),
-)
-"""What commands import when they are run."""
+START_TIMEOUT_S = 180.0
 
 
 def run(
@@ -43,20 +32,13 @@ def run(
 
     A process of its own where another thread runs one. Raises `subprocess.TimeoutExpired`.
     """
-    environment = dict(environment or os.environ)
-    folder = folder or Path.cwd()
-    request = {
-        "module": module,
-        "arguments": [*arguments],
-        "environment": environment,
-        "folder": str(folder),
-    }
-    if answer := _SERVER.run(request, stdin, timeout_s):
+    asked = _request(module, arguments, environment, folder)
+    if answer := _SERVER.run(asked, stdin, timeout_s):
         return answer
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
-        env=environment,
-        cwd=folder,
+        env=asked["environment"],
+        cwd=asked["folder"],
         input=stdin,
         capture_output=True,
         text=True,
@@ -65,8 +47,68 @@ def run(
     )
 
 
+def start(
+    module: str, arguments: Sequence[str], environment: Mapping[str, str] | None, output: Path
+) -> "Forked":
+    """`python -m module arguments`, which goes on; what it prints is appended to `output`."""
+    files = {"stdin": os.devnull, "stdout": str(output), "stderr": str(output)}
+    return _SERVER.start(_request(module, arguments, environment, None) | files)
+
+
+def _request(
+    module: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | None,
+    folder: Path | None,
+) -> dict[str, Any]:
+    return {
+        "module": module,
+        "arguments": [*arguments],
+        "environment": dict(environment or os.environ),
+        "folder": str(folder or Path.cwd()),
+    }
+
+
+class Forked:
+    """A process that goes on, with what `subprocess.Popen` has."""
+
+    def __init__(self, pid: int, ended: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._ended = ended
+
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, at its end. Raises `subprocess.TimeoutExpired`."""
+        if self.returncode is None:
+            if not select.select([self._ended], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
+            self.returncode = int(os.read(self._ended, 16) or -signal.SIGKILL)
+            os.close(self._ended)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
 class Server:
-    """A process that forks others, one at a time."""
+    """A process that forks others; of those that are run to their end one at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -90,9 +132,17 @@ class Server:
         finally:
             self._lock.release()
 
+    def start(self, request: dict[str, Any]) -> Forked:
+        """Have one that goes on."""
+        with self._lock, tempfile.TemporaryDirectory(prefix="events-") as folder:
+            pipe = Path(folder, "ended")
+            os.mkfifo(pipe)
+            ended = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+            return Forked(self._ask(request | {"ended": str(pipe)}, START_TIMEOUT_S), ended)
+
     def _ask(self, request: dict[str, Any], timeout_s: float) -> int:
         if self._process is None or self._process.poll() is not None:
-            argv = [sys.executable, "-m", "tests.forked"]
+            argv = [sys.executable, "-m", "tests.forkserver"]
             pipe = subprocess.PIPE
             self._process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True)
         assert self._process.stdin is not None
@@ -108,7 +158,7 @@ class Server:
         """End it, and what it runs."""
         if self._process is None:
             return
-        for each in psutil.Process(self._process.pid).children():
+        for each in psutil.Process(self._process.pid).children(recursive=True):
             each.kill()
         self._process.kill()
         with self._process:  # closes the pipes and waits
@@ -116,56 +166,3 @@ class Server:
 
 
 _SERVER = Server()
-
-
-def bring(module: str) -> None:
-    """Import all that it does, not itself: the child runs it as `__main__`."""
-    names = [module]
-    if hasattr(importlib.import_module(module), "__path__"):
-        names = [f"{module}.__main__"]
-        importlib.import_module(names[0])
-    for name in [*names, *(BROUGHT if module == "cli" else ())]:
-        importlib.import_module(name)
-    del sys.modules[names[0]]
-    gc.freeze()
-
-
-def become(request: dict[str, Any]) -> None:
-    """Stand as a process that a shell has just started, and run to its end."""
-    written = os.O_WRONLY | os.O_CREAT
-    opened = (("stdin", os.O_RDONLY), ("stdout", written), ("stderr", written))
-    for standard, (name, how) in enumerate(opened):
-        descriptor = os.open(request[name], how)
-        os.dup2(descriptor, standard)
-        os.close(descriptor)
-    os.environ.clear()
-    os.environ.update(request["environment"])
-    os.chdir(request["folder"])
-    sys.argv = [request["module"], *request["arguments"]]
-    if request["module"] == "cli":  # by the name that it is installed under
-        from cli.main import app
-
-        app(request["arguments"], prog_name="events")
-    runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
-    sys.exit(0)
-
-
-def main() -> None:
-    """Serve requests until the input ends."""
-    brought: set[str] = set()
-    answers = os.fdopen(os.dup(1), "w")
-    for line in sys.stdin:
-        request = json.loads(line)
-        if request["module"] not in brought:
-            bring(request["module"])
-            brought.add(request["module"])
-        child = os.fork()
-        if child == 0:
-            answers.close()
-            become(request)  # exits
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
-
-
-if __name__ == "__main__":
-    main()

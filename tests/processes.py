@@ -6,15 +6,22 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import IO
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
 
 import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests import forked
+
+Process: TypeAlias = "subprocess.Popen[bytes] | forked.Forked"
+FORKED = ("ingest", "query", "console", "processors", "local.issuer", "tests.console.open")
+"""What is forked by a process that has imported it. The engine of ClickHouse is not: it has threads."""
 START_TIMEOUT_S = 180.0
 """For any server: on a busy machine Kafka took more than 60 s."""
 STOP_TIMEOUT_S = 15.0
@@ -69,19 +76,38 @@ def running_module(
     *arguments: str,
     ready: str,
     environment: dict[str, str] | None = None,
-    output: IO[bytes] | None = None,
-) -> Iterator[subprocess.Popen[bytes]]:
+    output: Path | None = None,
+) -> Iterator[Process]:
     """`python -m module arguments`, from when `ready` (URL or host:port) answers until the end."""
+    with tempfile.TemporaryDirectory(prefix="events-") as folder:
+        printed = output or Path(folder, "printed")
+        process = _start(module, arguments, environment, printed)
+
+        def answers() -> bool:
+            code = process.poll()
+            assert code is None, f"{module} ended with {code}: {printed.read_text()[-2000:]}"
+            return is_ready(ready)
+
+        with ended(process):
+            wait_until(answers, f"{module} answers", START_TIMEOUT_S)
+            yield process
+
+
+def _start(
+    module: str, arguments: Sequence[str], environment: dict[str, str] | None, printed: Path
+) -> Process:
+    if module in FORKED:
+        return forked.start(module, arguments, environment, printed)
     argv = [sys.executable, "-m", module, *arguments]
-    process = subprocess.Popen(argv, env=environment, stdout=output, stderr=output)
+    with printed.open("ab") as log:
+        return subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
 
-    def answers() -> bool:
-        assert process.poll() is None, f"{module} ended with {process.returncode}"
-        return is_ready(ready)
 
+@contextlib.contextmanager
+def ended(process: Process) -> Iterator[None]:
+    """SIGTERM at the end, and SIGKILL when it has had its time."""
     try:
-        wait_until(answers, f"{module} answers", START_TIMEOUT_S)
-        yield process
+        yield
     finally:
         process.terminate()
         try:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -145,11 +144,10 @@ def running_console(
     }
     log = folder / "console.log"
     with contextlib.ExitStack() as stack:
-        output: IO[bytes] = stack.enter_context(log.open("wb"))
         stack.enter_context(running_issuer(folder / "issuer", port + 1, url, lifetime_s))
         environment = os.environ | given | dict(settings or {})
         ready = f"{url}/healthz"
         stack.enter_context(
-            running_module("console", ready=ready, environment=environment, output=output)
+            running_module("console", ready=ready, environment=environment, output=log)
         )
         yield Console(url, issuer, log, stack)

@@ -3,10 +3,10 @@
 import base64
 import json
 import subprocess
-import sys
 
 import httpx
 
+from tests import forked
 from tests.builders import a_payload, an_event
 from tests.queues import arn
 from tests.stack import Stack, events, eventually
@@ -127,11 +127,8 @@ def test_pages_of_a_search_by_filter_show_every_match_once(stack: Stack, tenant:
 
 def test_the_commands_do_the_same(stack: Stack, tenant: str) -> None:
     def run(*arguments: str, given: str = "") -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "cli", "subscriptions", *arguments]
-        command += ["--home", str(stack.home), "--tenant", tenant]
-        return subprocess.run(
-            command, input=given, capture_output=True, text=True, timeout=120, check=False
-        )
+        of = ["--home", str(stack.home), "--tenant", tenant]
+        return forked.run("cli", ["subscriptions", *arguments, *of], timeout_s=120, stdin=given)
 
     def told(*arguments: str, given: str = "") -> dict[str, object]:
         answer = run(*arguments, given=given)

@@ -3,14 +3,13 @@
 import asyncio
 import json
 import signal
-import subprocess
-import sys
 
 import pytest
 from aiokafka import TopicPartition
 
 from contracts.topics import MATERIALIZE_GROUP, ROUTE_GROUP
 from local.stack import environment
+from tests import forked
 from tests.faults.group import Group, group
 from tests.faults.scenario import POLL_S, Play, Scenario
 from tests.faults.whole import Whole, whole
@@ -52,13 +51,8 @@ async def refusal(process: Whole, name: str) -> str:
 
 def audited_missing(story: Scenario) -> int:
     """How many records `events audit` misses; it must find some."""
-    audit = subprocess.run(
-        [sys.executable, "-m", "cli", "audit", "--json"],
-        env=environment(story.servers.ports) | {"EVENTS_CLICKHOUSE__DATABASE": story.database},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    settings = environment(story.servers.ports) | {"EVENTS_CLICKHOUSE__DATABASE": story.database}
+    audit = forked.run("cli", ["audit", "--json"], timeout_s=120, environment=settings)
     assert audit.returncode == 1, audit.stderr
     return int(json.loads(audit.stdout)["counts"]["missing"])
 

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 import uuid
 
 from aiokafka import AIOKafkaProducer
@@ -11,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from contracts.topics import EVENTS
 from local.stack import environment
+from tests import forked
 from tests.builders import an_event, represented
 from tests.faults.scenario import POLL_S, Play, Scenario
 from tests.faults.whole import Whole, whole
@@ -46,16 +46,8 @@ async def fill(story: Scenario, partition: int) -> None:
 
 
 def audit(story: Scenario) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "cli", "audit"],
-        env=os.environ
-        | environment(story.servers.ports)
-        | {"EVENTS_CLICKHOUSE__DATABASE": story.database},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    settings = environment(story.servers.ports) | {"EVENTS_CLICKHOUSE__DATABASE": story.database}
+    return forked.run("cli", ["audit"], timeout_s=120, environment=os.environ | settings)
 
 
 async def ready(process: Whole) -> None:

@@ -3,8 +3,6 @@
 import contextlib
 import json
 import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +13,9 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from local.stack import environment
+from tests import forked
 from tests.faults.scenario import Scenario
-from tests.processes import STOP_TIMEOUT_S, TLS, free_port
+from tests.processes import TLS, ended, free_port
 
 END_TIMEOUT_S = 60.0
 
@@ -25,7 +24,7 @@ END_TIMEOUT_S = 60.0
 class Whole:
     """One running processor."""
 
-    child: "subprocess.Popen[bytes]"
+    child: forked.Forked
     log: Path
     url: str
 
@@ -74,19 +73,8 @@ def whole(story: Scenario, name: str, **settings: str) -> Iterator[Whole]:
         "EVENTS_BACKOFF_MAX_S": "0.1",
         "EVENTS_RETRY_PAUSE_MAX_S": "0.1",
     }
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "processors", name],
-            env=os.environ | environment(story.servers.ports) | given | settings,
-            stdout=output,
-            stderr=output,
-        )
-    try:
+    told = os.environ | environment(story.servers.ports) | given | settings
+    log.touch()
+    child = forked.start("processors", [name], told, log)
+    with ended(child):
         yield Whole(child, log, f"http://127.0.0.1:{port}")
-    finally:
-        child.terminate()
-        try:
-            child.wait(STOP_TIMEOUT_S)
-        finally:
-            child.kill()
-            child.wait()

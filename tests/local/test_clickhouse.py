@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -278,8 +279,8 @@ def test_a_second_process_on_the_folder_is_refused_in_one_sentence(tmp_path: Pat
     port = free_port(2)
     arguments = ("--path", str(tmp_path), "--port", str(port))
     ready = f"http://127.0.0.1:{port}/ping"
-    with running_module("local.clickhouse", *arguments, ready=ready) as child:
-        command = [*child.args[:-1], str(port + 1)]  # type: ignore[index]
+    with running_module("local.clickhouse", *arguments, ready=ready):
+        command = [sys.executable, "-m", "local.clickhouse", *arguments[:-1], str(port + 1)]
         second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode != 0
     assert "Another process serves" in second.stderr

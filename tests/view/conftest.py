@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +16,7 @@ from contracts.topics import EVENTS, MATERIALIZE_GROUP
 from processors.consume.replay import Log
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection, KafkaConnection
+from tests import forked
 from tests import stack as stacks
 from tests.processes import TLS
 from tests.stack import Stack, events, eventually
@@ -67,18 +66,11 @@ class View:
 
     def from_image(self, *command: str, code: int = 0) -> str:
         """What `python -m processors` prints, told the stack's servers as a container is."""
-        answer = subprocess.run(
-            [sys.executable, "-m", "processors", *command],
-            env=os.environ
-            | {
-                "EVENTS_KAFKA__BOOTSTRAP_SERVERS": self.stack.status["kafka"],
-                "EVENTS_CLICKHOUSE__URL": self.stack.status["clickhouse"],
-            },
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
+        settings = {
+            "EVENTS_KAFKA__BOOTSTRAP_SERVERS": self.stack.status["kafka"],
+            "EVENTS_CLICKHOUSE__URL": self.stack.status["clickhouse"],
+        }
+        answer = forked.run("processors", command, timeout_s=180, environment=os.environ | settings)
         assert answer.returncode == code, answer.stderr
         return answer.stdout
 

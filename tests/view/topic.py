@@ -1,8 +1,6 @@
 """The topic of events taken away and made anew, empty or from a copy of its records."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from contracts.topics import EVENTS
 from local.stack import Ports, environment
+from tests import forked
 from tests.stack import Stack, eventually
 
 
@@ -35,11 +34,10 @@ def make_anew(stack: Stack, records: Sequence[Copied] = ()) -> None:
 
 def setup(stack: Stack) -> str:
     """What the processor of this name logs."""
-    argv = [sys.executable, "-m", "processors", "setup"]
     settings = environment(Ports(stack.port_base))
-    return subprocess.run(
-        argv, env=settings, capture_output=True, text=True, timeout=60, check=True
-    ).stderr
+    ran = forked.run("processors", ["setup"], timeout_s=120, environment=settings)
+    ran.check_returncode()
+    return ran.stderr
 
 
 def partitions(stack: Stack) -> int:
