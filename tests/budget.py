@@ -30,6 +30,13 @@ BUDGETS_S = {
 }
 """By folder, in the order in which they are begun: what cannot be divided first."""
 
+ALIKE = {
+    "tests/e2e/test_send_again.py": "console",
+    "tests/e2e/test_lifecycle.py": "pausing",
+    "tests/attacks/test_destinations.py": "pausing",
+}
+"""Files that want a stack with the same settings, by the name of their group."""
+
 TOGETHER = ("faults", "view", "cluster", "clients", "console", "drivers")
 """Folders whose tests share servers of their own: one worker runs them. Elsewhere a file is a group."""
 
@@ -54,8 +61,8 @@ class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # untyped base
         super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = _folder(nodeid)
-        return folder if folder in TOGETHER else nodeid.partition("::")[0]
+        folder, file = _folder(nodeid), nodeid.partition("::")[0]
+        return ALIKE.get(file) or (folder if folder in TOGETHER else file)
 
 
 def _folder(nodeid: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from tests import budget, containers
 from tests import stack as stacks
 from tests.examples import examples
-from tests.stack import Stack
+from tests.stack import Another, Stack
 
 # JVMs of tests live for a minute or two: what the second compiler would gain, it costs more
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
@@ -53,6 +53,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     running = stacks.start(tmp_path_factory.mktemp("events") / "home")
     yield running
     stacks.stop(running)
+
+
+@pytest.fixture(scope="session")
+def another(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Another]:
+    """A stack with settings of its own, shared with the tests that want the same ones."""
+    one = Another(lambda: tmp_path_factory.mktemp("another"))
+    yield one
+    one.stop()
 
 
 @pytest.fixture(scope="session", params=["local", "containers"])

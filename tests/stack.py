@@ -23,7 +23,7 @@ from tests.processes import TLS
 
 Value = TypeVar("Value")
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 
 def eventually(
@@ -166,6 +166,31 @@ def start(home: Path, *settings: str) -> Stack:
     assert answer.returncode == 0, answer.stderr
     stack.refresh()
     return stack
+
+
+class Another:
+    """A worker's one stack with settings, beside the one of all tests.
+
+    Who asks for the same settings next has the same stack; who asks for others ends it.
+    """
+
+    def __init__(self, folders: Callable[[], Path]) -> None:
+        self._folders = folders
+        self._settings: tuple[str, ...] = ()
+        self._running: Stack | None = None
+
+    def with_settings(self, *settings: str) -> Stack:
+        """The stack that runs with these, NAME=VALUE each."""
+        if self._running is None or self._settings != settings:
+            self.stop()
+            self._running, self._settings = start(self._folders() / "home", *settings), settings
+        return self._running
+
+    def stop(self) -> None:
+        """End it."""
+        if self._running is not None:
+            stop(self._running)
+            self._running = None
 
 
 def stop(stack: Stack) -> None:

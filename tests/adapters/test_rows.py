@@ -110,7 +110,7 @@ def test_the_filter_knows_the_derived_ids_of_what_is_stored_and_of_what_was_eras
 
 async def only(rows: Rows, left: set[tuple[int, int]]) -> None:
     """Return when these are the rows of partitions 0 and 1: ClickHouse erases in its own time."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await rows.present({0: (0, 2**62), 1: (0, 2**62)}) != left:
             await asyncio.sleep(0.02)
 

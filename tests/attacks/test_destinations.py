@@ -32,10 +32,9 @@ from contracts.topics import (
 from local.stack import Ports, environment
 from processors.consume.replay import Log
 from service.connections import KafkaConnection
-from tests import stack as stacks
 from tests.documents import ROOT
 from tests.e2e.test_send_again import EVER, JOBS, SUBSCRIPTIONS, Customer
-from tests.stack import Stack, eventually
+from tests.stack import Another, Stack, eventually
 from tests.subscribed import create_queue, subscribe
 
 TOPICS = (DELIVERIES, DELIVERIES_DEAD, DELIVERIES_RETRY, DELIVERIES_JOBS, EVENTS, CHANGED)
@@ -136,12 +135,11 @@ def test_the_tests_of_a_row_are_there(row: Row) -> None:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(another: Another) -> Stack:
     """A stack that gives up after two seconds."""
-    settings = ("EVENTS_RETRY_FOR_S=2", "EVENTS_RETRY_PAUSE_MAX_S=1", "EVENTS_PAUSE_AFTER_S=4")
-    running = stacks.start(tmp_path_factory.mktemp("destinations") / "home", *settings)
-    yield running
-    stacks.stop(running)
+    return another.with_settings(
+        "EVENTS_RETRY_FOR_S=2", "EVENTS_RETRY_PAUSE_MAX_S=1", "EVENTS_PAUSE_AFTER_S=4"
+    )
 
 
 @pytest.fixture

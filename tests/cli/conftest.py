@@ -83,7 +83,7 @@ class Api:
             return Response(found, media_type="application/json")
         key, body = request.headers["idempotency-key"], await request.body()
         self.requests.append(key)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self.barrier.wait()
         if request.url.path.endswith(":batch"):
             assert request.headers["content-type"] == "application/x-ndjson"

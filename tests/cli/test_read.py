@@ -112,7 +112,7 @@ def produce(bootstrap: str, entity_ids: list[str], *, erased: bool = False) -> l
         await log.start()
         values = []
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not log.ready:
                     await asyncio.sleep(0.05)
                 for entity_id in entity_ids:

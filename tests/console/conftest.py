@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests import stack as stacks
 from tests.builders import a_payload, an_event, many_events
 from tests.console.browser import Looking, executable, looking
 from tests.processes import free_port, running_module
-from tests.stack import Stack, eventually
+from tests.stack import Another, Stack, eventually
 
 TENANT = "console"
 EVENTS = 1_000
@@ -42,12 +41,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of the folder's own that gives up after three seconds, so that there is what is dead."""
-    settings = ("EVENTS_RETRY_FOR_S=3", "EVENTS_RETRY_PAUSE_MAX_S=1")
-    running = stacks.start(tmp_path_factory.mktemp("console") / "home", *settings)
-    yield running
-    stacks.stop(running)
+def stack(another: Another) -> Stack:
+    """A stack that gives up after three seconds, so that there is what is dead."""
+    return another.with_settings("EVENTS_RETRY_FOR_S=3", "EVENTS_RETRY_PAUSE_MAX_S=1")
 
 
 @pytest.fixture(scope="package")

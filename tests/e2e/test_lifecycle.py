@@ -7,22 +7,20 @@ from typing import Any
 
 import pytest
 
-from tests import stack as stacks
 from tests.cli.terminal import Terminal
 from tests.e2e.test_send_again import EVENTS, EVER, SUBSCRIPTIONS, Customer, read_back
-from tests.stack import Stack, events, eventually
+from tests.stack import Another, Stack, events, eventually
 from tests.subscribed import create_queue, subscribe
 
 COUNT = 12
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(another: Another) -> Stack:
     """A stack that gives up after two seconds, and pauses after four."""
-    settings = ("EVENTS_RETRY_FOR_S=2", "EVENTS_RETRY_PAUSE_MAX_S=1", "EVENTS_PAUSE_AFTER_S=4")
-    running = stacks.start(tmp_path_factory.mktemp("lifecycle") / "home", *settings)
-    yield running
-    stacks.stop(running)
+    return another.with_settings(
+        "EVENTS_RETRY_FOR_S=2", "EVENTS_RETRY_PAUSE_MAX_S=1", "EVENTS_PAUSE_AFTER_S=4"
+    )
 
 
 @pytest.fixture

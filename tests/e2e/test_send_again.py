@@ -14,11 +14,10 @@ import httpx
 import pytest
 
 from contracts.topics import ROUTE_GROUP
-from tests import stack as stacks
 from tests.builders import an_event
 from tests.cli.terminal import Terminal
 from tests.faults.group import group
-from tests.stack import Stack, events, eventually
+from tests.stack import Another, Stack, events, eventually
 from tests.subscribed import create_queue, subscribe
 
 EVENTS, SUBSCRIPTIONS, JOBS = "/api/v1/events", "/api/v1/subscriptions", "/api/v1/jobs"
@@ -27,12 +26,9 @@ LONG_AGO = {"from": "2020-01-01T00:00:00Z", "to": "2020-01-02T00:00:00Z"}
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(another: Another) -> Stack:
     """A stack that gives up after three seconds."""
-    settings = ("EVENTS_RETRY_FOR_S=3", "EVENTS_RETRY_PAUSE_MAX_S=1")
-    running = stacks.start(tmp_path_factory.mktemp("again") / "home", *settings)
-    yield running
-    stacks.stop(running)
+    return another.with_settings("EVENTS_RETRY_FOR_S=3", "EVENTS_RETRY_PAUSE_MAX_S=1")
 
 
 class Customer:

@@ -152,7 +152,7 @@ class Scenario:
         await self._gone(process)
 
     async def _gone(self, process: psutil.Process) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while process.is_running():
                 await asyncio.sleep(POLL_S)
         self.running.remove(process)
@@ -225,7 +225,7 @@ async def scenario(servers: Servers, kind: type[Scenario] = Scenario) -> AsyncIt
         group(kafka, ROUTE_GROUP) as routers,
         proxy.listening(),
     ):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not log.ready:
                 await asyncio.sleep(POLL_S)
         for each in (members, routers):

@@ -19,7 +19,7 @@ async def struck(story: Scenario, fault: Fault, entry: str = PROTECTED) -> None:
     story.proxy.arm(fault)
     story.start(entry)
     await story.append(EVENTS)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await story.proxy.struck.wait()
 
 

@@ -45,7 +45,7 @@ async def test_a_process_that_keeps_ending_is_started_again_and_its_last_lines_r
 
     async def until_reported() -> None:
         keeping = asyncio.create_task(keeper.keep())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while "No module named no_such_module" not in caplog.text:
                 await asyncio.sleep(0.05)
         keeping.cancel()

@@ -64,7 +64,7 @@ async def _written(bootstrap: str, topic: str, value: bytes) -> bool:
 async def _read(bootstrap: str, topic: str) -> list[bytes | None]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     partition = TopicPartition(topic, 0)
-    async with asyncio.timeout(30), consumer:
+    async with asyncio.timeout(60), consumer:
         consumer.assign([partition])
         end = (await consumer.end_offsets([partition]))[partition]
         await consumer.seek_to_beginning(partition)

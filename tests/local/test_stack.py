@@ -1,8 +1,6 @@
-"""The local stack as a person meets it: starts, says what is wrong, keeps its state, ends cleanly."""
+"""The local stack as a person meets it: starts, says what is wrong."""
 
-import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -12,38 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from tests import stack as stacks
-from tests.builders import an_event
 from tests.stack import Stack, events, eventually
-
-
-def test_state_survives_a_stop_a_kill_of_the_supervisor_and_a_start(tmp_path: Path) -> None:
-    stack = stacks.start(tmp_path / "home")
-    try:
-        queue = stack.sqs().create_queue(QueueName="kept")["QueueUrl"]
-        stack.sqs().send_message(QueueUrl=queue, MessageBody="kept")
-        with stack.client() as client:
-            posted = client.post("/api/v1/events", json=an_event())
-            assert client.get(posted.headers["Location"]).status_code == 200
-        orphans = [each["pid"] for each in stack.refresh()["processes"].values()]
-        state = json.loads((stack.home / "state.json").read_text())
-        os.kill(state["supervisor"]["pid"], signal.SIGKILL)
-        eventually(
-            lambda: events("status", home=stack.home).returncode, until=lambda code: code == 3
-        )
-
-        again = events("up", "--detach", "--port-base", str(stack.port_base), home=stack.home)
-        assert again.returncode == 0, again.stderr
-        assert not any(psutil.pid_exists(pid) for pid in orphans)
-        stack.refresh()
-        with stack.client() as client:
-            assert client.get(posted.headers["Location"]).content == posted.content
-        messages = stack.sqs().receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
-        assert [message["Body"] for message in messages] == ["kept"]
-    finally:
-        stacks.stop(stack)
-    assert events("reset", "--yes", home=stack.home).returncode == 0
-    assert not stack.home.exists()
 
 
 def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path, stack: Stack) -> None:

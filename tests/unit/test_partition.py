@@ -42,7 +42,7 @@ async def failures(appends: list[int]) -> list[type[BaseException]]:
     )
     futures = [append(queue, [LARGE] * count) for count in appends]
     queue.cut(1, 0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         failed = await asyncio.gather(*futures, return_exceptions=True)
     return [type(each) for each in failed if isinstance(each, BaseException)]
 

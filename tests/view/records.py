@@ -38,7 +38,7 @@ async def appended(stack: Stack, records: Sequence[Record]) -> None:
     log = EventLog(kafka, (EVENTS,), QueueLimits(1 << 20, 5))
     await log.start()
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not log.ready:
                 await asyncio.sleep(0.02)
         for each in records:

@@ -145,7 +145,7 @@ async def append_tombstone(view: View, tenant: str, representation: bytes) -> No
     log = EventLog(kafka, (EVENTS,), QueueLimits(1 << 20, 5))
     await log.start()
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not log.ready:
                 await asyncio.sleep(0.02)
         event = decode_event(representation)

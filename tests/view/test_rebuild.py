@@ -85,22 +85,6 @@ def test_it_goes_on_under_posts_and_reads_and_loses_nothing(view: View, tenant: 
     view.execute("DROP VIEW by_name")
 
 
-def test_killed_while_it_fills_it_goes_on(view: View, tenant: str) -> None:
-    kafka = view.stack.status["kafka"]
-    count = len(asyncio.run(fill(kafka, tenant, just_made(tenant, 30_000))))
-    eventually(lambda: view.stack.counts(tenant), until=lambda counts: counts == (count, count))
-    argv = [sys.executable, "-m", "cli", "rebuild", "--yes", "--home", str(view.stack.home)]
-    with subprocess.Popen(argv) as process:
-        eventually(lambda: FRESH_TABLE in view.tables())
-        eventually(lambda: view.one(f"SELECT toUInt32(count()) FROM {FRESH_TABLE}"))
-        process.kill()
-    filled = view.one(f"SELECT toUInt32(count()) FROM {FRESH_TABLE}")
-    assert 0 < filled < count
-    view.rebuild()
-    assert view.stack.counts(tenant) == (count, count)
-    view.audit("--to-end")
-
-
 def test_what_went_into_the_old_table_before_the_swap_is_brought_over(
     view: View, tenant: str
 ) -> None:
@@ -237,3 +221,20 @@ def test_ended_before_its_mark_was_taken_away_it_goes_on(view: View) -> None:
     view.execute(f"ALTER TABLE events MODIFY COMMENT '{MARK}{comment}'")
     view.rebuild()
     assert view.about("comment") == comment
+
+
+def test_killed_while_it_fills_it_goes_on(view: View, tenant: str) -> None:
+    """The last: whatever is rebuilt after it is rebuilt with its rows."""
+    kafka = view.stack.status["kafka"]
+    count = len(asyncio.run(fill(kafka, tenant, just_made(tenant, 30_000))))
+    eventually(lambda: view.stack.counts(tenant), until=lambda counts: counts == (count, count))
+    argv = [sys.executable, "-m", "cli", "rebuild", "--yes", "--home", str(view.stack.home)]
+    with subprocess.Popen(argv) as process:
+        eventually(lambda: FRESH_TABLE in view.tables())
+        eventually(lambda: view.one(f"SELECT toUInt32(count()) FROM {FRESH_TABLE}"))
+        process.kill()
+    filled = view.one(f"SELECT toUInt32(count()) FROM {FRESH_TABLE}")
+    assert 0 < filled < count
+    view.rebuild()
+    assert view.stack.counts(tenant) == (count, count)
+    view.audit("--to-end")
