@@ -24,6 +24,7 @@ from tests.processes import TLS
 Value = TypeVar("Value")
 
 DEADLINE_S = 120.0
+PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.25
 
 
 def eventually(
@@ -32,15 +33,19 @@ def eventually(
     until: Callable[[Value], bool] = bool,
     within_s: float = DEADLINE_S,
 ) -> Value:
-    """The first value of `probe` that satisfies `until`; fails with the last one after `within_s`."""
-    give_up = time.monotonic() + within_s
+    """The first value of `probe` that satisfies `until`; fails with the last one after `within_s`.
+
+    It asks less often the longer it lasts: each question costs the servers their share.
+    """
+    give_up, pause_s = time.monotonic() + within_s, PAUSE_S
     while True:
         value = probe()
         if until(value):
             return value
         if time.monotonic() > give_up:
             raise AssertionError(f"not within {within_s:g} s; the last value was {value!r}")
-        time.sleep(0.05)
+        time.sleep(pause_s)
+        pause_s = min(1.2 * pause_s, LONGEST_PAUSE_S)
 
 
 def events(

@@ -32,7 +32,7 @@ from tests.queues import arn
 
 TENANTS = ("one", "two")
 ENTITIES = 40
-POLL_S = 0.02
+POLL_S = 0.05
 ASK_TIMEOUT_S = 60.0
 
 
