@@ -15,7 +15,7 @@ from console.session import NotSignedIn
 
 log = logging.getLogger(__name__)
 
-SOON_S = 0.1
+SOON_S = 0.2
 """So long a page waits for what gives it title and status; then it begins without."""
 MARK = re.compile("<!-- part ([a-z]+) -->")
 """Texts from outside are escaped, so none of them can be one."""

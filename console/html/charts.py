@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from console.html.ticks import Tick, label, ticks, top_of
+from console.html.ticks import Tick, label, short, ticks, top_of
 
 WIDTH, GAP = 1000, 1
 LINE = Markup('<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/>')
@@ -39,7 +39,7 @@ def chart(found: Sequence[Bar], to_ms: int, zone: tzinfo, title: str, height: in
     top = top_of(max((bar.sum for bar in found), default=0))
     at = [(each, _place(each.at_ms, found, to_ms)) for each in _ticks(found, to_ms, zone)]
     drawn = bars(found, [x for _, x in at], top, title, height)
-    half = Markup('<span class="half">{:,}</span>').format(top // 2) if top > 1 else ""
+    half = Markup('<span class="half">{}</span>').format(short(top // 2)) if top > 1 else ""
     axis = Markup("").join(
         Markup('<text x="{:.2f}%" y="11" data-at="{}" data-form="{}">{}</text>').format(
             100 * x, each.at_ms, each.form, label(each, zone)
@@ -47,9 +47,9 @@ def chart(found: Sequence[Bar], to_ms: int, zone: tzinfo, title: str, height: in
         for each, x in at
     )
     return Markup(
-        '<div class="chart" data-chart><span class="top">{:,}</span>{}<output hidden></output>{}'
+        '<div class="chart" data-chart><span class="top">{}</span>{}<output hidden></output>{}'
         '<svg class="axis" aria-hidden="true">{}</svg></div>'
-    ).format(top, half, drawn, axis)
+    ).format(short(top), half, drawn, axis)
 
 
 def _ticks(found: Sequence[Bar], to_ms: int, zone: tzinfo) -> list[Tick]:

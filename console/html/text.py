@@ -40,12 +40,17 @@ def marked(text: str, keep: str = "") -> Markup:
     return Markup("").join(parts)
 
 
-def foreign(text: object, limit: int = SHOWN_MAX) -> Markup:
-    """A text from outside, in a direction of its own; cut at `limit` characters, and says so."""
+def foreign(text: object, limit: int = SHOWN_MAX, direction: str = "auto") -> Markup:
+    """A text from outside, in a direction of its own; cut at `limit` characters, and says so.
+
+    The direction is that of its first letter unless it is given: of JSON it is `ltr`, whatever is in it.
+    """
     whole = str(text)
     shown = marked(whole[:limit])
     if len(whole) > limit:
         shown += Markup('<span class="cut">… {:,} characters in all</span>').format(len(whole))
+    if direction != "auto":
+        return Markup('<bdi dir="{}">{}</bdi>').format(direction, shown)
     return Markup("<bdi>{}</bdi>").format(shown)
 
 

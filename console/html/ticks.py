@@ -33,6 +33,14 @@ def top_of(highest: int) -> int:
     return next(power * top for top in TOPS if power * top >= highest)
 
 
+def short(figure: int) -> str:
+    """A round figure in few letters: 500, 2k, 40M."""
+    for unit, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if figure >= unit:
+            return f"{figure // unit:,}{letter}"
+    return str(figure)
+
+
 def ticks(from_ms: int, to_ms: int, zone: tzinfo, most: int = 8) -> list[Tick]:
     """At most `most` round moments of [from_ms, to_ms), as many as steps that people count in allow."""
     wanted_min = (to_ms - from_ms) / MINUTE_MS / most

@@ -59,7 +59,7 @@ class Told:
         elif name in ("heading", "title"):
             yield self.page.text(f"event/{name}.html", seen=None)
         elif name == "says":
-            yield self.page.text("event/missing.html", failure=seen)
+            yield self.page.text("event/missing.html", failure=seen, event_id=self.event_id)
 
     async def _says(self, seen: Seen) -> dict[str, Any]:
         """When it was received is known from its id, else from what is around it."""

@@ -1,8 +1,8 @@
 // Copying: texts, and a link to what is shown whose times do not move.
-const said = document.getElementById("said");
 let silence;
 
 export function say(text) {
+  const said = document.getElementById("said");
   said.textContent = text;
   clearTimeout(silence);
   silence = setTimeout(() => (said.textContent = ""), 2500);

@@ -1,4 +1,5 @@
-// The keyboard: rows by j and k, the line by /, pages by g and a letter; ? lists all.
+// The keyboard: rows by j and k, the line by /, pages by g and a letter; ? lists all. It is there while the
+// page still comes.
 import { shareLink } from "./copy.js";
 
 const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
@@ -45,7 +46,7 @@ function pressed(event) {
     o: open,
     y: shareLink,
     l: () => document.querySelector("[data-does=tail]")?.click(),
-    "?": () => document.getElementById("keys").showModal(),
+    "?": () => document.getElementById("keys")?.showModal(),
     "/": () => document.querySelector("[data-line]")?.focus(),
     g: () => {
       waiting = true;
@@ -59,8 +60,9 @@ function pressed(event) {
   }
 }
 
+document.addEventListener("keydown", pressed);
+
 export function enhanceKeys() {
-  document.addEventListener("keydown", pressed);
   for (const button of document.querySelectorAll("[data-does=keys]")) {
     button.hidden = false;
     button.addEventListener("click", () => document.getElementById("keys").showModal());

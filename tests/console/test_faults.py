@@ -89,7 +89,7 @@ def test_what_is_said_of_a_group_is_seen_by_everybody(look: Look, fingerprint: s
         page = window.go(f"/faults/{fingerprint}?range=1h")
         page.fill("#note", "<b>the shop's certificate</b>")
         page.get_by_role("button", name="Known", exact=True).click()
-        said = page.locator("section[aria-labelledby=said]")
+        said = page.locator("section[aria-labelledby=done]")
 
         def told() -> str:  # the view is a moment behind the log
             page.reload()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.html.ticks import MINUTE_MS, label, ticks, top_of
+from console.html.ticks import MINUTE_MS, label, short, ticks, top_of
 
 ZONES = [
     ZoneInfo(name)
@@ -26,6 +26,10 @@ def test_the_top_of_a_scale_is_round_and_near(highest: int) -> None:
     assert top == 1 or top < 2 * highest
     assert len(str(top).rstrip("0")) == 1
     assert top == 1 or top % 2 == 0
+    for figure in (top, top // 2):  # what is written is all of it
+        written = short(figure)
+        unit = {"k": 10**3, "M": 10**6, "G": 10**9}.get(written[-1], 1)
+        assert int(written.rstrip("kMG").replace(",", "")) * unit == figure
 
 
 @given(TIMES, LENGTHS, st.sampled_from(ZONES), st.integers(3, 12))
