@@ -28,6 +28,7 @@ def test_a_kind_of_failure_is_found_from_the_first_page_and_leads_to_an_event(lo
     with look() as window:
         page = window.go("/?range=1h")
         expect(page.locator("figure svg.bars rect.FAULT").first).to_be_attached()
+        expect(page.locator("dl.figures dd:not(:has(a))")).to_have_count(0)
         for told in page.locator(".current dd").all():
             expect(told).to_have_text(re.compile("up to date|behind"))
         page.locator("section[aria-labelledby=faults] a.row").first.click()

@@ -25,6 +25,9 @@ def test_a_search_says_how_far_it_looked_and_is_stopped(browser: Browser) -> Non
             lambda: float(str(progress.locator("progress").get_attribute("value"))),
             until=lambda value: value > seen,
         )
+        window.page.keyboard.press("?")  # while the page still comes
+        expect(window.page.locator("#keys")).to_be_visible()
+        window.page.keyboard.press("Escape")
         window.page.get_by_role("button", name="Stop").click()
         stopped = window.page.locator("tr.end")
         expect(stopped).to_contain_text("Stopped. What was found until then is shown.")
