@@ -26,6 +26,9 @@ from tests.stack import Stack, eventually
 from tests.view.conftest import View, by_parts, silent
 from tests.view.shown import under, visible
 
+PAUSE_S = 0.01
+"""Between two posts, and between two reads: what goes on is what counts, not how much."""
+
 
 @contextmanager
 def posting_and_reading(stack: Stack, tenant: str) -> Iterator[tuple[list[str], list[int]]]:
@@ -37,7 +40,7 @@ def posting_and_reading(stack: Stack, tenant: str) -> Iterator[tuple[list[str], 
     def post() -> None:
         with stack.client(tenant) as client:
             for number in itertools.count():
-                if over.is_set():
+                if over.wait(PAUSE_S):
                     return
                 # every second one under a key: GET cannot tell the age of its id
                 key = {"Idempotency-Key": f"{tenant}-{number}"} if number % 2 else {}
@@ -48,7 +51,7 @@ def posting_and_reading(stack: Stack, tenant: str) -> Iterator[tuple[list[str], 
     def read() -> None:
         chosen = random.Random(7)
         with stack.client(tenant) as client:
-            while not over.is_set():
+            while not over.wait(PAUSE_S):
                 if accepted:
                     event_id = chosen.choice(accepted[-200:] if chosen.random() < 0.5 else accepted)
                     statuses.append(client.get(f"/api/v1/events/{event_id}").status_code)
