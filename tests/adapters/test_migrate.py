@@ -17,6 +17,7 @@ from docs.make.tables import OBJECTS as OBJECTS_TOLD
 from processors.upkeep.migrate import Migrate, SchemaRefused
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection
+from tests import examples
 from tests.stack import Stack
 
 OBJECTS = """
@@ -138,7 +139,7 @@ def test_a_second_run_changes_nothing(run: Callable[[Check], None]) -> None:
     run(check)
 
 
-@pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.parametrize("attempt", range(3 if examples.ALL else 1))
 def test_runners_at_once_give_what_one_gives(run: Callable[[Check], None], attempt: int) -> None:
     async def check(database: Database) -> None:
         await asyncio.gather(*(database.upgrade(retention_days=90) for _ in range(3)))
