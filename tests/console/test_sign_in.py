@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.attacks.signed_in import Console, running_console
 from tests.builders import many_events
@@ -109,7 +109,8 @@ def test_the_stacks_own_console_shows_a_tenants_events_to_nobody_else(
     sign_in(page, "another")
     answer = page.goto(f"{console}/events/{event_id}")
     assert answer is not None
-    assert answer.status == 404
+    assert answer.status in (404, 200)  # a page begins when the API is not soon with its answer
+    expect(page.get_by_text("There is no such event.")).to_be_visible()
     answer = page.goto(f"{console}/events/{event_id}?tenant={own}")
     assert answer is not None
     assert answer.status == 403
