@@ -12,13 +12,13 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 BUDGETS_S = {
+    "console": 220,
     "faults": 320,
     "view": 240,
     "cluster": 50,
     "e2e": 560,
     "attacks": 150,
     "local": 240,
-    "console": 220,
     "clients": 20,
     "drivers": 60,
     "adapters": 340,
@@ -28,7 +28,7 @@ BUDGETS_S = {
     "grouping": 40,
     "unit": 140,
 }
-"""By folder, in the order in which they are begun: what cannot be divided first."""
+"""By folder, in the order in which they are begun: the longest that cannot be divided first."""
 
 ALIKE = {
     "tests/e2e/test_send_again.py": "console",
