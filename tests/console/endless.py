@@ -73,7 +73,7 @@ class EndlessApi:
 
 
 @contextlib.asynccontextmanager
-async def _running(api: EndlessApi, port: int) -> AsyncIterator[None]:
+async def _running(api: EndlessApi, port: int, tails: int) -> AsyncIterator[None]:
     resources: Any = {
         paths.SEARCH: {"POST": WhileWanted(api.search)},
         paths.EVENT: {"GET": api.event},
@@ -87,7 +87,8 @@ async def _running(api: EndlessApi, port: int) -> AsyncIterator[None]:
 
     api_port = free_port()
     http = Http(port=port, metrics_port=0)
-    where = Console(api_url=f"http://127.0.0.1:{api_port}", url=f"http://127.0.0.1:{port}")
+    addresses = {"api_url": f"http://127.0.0.1:{api_port}", "url": f"http://127.0.0.1:{port}"}
+    where = Console(**addresses, tails_of_tenant_max=tails)
     app: Any = create_app(ConsoleSettings(http=http, console=where), signed_in)
     async with (
         serving(asgi_app(resources, nothing, contextlib.nullcontext), "127.0.0.1", api_port),
@@ -98,14 +99,14 @@ async def _running(api: EndlessApi, port: int) -> AsyncIterator[None]:
 
 
 @contextlib.contextmanager
-def console_of(api: EndlessApi) -> Iterator[str]:
-    """The URL of a console that asks this API; both in a thread of their own."""
+def console_of(api: EndlessApi, tails: int = 10) -> Iterator[str]:
+    """The URL of a console that asks this API and has so many tails; both in a thread of their own."""
     port, ready, loops = free_port(), threading.Event(), []
 
     async def run() -> None:
         stop = asyncio.Event()
         loops.append((asyncio.get_running_loop(), stop))
-        async with _running(api, port):
+        async with _running(api, port, tails):
             ready.set()
             await stop.wait()
 

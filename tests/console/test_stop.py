@@ -69,3 +69,25 @@ def test_a_connection_that_breaks_ends_it_too() -> None:
             client.sendall(b"GET /search?range=30d HTTP/1.1\r\nHost: %s\r\n\r\n" % address.netloc)
             assert api.holding.wait(WAIT_S)
         assert api.ended.wait(WAIT_S)
+
+
+def test_a_tail_too_many_is_told_so_and_one_that_is_closed_makes_room(browser: Browser) -> None:
+    with console_of(EndlessApi(), tails=2) as url, httpx.Client(base_url=url, timeout=30) as client:
+        with client.stream("GET", "/search/tail"), client.stream("GET", "/search/tail"):
+            refused = client.get("/search/tail")
+            assert refused.status_code == 429
+            assert "acme has 2 live tails open, which is the limit" in refused.text
+            with looking(browser, url) as window:
+                window.page.goto(f"{url}/search?range=30d&live=1", wait_until="commit")
+                window.page.get_by_role("button", name="Stop").click()
+                expect(window.page.locator("#said")).to_contain_text("acme has 2 live tails open")
+                expect(window.page.locator("[data-does=tail]")).to_have_attribute(
+                    "aria-pressed", "false"
+                )
+                window.page.close()
+
+        def status() -> int:
+            with client.stream("GET", "/search/tail") as answer:
+                return answer.status_code
+
+        eventually(status, until=lambda status: status == 200)
