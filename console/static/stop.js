@@ -6,7 +6,10 @@ document.addEventListener("click", async (event) => {
   const cell = [...document.querySelectorAll("tr.progress td")].at(-1);
   const on = cell.querySelector("[data-on]");
   if (on) on.hidden = false;
-  cell.replaceChildren("Stopped. What was found until then is shown. ", ...(on ? [on] : []));
+  const said = document.createElement("p");
+  said.className = "ended";
+  said.append("Stopped. What was found until then is shown.", ...(on ? [on] : []));
+  cell.replaceChildren(said);
   cell.parentElement.className = "end";
   const split = document.querySelector("[data-split]");
   if (!split.querySelector("[data-panel]")) {

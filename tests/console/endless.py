@@ -43,6 +43,7 @@ class EndlessApi:
     asked: int = 0
     holding: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
+    counts: threading.Event = field(default_factory=threading.Event)
 
     async def search(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a page of the search, or none until whoever asked has gone."""
@@ -65,6 +66,12 @@ class EndlessApi:
         await asyncio.sleep(0.05)
         await respond(send, 200, (JSON_TYPE,), json.dumps(page).encode())
 
+    async def faults(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refused, but not before the test says so."""
+        while not self.counts.is_set():
+            await asyncio.sleep(0.02)
+        raise Problem(503, "Failures cannot be counted at the moment.")
+
     async def event(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The one event, and no counts."""
         if scope["path"].endswith("counts"):
@@ -77,6 +84,7 @@ async def _running(api: EndlessApi, port: int, tails: int) -> AsyncIterator[None
     resources: Any = {
         paths.SEARCH: {"POST": WhileWanted(api.search)},
         paths.EVENT: {"GET": api.event},
+        paths.FAULTS: {"GET": WhileWanted(api.faults)},
     }
 
     async def signed_in(request: object) -> Somebody:

@@ -20,6 +20,7 @@ def test_a_search_says_how_far_it_looked_and_is_stopped(browser: Browser) -> Non
         window.page.goto(f"{url}/search?range=30d", wait_until="commit")
         progress = window.page.locator("tr.progress").last
         expect(progress).to_contain_text(re.compile(r"1 found, looked back to \d{4}-"))
+        expect(progress.locator("progress")).to_be_visible()
         seen = float(str(progress.locator("progress").get_attribute("value")))
         eventually(
             lambda: float(str(progress.locator("progress").get_attribute("value"))),
@@ -43,6 +44,21 @@ def test_a_search_says_how_far_it_looked_and_is_stopped(browser: Browser) -> Non
         stopped.get_by_role("link", name="Look on").click()
         expect(window.page.locator("tr.progress").last).to_contain_text("looked back to")
         window.page.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_page_says_what_it_waits_for_and_then_why_there_is_none(
+    browser: Browser, scripts: bool
+) -> None:
+    api = EndlessApi()
+    with console_of(api) as url, looking(browser, url, scripts=scripts) as window:
+        window.page.goto(f"{url}/faults", wait_until="commit")
+        expect(window.page.locator("h1")).to_have_text("Faults")
+        loading = window.page.get_by_text("Looking for what failed")
+        expect(loading).to_be_visible()
+        api.counts.set()
+        expect(window.page.locator("[data-state=error]")).to_contain_text("at the moment")
+        expect(loading).to_be_hidden()
 
 
 @pytest.mark.parametrize("how", ["Stop", "another page", "the tab is closed"])
