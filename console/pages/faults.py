@@ -61,7 +61,10 @@ async def _groups(page: Page, asked: Asked[Any]) -> AsyncIterator[str]:
     found = await asked
     cursor = None if isinstance(found, Refused | Unanswered) else found["next"]
     following = page.here(**page.range.absolute, cursor=cursor) if cursor else None
-    yield page.text("faults/found.html", found=found, next=following, fewer=fewer)
+    is_narrowed = any(page.query.get(name) for name in CRITERIA)
+    yield page.text(
+        "faults/found.html", found=found, next=following, fewer=fewer, is_narrowed=is_narrowed
+    )
 
 
 async def group(page: Page) -> Response:

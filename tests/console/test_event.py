@@ -44,7 +44,7 @@ def test_what_changed_since_the_entitys_event_before_is_shown(look: Look, stack:
             ["note", '"sale"'],
         ]
         assert page.locator(".timeline li").count() == 2
-        assert "no subscriptions" in page.locator("[data-part=why]").inner_text()
+        expect(page.locator("[data-part=why]")).to_be_visible()
 
 
 def test_json_folds_and_numbers_keep_their_spelling(look: Look, stack: Stack) -> None:

@@ -198,4 +198,9 @@ def test_what_failed_is_in_the_line_of_a_list() -> None:
         '503 no "upstream"'
     )
     assert told("<html>\n  <b>502</b>") == "<html> <b>502</b>"
+    assert told("<!doctype html><TITLE>502 Bad &amp; Gateway</TITLE>") == "502 Bad & Gateway"
+    assert told('{"status": 422, "errors": {"email": ["is \\"taken\\"", "x"]}}') == (
+        '422 email: is "taken"'
+    )
+    assert told('{"errors": {"base": "is gone"}}') == "base: is gone"
     assert told('{"id":"12\\"}') == '{"id":"12\\"}'

@@ -19,6 +19,7 @@ from console.line.given import given
 from console.live.tails import Tails
 from console.page import Page, Site
 from console.pages import errors, event, faults, search
+from console.pages.subscriptions import one
 from console.reading.state import state_of
 from console.settings import Console
 
@@ -73,6 +74,7 @@ def shown(subscription: dict[str, Any], pattern: str | None = "{}") -> str:
         jobs={"jobs": [], "next": None},
         changes={"items": []},
         changes_shown=1,
+        members=one._members,
         checked=None,
         refused=None,
     )
@@ -117,6 +119,14 @@ def test_a_subscription_that_cannot_be_read_is_shown_with_its_reason() -> None:
     text = shown({"id": "1", "enabled": False, "inactive": "its record cannot be read"}, None)
     assert "its record cannot be read" in text
     assert "Events that match" not in text
+
+
+def test_a_change_is_told_by_the_members_that_differ() -> None:
+    before = {"delivery": {"fairness": "tenant", "messages_per_s": None}, "labels": {}}
+    after = {"delivery": {"fairness": "tenant", "messages_per_s": 5}, "labels": {"team": "x"}}
+    told = one._members({"before": before, "after": after})
+    assert told == [("delivery.messages_per_s", None, 5), ("labels.team", None, "x")]
+    assert one._members({"before": None, "after": after}) == []
 
 
 def test_events_that_match_are_searched_for_by_the_pattern() -> None:

@@ -1,13 +1,14 @@
 """One subscription: what it is, how its queue does, what is dead and why, and what can be done."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.responses import Response
 
 from console.api import Refused, gather, path
 from console.page import PATTERN_CHARACTERS_MAX, Page
-from console.reading.state import state_of
+from console.reading.state import Document, state_of
 from contracts import paths
 
 DEAD_SHOWN = 10
@@ -99,9 +100,27 @@ async def _shown(
         jobs=jobs,
         changes=changes,
         changes_shown=CHANGES_SHOWN,
+        members=_members,
         checked=checked,
         refused=refused,
     )
+
+
+def _members(change: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """What a change changed: name, before and after; nothing of what was made or deleted whole."""
+    before, after = change["before"], change["after"]
+    return [] if before is None or after is None else list(_differing(before, after))
+
+
+def _differing(
+    before: Document, after: Document, above: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    for name in dict.fromkeys((*before, *after)):
+        was, is_ = before.get(name), after.get(name)
+        if isinstance(was, dict) and isinstance(is_, dict) and not above:
+            yield from _differing(was, is_, f"{name}.")
+        elif was != is_:
+            yield above + name, was, is_
 
 
 def _path(page: Page, template: str) -> str:
