@@ -139,6 +139,10 @@ def test_dead_letters_are_seen_by_reason_counted_and_redriven(
         window.check()
         page = window.go("/jobs")
         expect(page.locator("table.rows")).to_contain_text("redrive")
+        page.get_by_role("link", name=queue_of(stack, dead)).first.click()
+        expect(page.locator("h1")).to_have_text(queue_of(stack, dead))
+        expect(page.locator("section[aria-labelledby=jobs]")).to_contain_text("redrive")
+        page = window.go("/jobs")
         window.check()
 
 

@@ -1,8 +1,10 @@
 """Redrives and replays: how far they are, and pause, resume, cancel."""
 
+from collections.abc import Iterable
+
 from starlette.responses import Response
 
-from console.api import path
+from console.api import gather, path
 from console.page import Page
 from contracts import paths
 
@@ -20,16 +22,23 @@ async def jobs(page: Page) -> Response:
         cursor=page.query.get("cursor") or None,
     )
     following = page.here(cursor=found["next"]) if found["next"] else None
+    names = await _names(page, (each["subscription_id"] for each in found["jobs"]))
     return page.render(
-        "subscriptions/jobs.html", jobs=found["jobs"], next=following, of=subscription_id
+        "subscriptions/jobs.html",
+        jobs=found["jobs"],
+        next=following,
+        of=subscription_id,
+        names=names,
     )
 
 
 async def job(page: Page) -> Response:
     """One of them; a script asks for the part that moves."""
     found = await page.api.get(path(paths.JOB, id=page.path("id")))
-    template = "subscriptions/progress.html" if page.is_part else "subscriptions/job.html"
-    return page.render(template, job=found)
+    if page.is_part:
+        return page.render("subscriptions/progress.html", job=found)
+    names = await _names(page, [found["subscription_id"]])
+    return page.render("subscriptions/job.html", job=found, names=names)
 
 
 async def change(page: Page) -> Response:
@@ -38,3 +47,13 @@ async def change(page: Page) -> Response:
     if wish is not None:
         await page.api.post(path(wish, id=page.path("id")))
     return page.see(path("/jobs/{id}", id=page.path("id")))
+
+
+async def _names(page: Page, ids: Iterable[str]) -> dict[str, str]:
+    """The subscriptions' names by their ids, those of a page at most; one that is gone has none."""
+    known = list(dict.fromkeys(ids))
+    asked = (page.api.get(path(paths.SUBSCRIPTION, id=each)) for each in known)
+    found = zip(known, await gather(*asked), strict=True)
+    return {
+        each: told["name"] for each, told in found if isinstance(told, dict) and told.get("name")
+    }
