@@ -153,8 +153,12 @@ class Page:
 
     is_missing = staticmethod(is_missing)
 
-    def parts(self) -> Parts:
-        """For what this page asks for, each question within the time of one of the API's answers."""
+    async def parts(self) -> Parts:
+        """For what this page asks for, each question within the time of one of the API's answers.
+
+        Raises `NotSignedIn`: once a page has begun it leads nobody to the sign-in.
+        """
+        await self.session.access_token()
         return Parts(self.site.settings.api_timeout_s)
 
     def stream(self, pieces: AsyncIterator[str], parts: Parts, status: int = 200) -> Response:

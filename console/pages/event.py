@@ -87,7 +87,7 @@ class Told:
 
 async def event(page: Page) -> Response:
     """The event that the path names, on a page of its own or as a part for the list beside it."""
-    parts = page.parts()
+    parts = await page.parts()
     told = Told(page, page.path("id"), parts)
     if page.is_part:
         return page.stream(panel(told), parts)

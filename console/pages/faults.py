@@ -34,7 +34,7 @@ async def groups(page: Page) -> Response:
     """A page of groups."""
     given = {name: page.query.get(name, "") for name in CRITERIA}
     order = page.query.get("order") if page.query.get("order") in ORDERS else "count"
-    parts = page.parts()
+    parts = await page.parts()
     asked = parts.ask(
         page.api.get(
             paths.FAULTS,
@@ -87,7 +87,7 @@ async def say(page: Page) -> Response:
 
 
 async def _shown(page: Page, refused: Refused | None = None) -> Response:
-    parts, status = page.parts(), refused.status if refused else 200
+    parts, status = await page.parts(), refused.status if refused else 200
     asked = parts.ask(
         page.api.get(path(paths.FAULT, fingerprint=_name(page)), **page.range.absolute)
     )

@@ -29,7 +29,7 @@ class Queues(NamedTuple):
 
 async def overview(page: Page) -> Response:
     """All of it, asked for at once; what is not answered says so in its place."""
-    parts = page.parts()
+    parts = await page.parts()
     counts = parts.ask(_counts(page, page.range, by="event_type"))
     now = parts.ask(_counts(page, page.range, by="fault", interval="day"))
     before = parts.ask(_counts(page, page.range.before, by="fault", interval="day"))

@@ -52,7 +52,7 @@ def asked_of(page: Page) -> Search:
 
 async def search(page: Page) -> Response:
     """The search page, as it comes about."""
-    asked, parts = asked_of(page), page.parts()
+    asked, parts = asked_of(page), await page.parts()
     opened = page.query.get("event")
     counted = parts.ask(timeline(page, asked.line))
     shown = {

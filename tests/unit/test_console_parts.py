@@ -11,9 +11,10 @@ from starlette.responses import StreamingResponse
 from console import parts as parts_of_pages
 from console.api import Refused, Unanswered
 from console.page import Page
-from console.pages import event, faults, overview
+from console.pages import event, faults, overview, search
 from console.parts import Parts
-from tests.unit.test_console_pages import Answers, page
+from console.session import NotSignedIn
+from tests.unit.test_console_pages import Answers, Somebody, page
 
 ID = "01a21916-9edd-72db-a79f-6315f0fbf002"
 EVENT = Answers.event | {"id": ID}
@@ -47,8 +48,19 @@ class Held:
         return ANSWERS[path]
 
 
+class SignedIn(Somebody):
+    async def access_token(self) -> str:
+        return "token"
+
+
+class SignedOut(Somebody):
+    async def access_token(self) -> str:
+        raise NotSignedIn("/sign-in")
+
+
 def asked(path: str, api: Held, **parameters: str) -> Page:
     made = page(path)
+    made.session = SignedIn()
     made.api = api  # type: ignore[assignment]
     made.request.scope["path_params"] = parameters
     return made
@@ -187,6 +199,19 @@ def test_a_page_of_counts_has_its_head_before_any_of_them(
         later = await rest(pieces)
         assert "It is away." in later
         assert later.rstrip().endswith("</html>")
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    "handler", [overview.overview, faults.groups, faults.group, event.event, search.search]
+)
+def test_who_is_no_longer_signed_in_is_led_there_before_a_page_begins(handler: Any) -> None:
+    async def scene() -> None:
+        made = asked("/", Held(), id=ID, fingerprint="0123456789abcdef")
+        made.session = SignedOut()
+        with pytest.raises(NotSignedIn):
+            await handler(made)
 
     asyncio.run(scene())
 
