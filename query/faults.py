@@ -96,7 +96,7 @@ class GetFault(_Faults):
                 raise _no_such_group()
             states = await self._states.of(tenant, [fingerprint], asked.from_ms)
             entities = read_entities(await self._ask(groups.entities()))
-            latest = (await self._ask(groups.latest())).decode("ascii").split()
+            latest = (await self._ask(groups.latest(found[0]))).decode("ascii").split()
             of, count = (self._database, tenant, search, asked), found[0].count
             others = max(0, int(await self._ask(select_size(*of))) - count)
             query = select_features(*of, fingerprint, count, others)

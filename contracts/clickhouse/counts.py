@@ -16,13 +16,16 @@ EXACTLY_ONCE = "use_skip_indexes_if_final_exact_mode = 0"
 """As the views have it: FINAL, and parts that cannot hold a row of the time are skipped. Of two different
 rows of one event, which an audit names until they are merged, one that an index finds by its entity or key
 attribute counts, also when it gives way: being exact reads far more for a rare attribute."""
-FAILED = "(event_type = 'FAULT' OR NOT fault.null)"
+FAILED = "fault_fingerprint != ''"
 VALUES_MAX = 100_000
 """Values that are counted at most: those of a correlation id must not fill the memory."""
 
 AMONG = """tenant = {tenant:String}
     AND received_at >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
     AND received_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')"""
+MERGED = "PREWHERE derived_id OR ({conditions})"
+"""What FINAL has to compare: all rows of an id that is not derived say the same, so what does not meet the
+conditions goes first. Of a derived id it sees every row, or one that gives way would count."""
 STANDING = """id NOT IN (
         SELECT id FROM {database}.{erasures} WHERE tenant = {{tenant:String}} AND final)"""
 COUNTED: dict[CountedBy | None, str] = {
@@ -36,7 +39,7 @@ COUNTED: dict[CountedBy | None, str] = {
 SELECT_COUNTS = """
 SELECT {by} AS value, toUInt32(intDiv(toUnixTimestamp64Milli(received_at), {{step_ms:Int64}})
     - {{first:Int64}}) AS bucket, count() AS count
-FROM {database}.events FINAL
+FROM {database}.events FINAL {merged}
 WHERE {among}
 GROUP BY value, bucket
 SETTINGS {exactly_once}
@@ -44,7 +47,7 @@ FORMAT JSONCompactEachRow
 """
 SELECT_VALUES = """
 SELECT value, count() AS count, count() OVER () AS distinct
-FROM (SELECT {value} AS value FROM {database}.events FINAL WHERE {among})
+FROM (SELECT {value} AS value FROM {database}.events FINAL {merged} WHERE {among})
 WHERE notEmpty(value) AND startsWith(caseFoldUTF8(value), caseFoldUTF8({{prefix:String}}))
 GROUP BY value
 ORDER BY count DESC, value LIMIT {{count:UInt32}}
@@ -73,8 +76,14 @@ def among(tenant: str, since_ms: int, to_ms: int, *given: Conditions) -> Query:
     return "\n    AND ".join(conditions), parameters
 
 
+def merged(*given: Conditions) -> str:
+    """The clause that keeps from `FINAL` what does not meet all that is given, conditions on what rows say."""
+    conditions = [condition for some, _ in given for condition in some]
+    return MERGED.format(conditions=" AND ".join(conditions)) if conditions else ""
+
+
 def standing(database: str) -> Conditions:
-    """What leaves out erased events whose rows are still to be deleted: for what shows values."""
+    """What leaves out erased events whose rows are still to be deleted."""
     return [STANDING.format(database=database, erasures=ERASURES_TABLE)], {}
 
 
@@ -83,10 +92,14 @@ def select_by_time(
 ) -> Query:
     """The query for how many events there are of each interval and value."""
     conditions = of_fields(criteria), of_text(criteria)
-    where, parameters = among(tenant, span.from_ms, span.to_ms, *conditions)
+    where, parameters = among(tenant, span.from_ms, span.to_ms, *conditions, standing(database))
     parameters |= {"step_ms": span.step_ms, "first": span.first}
     sql = SELECT_COUNTS.format(
-        database=database, by=COUNTED[by], among=where, exactly_once=EXACTLY_ONCE
+        database=database,
+        by=COUNTED[by],
+        merged=merged(*conditions),
+        among=where,
+        exactly_once=EXACTLY_ONCE,
     )
     return sql, parameters
 
@@ -103,8 +116,8 @@ def select_values(
     database: str, tenant: str, search: FieldSearch, from_ms: int, to_ms: int
 ) -> Query:
     """The query for the most frequent values of a field."""
-    conditions = of_fields(search), of_text(search), standing(database)
-    where, parameters = among(tenant, from_ms, to_ms, *conditions)
+    conditions = of_fields(search), of_text(search)
+    where, parameters = among(tenant, from_ms, to_ms, *conditions, standing(database))
     parameters |= {"prefix": search.prefix, "count": search.limit}
     if (value := COUNTED_VALUES.get(search.field)) is None:
         value = "key_attributes[{field:String}]"
@@ -112,6 +125,7 @@ def select_values(
     sql = SELECT_VALUES.format(
         database=database,
         value=value,
+        merged=merged(*conditions),
         among=where,
         exactly_once=EXACTLY_ONCE,
         values_max=VALUES_MAX,

@@ -1,15 +1,16 @@
 """SQL that compares the events of a group of failures to the tenant's others of that time.
 
-Samples of both are taken by slices of time, as rows lie, and what their events have is counted: values
-of fields and key attributes, members of the payload. An event whose row is there twice is taken once.
+Samples of both are taken as rows lie, by slices of time, and of derived ids by the ids, which are
+random; what their events have is counted: values of fields and key attributes, members of the payload. An
+event whose row is there twice is taken once.
 Every value is bound as a parameter.
 """
 
 import msgspec
 
 from contracts.clickhouse.conditions import of_fields
-from contracts.clickhouse.counts import FAILED, among, standing
-from contracts.clickhouse.faults import HASH
+from contracts.clickhouse.counts import among, standing
+from contracts.clickhouse.faults import OF_KIND
 from contracts.clickhouse.ledger import Query
 from contracts.faults import FaultCriteria
 from contracts.intervals import Span
@@ -28,7 +29,9 @@ SUPPORT_MIN = 5
 """Events of the group that must have something for it to be told."""
 FEATURES_MAX = 2_000
 
-HASHED = "cityHash64(intDiv(toUnixTimestamp64Milli(received_at), {slice_ms:Int64})) % 1000000"
+PLACED = """if(derived_id, intDiv(toUInt64(bitShiftRight(toUInt128(id), 64)), 18446744073710),
+        cityHash64(intDiv(toUnixTimestamp64Milli(received_at), {slice_ms:Int64})) % 1000000)"""
+"""Of a million, where an event lies; neighbours lie alike."""
 SELECT_SIZE = """
 SELECT count() FROM {database}.events WHERE {among} -- about
 FORMAT TSV
@@ -53,8 +56,7 @@ FROM (
         FROM {database}.events
         WHERE tenant = {{tenant:String}} AND toUInt128(id) IN (
             SELECT toUInt128(id) FROM {database}.events
-            WHERE {among} AND {hashed} < greatest({{of_group:UInt64}}, {{of_rest:UInt64}}) -- by time alone
-                AND {hashed} < if({grouped}, {{of_group:UInt64}}, {{of_rest:UInt64}})
+            WHERE {among} AND {placed} < if({grouped}, {{of_group:UInt64}}, {{of_rest:UInt64}})
             LIMIT {compared_max})
         LIMIT 1 BY id
     )
@@ -100,15 +102,15 @@ def select_features(
         tenant, span.from_ms, span.to_ms, of_fields(criteria), standing(database)
     )
     parameters |= {
-        "hash": int(fingerprint, 16),
+        "fingerprint": fingerprint,
         "slice_ms": max(1, (span.to_ms - span.from_ms) * SLICE_EVENTS // max(1, group + rest)),
         "of_group": MILLION * COMPARED["group"] // max(COMPARED["group"], group),
         "of_rest": MILLION * COMPARED["rest"] // max(COMPARED["rest"], rest),
     }
     sql = SELECT_FEATURES.format(
         database=database,
-        hashed=HASHED,
-        grouped=f"({FAILED} AND {HASH} = {{hash:UInt64}})",
+        placed=PLACED,
+        grouped=OF_KIND,
         among=where,
         compared_max=2 * sum(COMPARED.values()),
         value_max=VALUE_BYTES_MAX,

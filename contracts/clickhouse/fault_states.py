@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from contracts.clickhouse.counts import EXACTLY_ONCE, FAILED
+from contracts.clickhouse.counts import EXACTLY_ONCE, merged
 from contracts.clickhouse.ledger import Query
 from contracts.fault_states import BY, ENTITY, NOTE, STATE, UNTIL, Said, entity_of
 
@@ -26,18 +26,18 @@ GROUP BY fingerprint
 FORMAT JSONCompactEachRow
 """
 SELECT_SINCE = """
-SELECT lower(hex(cityHash64(fault_status, fault_message))) AS fingerprint, count() AS count,
+SELECT fault_fingerprint AS fingerprint, count() AS count,
     min(toUnixTimestamp64Milli(received_at)) AS first_ms
-FROM {database}.events FINAL
-WHERE tenant = {{tenant:String}} AND {failed}
+FROM {database}.events FINAL {merged}
+WHERE tenant = {{tenant:String}} AND {of_kinds}
     AND received_at > fromUnixTimestamp64Milli({{since_ms:Int64}}, 'UTC')
-    AND toUnixTimestamp64Milli(received_at) > transform(
-        lower(hex(cityHash64(fault_status, fault_message))),
+    AND toUnixTimestamp64Milli(received_at) > transform(toString(fault_fingerprint),
         {{fingerprints:Array(String)}}, {{times_ms:Array(Int64)}}, {{never_ms:Int64}})
 GROUP BY fingerprint
 SETTINGS {exactly_once}
 FORMAT JSONCompactEachRow
 """
+OF_KINDS = "fault_fingerprint IN {fingerprints:Array(String)}"
 NEVER_MS = 2**62
 
 
@@ -82,7 +82,10 @@ def read_said(lines: bytes) -> dict[str, Saying]:
 
 def select_since(database: str, tenant: str, times_ms: Mapping[str, int]) -> Query:
     """The query for what came of these groups, at least one, each after its time."""
-    sql = SELECT_SINCE.format(database=database, failed=FAILED, exactly_once=EXACTLY_ONCE)
+    kinds = merged(([OF_KINDS], {}))
+    sql = SELECT_SINCE.format(
+        database=database, merged=kinds, of_kinds=OF_KINDS, exactly_once=EXACTLY_ONCE
+    )
     return sql, {
         "tenant": tenant,
         "since_ms": min(times_ms.values()),

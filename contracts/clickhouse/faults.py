@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from contracts.clickhouse.conditions import of_fields
-from contracts.clickhouse.counts import EXACTLY_ONCE, FAILED, among, standing
+from contracts.clickhouse.conditions import Conditions, of_fields
+from contracts.clickhouse.counts import EXACTLY_ONCE, FAILED, among, merged, standing
 from contracts.clickhouse.ledger import Query
 from contracts.faults import FaultCriteria, Order
 from contracts.intervals import Span
 
 HASH = "cityHash64(fault_status, fault_message)"
+"""The number that `fault_fingerprint` is in hexadecimal digits."""
+OF_KIND = "fault_fingerprint = {fingerprint:String}"
 GROUPS_MAX = 500_000
 """Of one query: what cannot be grouped must not fill the memory. More are refused, as too many rows."""
 TOP = 10
@@ -29,7 +31,7 @@ SELECT * FROM (
     SELECT *, {order} AS rank,
         toUInt64(sum(count) OVER ()) AS all_count, count() OVER () AS all_groups
     FROM (
-        SELECT {hash} AS hash, lower(hex(hash)) AS fingerprint,
+        SELECT {hash} AS hash, leftPad(lower(hex(hash)), 16, '0') AS fingerprint,
             fault_status AS status, fault_message AS message,
             sumIf(failures, now) AS count, sumIf(failures, NOT now) AS before,
             minIf(first, now) AS first_ms, maxIf(latest, now) AS last_ms,
@@ -45,7 +47,7 @@ SELECT * FROM (
                 count() AS failures, min(toUnixTimestamp64Milli(received_at)) AS first,
                 max(toUnixTimestamp64Milli(received_at)) AS latest, uniqState(entity_id) AS affected,
                 argMax(id, received_at) AS sample
-            FROM {database}.events FINAL
+            FROM {database}.events FINAL {merged}
             WHERE {among}
             GROUP BY fault_status, fault_message, event_source, operation, now, bucket
         )
@@ -60,7 +62,7 @@ SETTINGS {exactly_once}, max_rows_to_group_by = {groups_max}, group_by_overflow_
 FORMAT JSONEachRow
 """
 SELECT_ENTITIES = """
-SELECT entity_id, count() AS count FROM {database}.events FINAL
+SELECT entity_id, count() AS count FROM {database}.events FINAL {merged}
 WHERE {among}
 GROUP BY entity_id ORDER BY count DESC, entity_id LIMIT {top}
 SETTINGS {exactly_once}
@@ -114,10 +116,14 @@ class Groups:
     def __init__(
         self, database: str, tenant: str, criteria: FaultCriteria, span: Span, fingerprint: str = ""
     ) -> None:
-        self._names = {"database": database, "failed": FAILED, "exactly_once": EXACTLY_ONCE}
+        self._tenant, self._span = tenant, span
         self._standing = standing(database)
-        self._tenant, self._criteria, self._span = tenant, criteria, span
-        self._hash = int(fingerprint, 16) if fingerprint else None
+        self._asked = of_fields(criteria), _of_failures(criteria, fingerprint)
+        self._names = {
+            "database": database,
+            "exactly_once": EXACTLY_ONCE,
+            "merged": merged(*self._asked),
+        }
 
     def page(self, order: Order, after: Place, count: int) -> Query:
         """The `count` groups after that place, with what was in the time before as well."""
@@ -135,26 +141,38 @@ class Groups:
         where, parameters = self._failures(self._span.from_ms)
         return SELECT_ENTITIES.format(**self._names, among=where, top=TOP), parameters
 
-    def latest(self) -> Query:
-        """Ids of the latest failures."""
-        where, parameters = self._failures(self._span.from_ms)
+    def latest(self, group: StoredGroup) -> Query:
+        """Ids of the latest failures of `group`: those intervals are read that have enough of them."""
+        where, parameters = self._failures(_since_latest(group, self._span))
         return SELECT_LATEST.format(**self._names, among=where, top=TOP), parameters
 
     def _failures(self, since_ms: int) -> Query:
-        conditions: list[str] = []
-        parameters: dict[str, Any] = {}
-        if self._hash is not None:
-            conditions.append(f"{HASH} = {{hash:UInt64}}")
-            parameters["hash"] = self._hash
-        if self._criteria.status is not None:
-            conditions.append("fault_status = {status:UInt16}")
-            parameters["status"] = self._criteria.status
-        if self._criteria.q is not None:
-            conditions.append("position(caseFoldUTF8(fault_message), caseFoldUTF8({q:String})) > 0")
-            parameters["q"] = self._criteria.q
-        conditions.append(FAILED)
-        given = of_fields(self._criteria), (conditions, parameters), self._standing
-        return among(self._tenant, since_ms, self._span.to_ms, *given)
+        return among(self._tenant, since_ms, self._span.to_ms, *self._asked, self._standing)
+
+
+def _of_failures(criteria: FaultCriteria, fingerprint: str) -> Conditions:
+    conditions: list[str] = []
+    parameters: dict[str, Any] = {}
+    if fingerprint:
+        conditions.append(OF_KIND)
+        parameters["fingerprint"] = fingerprint
+    if criteria.status is not None:
+        conditions.append("fault_status = {status:UInt16}")
+        parameters["status"] = criteria.status
+    if criteria.q is not None:
+        conditions.append("position(caseFoldUTF8(fault_message), caseFoldUTF8({q:String})) > 0")
+        parameters["q"] = criteria.q
+    return [FAILED, *conditions], parameters
+
+
+def _since_latest(group: StoredGroup, span: Span) -> int:
+    """From when on there are `TOP` failures of the group, or its first."""
+    found = 0
+    for number, count in sorted(zip(*group.buckets, strict=True), reverse=True):
+        found += count
+        if found >= TOP:
+            return max(span.from_ms, (span.first + number) * span.step_ms)
+    return span.from_ms
 
 
 def read_groups(lines: bytes) -> list[StoredGroup]:

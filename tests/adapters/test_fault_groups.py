@@ -102,7 +102,7 @@ def test_what_was_erased_is_not_shown_while_its_row_is_still_there(database: Dat
     assert (group.message, group.count, group.sample_id) == ("till", 1, kept.id)
     of = Groups(database.name, "acme", NO_CRITERIA, SPAN, group.fingerprint)
     assert [each.entity_id for each in read_entities(asked(database, of.entities()))] == ["kept"]
-    assert asked(database, of.latest()).decode().split() == [kept.id]
+    assert asked(database, of.latest(group)).decode().split() == [kept.id]
     search = FieldSearch(field="entity_id")
     query = select_values(database.name, "acme", search, SPAN.from_ms, SPAN.to_ms)
     assert read_values(asked(database, query)) == (1, [("kept", 1)])

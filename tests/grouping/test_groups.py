@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chdb.state.sqlitelike import Connection, connect
@@ -29,8 +30,12 @@ class Engine:
         self._database = database
         self.run(f"CREATE DATABASE {database}")
 
-    def run(self, sql: str) -> str:
-        return str(self._connection.query(sql).bytes(), "utf-8")
+    def run(self, sql: str, parameters: dict[str, Any] | None = None) -> str:
+        given = {
+            name: str(value) if isinstance(value, list) else value  # as ClickHouse writes arrays
+            for name, value in (parameters or {}).items()
+        }
+        return str(self._connection.query(sql, params=given).bytes(), "utf-8")
 
     def migrate(self, first: int = 1, last: int = 1000) -> None:
         for each in migrations():
