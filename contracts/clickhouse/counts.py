@@ -77,7 +77,7 @@ def among(tenant: str, since_ms: int, to_ms: int, *given: Conditions) -> Query:
 
 
 def merged(*given: Conditions) -> str:
-    """The clause that keeps from `FINAL` what does not meet all that is given, conditions on what rows say."""
+    """The clause that keeps from FINAL what does not meet all that is given, of what rows say."""
     conditions = [condition for some, _ in given for condition in some]
     return MERGED.format(conditions=" AND ".join(conditions)) if conditions else ""
 
