@@ -32,9 +32,9 @@ from contracts.criteria import rfc_3339
 from local.stack import Ports
 from tests.processes import free_port, running_module
 
-VIEWS, VIEWS_S = 20, 8.0
+VIEWS, VIEWS_S = 20, 6.0
 """Of each page, but no longer than so."""
-COLD = 4
+COLD = 3
 WIDTH = 130
 GOALS = "goals: painted <= 500 ms, CPU <= 25 ms a view, list pages <= 50 KiB"
 
