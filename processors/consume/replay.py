@@ -12,12 +12,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from contracts.topics import EVENTS, MATERIALIZE_GROUP, RECORD_BYTES_MAX
 from processors.consume.step import Transient
 from service.connections import KafkaConnection
+from service.kafka.coordinator import GroupAdmin
 from service.kafka.topic_id import TopicId
 
 POLL_MS = 500
@@ -30,7 +30,7 @@ class Log:
     """A connection to Kafka. Every method raises `Transient` when Kafka fails or stays silent."""
 
     def __init__(self, connection: KafkaConnection) -> None:
-        self._admin = AIOKafkaAdminClient(**connection.client_args())
+        self._admin = GroupAdmin(**connection.client_args())
         self._deadline_s = 3 * connection.request_timeout_s
         self._consumer = AIOKafkaConsumer(
             group_id=None,

@@ -19,10 +19,10 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 from contracts.topics import EVENTS, RECORD_BYTES_MAX
 from processors.consume.checksums import fetch_with_checksums
 from processors.consume.consume import Consume
-from processors.consume.coordinator import hear_group_errors
 from processors.consume.loss import GuardedConsumer
 from processors.consume.watchdog import watch
 from service.connections import METADATA_AGE_MS, KafkaConnection
+from service.kafka.coordinator import hear_group_errors
 
 log = logging.getLogger(__name__)
 

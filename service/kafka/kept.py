@@ -5,10 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from service.connections import KafkaConnection
+from service.kafka.coordinator import GroupAdmin
 
 POLL_S = 0.2
 
@@ -49,9 +49,9 @@ async def is_past(
 @contextlib.asynccontextmanager
 async def _asking(
     connection: KafkaConnection, topic: str, more_s: float = 0.0
-) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaAdminClient, list[TopicPartition]]]:
+) -> AsyncIterator[tuple[AIOKafkaConsumer, GroupAdmin, list[TopicPartition]]]:
     """Connected, with the topic's partitions. Raises `NotTold`, also after the deadline."""
-    admin = AIOKafkaAdminClient(**connection.client_args())
+    admin = GroupAdmin(**connection.client_args())
     consumer = AIOKafkaConsumer(group_id=None, **connection.consumer_args())
     try:
         async with asyncio.timeout(3 * connection.request_timeout_s + more_s):

@@ -15,8 +15,14 @@ from aiokafka.errors import (
     NotCoordinatorForGroupError,
 )
 from aiokafka.protocol.commit import OffsetFetchResponse_v3
+from aiokafka.protocol.coordination import (
+    FindCoordinatorRequest,
+    FindCoordinatorResponse_v0,
+)
 
-from processors.consume.coordinator import hear_group_errors
+from service.connections import KafkaConnection
+from service.kafka.backlog import observing
+from service.kafka.coordinator import GroupAdmin, hear_group_errors
 
 PARTITION = TopicPartition("events", 0)
 
@@ -89,5 +95,38 @@ async def test_why_the_tasks_of_a_coordinator_ended_is_said_once_and_by_us(
 
     with caplog.at_level(logging.WARNING):
         await check()
-    assert [record.name for record in caplog.records] == ["processors.consume.coordinator"] * 3
+    assert [record.name for record in caplog.records] == ["service.kafka.coordinator"] * 3
     assert all("unexpected" in record.getMessage() for record in caplog.records)
+
+
+class Node:
+    """The connections of an admin client whose broker answers `code` for every group."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    def get_random_node(self) -> int:
+        return 1
+
+    async def send(self, node: int, request: Any) -> Any:
+        if isinstance(request, FindCoordinatorRequest):
+            return FindCoordinatorResponse_v0(0, 1, "kafka", 9092)
+        topics = [("events", [(0, 7, "", 0)])] if not self._code else []
+        return OffsetFetchResponse_v3(0, topics, self._code)
+
+
+async def test_an_admin_client_hears_them_too() -> None:
+    admin = GroupAdmin(bootstrap_servers="127.0.0.1:1")
+    admin._client = Node(GroupLoadInProgressError.errno)
+    with pytest.raises(GroupLoadInProgressError):
+        await admin.list_consumer_group_offsets("events.route")
+    admin._client = Node(0)
+    assert (await admin.list_consumer_group_offsets("events.route"))[PARTITION].offset == 7
+
+
+async def test_who_observes_a_group_hears_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GroupCoordinator, "_send_req", unheard := object())
+    with pytest.raises(KafkaError):
+        async with observing(KafkaConnection(bootstrap_servers="127.0.0.1:1"), "g"):
+            pass
+    assert GroupCoordinator._send_req is not unheard

@@ -33,12 +33,12 @@ PLACES = {
         default_records._DefaultRecordBatchPy._maybe_uncompress,
         "c9d0dc2bed50cc86",
     ),
-    "asking a group's coordinator (processors: coordinator)": (
+    "asking a group's coordinator (service: coordinator)": (
         GroupCoordinator._send_req,
         "fa4b12e914ce9fcf",
     ),
-    "ending its tasks (processors: coordinator)": (GroupCoordinator.close, "f30d831089456312"),
-    "starting its commit refresh (processors: coordinator)": (
+    "ending its tasks (service: coordinator)": (GroupCoordinator.close, "f30d831089456312"),
+    "starting its commit refresh (service: coordinator)": (
         GroupCoordinator.start_commit_offsets_refresh_task,
         "09f8ca6fe7f3152b",
     ),

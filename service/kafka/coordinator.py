@@ -2,7 +2,8 @@
 
 - The error that Kafka gives for a group as a whole (OffsetFetch from version 2 on: the coordinator
   is loading, or is another). aiokafka looks for errors by partition only, finds no partitions, and
-  takes every offset for never committed; then `loss.py` would begin the group at the log's start.
+  takes every offset for never committed; then `loss.py` would begin the group at the log's
+  start, and an observer see all of the log before it.
 - Why its coordination, its heartbeat or its commit refresh ended, when it closes or is about to
   start another: asyncio says "Task exception was never retrieved", some time later.
 
@@ -13,6 +14,7 @@ through them.
 import logging
 from typing import Any
 
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
@@ -30,6 +32,16 @@ _stop_heartbeat_task = GroupCoordinator._stop_heartbeat_task
 _close = GroupCoordinator.close
 _start_refresh_task = GroupCoordinator.start_commit_offsets_refresh_task
 _stop_refresh_task = GroupCoordinator._stop_commit_offsets_refresh_task
+
+
+class GroupAdmin(AIOKafkaAdminClient):  # type: ignore[misc]  # untyped base
+    """An admin client that raises the error of a group as a whole, as consumers do that hear it."""
+
+    async def _send_request(self, request: Any, node_id: int | None = None) -> Any:
+        response = await super()._send_request(request, node_id)
+        if isinstance(request, OffsetFetchRequest) and (code := getattr(response, "error_code", 0)):
+            raise for_code(code)("the group's offsets are not told")
+        return response
 
 
 def hear_group_errors() -> None:
