@@ -1,7 +1,7 @@
 """How far groups are behind a topic, as Kafka tells it: read when somebody asks, once for all who ask.
 
 A reading serves for `AGE_S`, one that failed too; between two of them nothing is asked. Whoever asks
-waits `WAIT_S` at most.
+waits `WAIT_S` at most, and is then told what was read before, which says when that was, while it is of use.
 """
 
 import asyncio
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 AGE_S = 3.0
 WAIT_S = 1.0
 READ_TIMEOUT_S = 10.0
+KEPT_S = 15.0
+"""Then a reading is told no more: what it said is not how it is."""
 CONNECTED_S = 60.0
 """Then partitions and retention are asked anew, over new connections."""
 
@@ -60,7 +62,8 @@ class Lags:
         self._connection = connection
         self._topic = topic
         self._groups = groups
-        self._reading: asyncio.Task[Reading | None] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._newest: Reading | None = None
         self._read_s = self._connected_s = -math.inf
         self._open = contextlib.AsyncExitStack()
         self._observers: list[AIOKafkaConsumer] = []
@@ -69,15 +72,16 @@ class Lags:
         self._retention_ms = -1
 
     async def now(self) -> Reading:
-        """The newest reading. Raises `NotTold`, in time."""
+        """The newest reading, of at most `KEPT_S` ago. Raises `NotTold`, in time."""
         if self._reading is None or (
             self._reading.done() and time.monotonic() - self._read_s > AGE_S
         ):
             self._reading = asyncio.create_task(self._read(), name="lags")
-        done, _ = await asyncio.wait({self._reading}, timeout=WAIT_S)
-        if not done or (found := self._reading.result()) is None:
+        await asyncio.wait({self._reading}, timeout=WAIT_S)
+        newest = self._newest
+        if newest is None or time.time_ns() // 1_000_000 - newest.seen_ms > KEPT_S * 1000:
             raise NotTold(f"Kafka does not say how far {' and '.join(self._groups)} are")
-        return found
+        return newest
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -86,17 +90,16 @@ class Lags:
             await asyncio.wait({self._reading}, timeout=READ_TIMEOUT_S)
         await self._open.aclose()
 
-    async def _read(self) -> Reading | None:
-        """None when Kafka did not tell."""
+    async def _read(self) -> None:
+        """Have a new one, unless Kafka does not tell."""
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 if time.monotonic() - self._connected_s > CONNECTED_S:
                     await self._connect()
-                return await self._look()
+                self._newest = await self._look()
         except (KafkaError, TimeoutError, OSError, NotTold) as error:
             log.warning("how far the groups are cannot be read: %r", error)
             self._connected_s = -math.inf
-            return None
         finally:
             self._read_s = time.monotonic()
 
