@@ -26,12 +26,13 @@ from query.jobs import ChangeJob, GetJob, ListJobs
 from query.log import LogLookup
 from query.lookup import Lookup
 from query.measures import Lookups
-from query.pages import Pages, Slots
+from query.pages import Pages
 from query.resend import Resend
 from query.scan import Limits
 from query.search import SearchByFilter, SearchEvents
 from query.selection import Selection
 from query.settings import QuerySettings
+from query.slots import Slots
 from query.status import GetStatus
 from query.store import EventStore
 from query.subscription_deliveries import GetDeliveries, GetHealth

@@ -6,8 +6,9 @@ from typing import Any
 
 from contracts.clickhouse.ledger import UNQUOTED, Query
 from contracts.clickhouse.search import TOO_MANY_ROWS, TOO_SLOW, Position, read_limits
-from query.pages import GRACE_S, Slots
+from query.pages import GRACE_S
 from query.scan import Limits, Select, TooBroad, TooSlow
+from query.slots import Slots
 from service.clickhouse import ClickHouseFailed
 
 
@@ -31,7 +32,7 @@ class BoundedQueries:
         rows_max = self._limits.rows_max if is_bounded else 0
         limits, stands = self._limits, at or Position(time.time_ns() // 1_000_000)
         settings: dict[str, Any] = read_limits(rows_max, limits.timeout_s, limits.threads)
-        async with self._slots.taken():
+        async with self._slots.taken(query[1]["tenant"]):
             try:
                 async with asyncio.timeout(limits.timeout_s + GRACE_S):
                     return await self._run(*query, settings | UNQUOTED)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from contracts.intervals import BUCKETS_MAX, Asked, Span, span
 from contracts.problems import Problem, unavailable
-from query.pages import TooManySearches
 from query.scan import TooBroad, TooSlow
+from query.slots import TooManySearches
 from service.clickhouse import ClickHouseFailed
 
 log = logging.getLogger(__name__)

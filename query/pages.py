@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple
 
 from contracts.clickhouse.search import Counts, Position
@@ -10,43 +10,12 @@ from contracts.criteria import Criteria
 from contracts.filters import Filter
 from query.cursor import Rest
 from query.scan import Limits, Paused, Scan, Select, Stopped, TooSlow
+from query.slots import Slots
 
 PAGE_BYTES = 8_000_000
 """A page ends with the event that reaches this size."""
 GRACE_S = 1.0
 """After its deadline a query that ClickHouse has not stopped is given up."""
-
-
-class TooManySearches(Exception):
-    """More searches wait than may, or one waited until its deadline."""
-
-
-class Slots:
-    """Lets `queries_max` searches run at once while at most `waiting_max` wait, each so many seconds."""
-
-    def __init__(self, queries_max: int, waiting_max: int, timeout_s: float) -> None:
-        self._free = asyncio.Semaphore(queries_max)
-        self._waiting = 0
-        self._waiting_max = waiting_max
-        self._timeout_s = timeout_s
-
-    @contextlib.asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
-        """One of them, for as long as the context is open. Raises `TooManySearches`."""
-        if self._waiting >= self._waiting_max:
-            raise TooManySearches(f"{self._waiting:,} searches wait already")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._free.acquire()
-        except TimeoutError:
-            raise TooManySearches("no search ended in time") from None
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._free.release()
 
 
 class Page(NamedTuple):
@@ -81,7 +50,7 @@ class Pages:
 
         Raises `TooManySearches`, `TooBroad`, `TooSlow` and `ClickHouseFailed`.
         """
-        async with self._slots.taken():
+        async with self._slots.taken(tenant):
             scan = Scan(self._select, self._database, self._limits, tenant, criteria, filter_)
             try:
                 async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
@@ -94,7 +63,7 @@ class Pages:
         self, tenant: str, filter_: Filter, rest: Rest, samples: int
     ) -> tuple[Counts, Page]:
         """How many events of `rest` the filter accepts, and the newest of them. Raises as `find` does."""
-        async with self._slots.taken():
+        async with self._slots.taken(tenant):
             scan = Scan(self._select, self._database, self._limits, tenant, Criteria(), filter_)
             try:
                 async with asyncio.timeout(self._limits.timeout_s + GRACE_S):

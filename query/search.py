@@ -24,8 +24,9 @@ from contracts.resending import Redrive, Replay
 from contracts.subscriptions import encode_json
 from query.criteria import next_query, parse_search, read_pairs
 from query.cursor import Rest, decode, encode
-from query.pages import Page, Pages, TooManySearches
+from query.pages import Page, Pages
 from query.scan import TooBroad, TooSlow
+from query.slots import TooManySearches
 from service.access.verifier import Verifier
 from service.clickhouse import ClickHouseFailed
 from service.http.asgi import (

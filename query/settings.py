@@ -67,5 +67,7 @@ class QuerySettings(Settings):
         2, ge=1, le=64, description="Searches that run in ClickHouse at once."
     )
     search_waiting_max: int = Field(
-        100, ge=1, description="Searches that may wait; more are answered 503."
+        100,
+        ge=1,
+        description="Searches that may wait; more are 503, of one tenant when 3/4 of these wait.",
     )

@@ -15,8 +15,8 @@ from contracts.faults import FaultCriteria
 from contracts.intervals import span
 from query.bounded import BoundedQueries
 from query.fault_states import FaultStates
-from query.pages import Slots
 from query.scan import Limits, TooBroad
+from query.slots import Slots
 from service.clickhouse import ClickHouse
 from tests.adapters.test_pages import NOW_MS, Database, Stored, database, v7
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
 from query.cursor import Rest
-from query.pages import Pages, Slots, TooManySearches
+from query.pages import Pages
 from query.scan import Limits, TooBroad, TooSlow
+from query.slots import Slots, TooManySearches
 from service.clickhouse import ClickHouse, ClickHouseFailed
 from service.connections import ClickHouseConnection
 from tests.builders import texts

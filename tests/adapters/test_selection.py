@@ -13,9 +13,9 @@ from contracts.filters import Filter, parse
 from contracts.resending import Redrive, Replay
 from processors.upkeep.database import Database
 from query.bounded import BoundedQueries
-from query.pages import Slots
 from query.scan import Limits
 from query.selection import Selection
+from query.slots import Slots
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection, KafkaConnection
 from tests.attempts import NOW_MS, an_attempt

@@ -15,9 +15,10 @@ from contracts.paths import EXPLANATION
 from contracts.subscription_table import Subscriptions
 from query.backtest import BackTest
 from query.explain import ExplainEvent
-from query.pages import Pages, Slots
+from query.pages import Pages
 from query.scan import Limits
 from query.search import SearchByFilter
+from query.slots import Slots
 from service.clickhouse import ClickHouseFailed
 from service.http.app import asgi_app
 from tests.builders import an_event, represented

@@ -11,8 +11,9 @@ from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
 from query import scan
 from query.cursor import Rest
-from query.pages import Pages, Slots
+from query.pages import Pages
 from query.scan import FIRST_WINDOW_MS, Limits
+from query.slots import Slots
 
 NOW_MS = 1_790_000_000_000
 DAY_MS = 86_400_000

@@ -10,8 +10,9 @@ import httpx
 from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
 from query.cursor import Rest
-from query.pages import Pages, Slots
+from query.pages import Pages
 from query.scan import Limits
+from query.slots import Slots
 from service.http.app import asgi_app, serving
 from service.http.asgi import Receive, Scope, Send, read_body, respond
 from service.http.wanted import WhileWanted
