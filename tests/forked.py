@@ -144,7 +144,11 @@ class Server:
         if self._process is None or self._process.poll() is not None:
             argv = [sys.executable, "-m", "tests.forkserver"]
             pipe = subprocess.PIPE
-            self._process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True)
+            # macOS ends a forked process that asks for its proxies, unless its parent began so
+            environment = os.environ | {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"}
+            self._process = subprocess.Popen(
+                argv, env=environment, stdin=pipe, stdout=pipe, text=True
+            )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
