@@ -69,5 +69,9 @@ def post(stack: Stack, events: list[dict[str, Any]], tenant: str = TENANT) -> li
         answer = client.post("/api/v1/events:batch", json=events)
         assert answer.status_code == 201, answer.text
         ids = [str(item["id"]) for item in answer.json()["items"]]
-    eventually(lambda: stack.counts(tenant)[0], until=lambda count: count >= len(ids))
+    named = ", ".join(f"'{each}'" for each in ids)
+    found = (
+        f"SELECT toUInt32(uniqExact(id)) FROM events WHERE tenant = '{tenant}' AND id IN ({named})"
+    )
+    eventually(lambda: stack.sql(found)[0][0], until=lambda count: count == len(ids))
     return ids
