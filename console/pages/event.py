@@ -1,5 +1,6 @@
 """One event: what it says, what changed, what came before and after, and what became of it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -20,6 +21,11 @@ from contracts import paths
 
 TEXT_SHOWN = 32 * 1024
 """Characters of a text, or four bytes each of what is none, that are shown unless all are asked for."""
+
+WHOLE_AT_ONCE = asyncio.Semaphore(1)
+"""All of a megabyte takes most of a second to write as HTML: one at a time, in a thread."""
+WHOLE_S = 15.0
+"""For that, and for the wait before."""
 
 
 class Told:
@@ -55,11 +61,18 @@ class Told:
     ) -> AsyncIterator[str]:
         seen = await self.seen
         if not isinstance(seen, Refused | Unanswered):
-            yield self.page.text(f"event/{name}.html", seen=seen, **await make(seen))
+            yield await self._text(f"event/{name}.html", seen=seen, **await make(seen))
         elif name in ("heading", "title"):
             yield self.page.text(f"event/{name}.html", seen=None)
         elif name == "says":
             yield self.page.text("event/missing.html", failure=seen, event_id=self.event_id)
+
+    async def _text(self, template: str, **known: object) -> str:
+        """Of a template; the pages of others go on meanwhile."""
+        if "all" not in self.page.query:
+            return self.page.text(template, **known)
+        async with asyncio.timeout(WHOLE_S), WHOLE_AT_ONCE:
+            return await asyncio.to_thread(self.page.text, template, **known)
 
     async def _says(self, seen: Seen) -> dict[str, Any]:
         """When it was received is known from its id, else from what is around it."""

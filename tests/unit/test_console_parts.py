@@ -1,6 +1,7 @@
 """Pages that begin before all of them is known: parts come in order, fail alone, end with their reader."""
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
@@ -26,6 +27,9 @@ ANSWERS: dict[str, Any] = {
     "/api/v1/events": AROUND,
 }
 WAIT_S = 10
+PAYLOAD_OF_A_MEGABYTE = {
+    "base64_encoded_payload_json": base64.b64encode(b"\xfe" * 700_000).decode(),
+}
 
 
 class Held:
@@ -58,8 +62,8 @@ class SignedOut(Somebody):
         raise NotSignedIn("/sign-in")
 
 
-def asked(path: str, api: Held, **parameters: str) -> Page:
-    made = page(path)
+def asked(path: str, api: Held, query: str = "", **parameters: str) -> Page:
+    made = page(path, query)
     made.session = SignedIn()
     made.api = api  # type: ignore[assignment]
     made.request.scope["path_params"] = parameters
@@ -117,6 +121,35 @@ def test_a_page_begins_without_what_takes_long(monkeypatch: pytest.MonkeyPatch) 
         )
 
     asyncio.run(scene())
+
+
+def test_all_of_a_large_event_is_written_beside_what_others_read() -> None:
+    large = EVENT | {"event_payload": EVENT["event_payload"] | PAYLOAD_OF_A_MEGABYTE}
+
+    async def scene() -> None:
+        turns, reading = 0, True
+
+        async def another() -> None:
+            nonlocal turns
+            while reading:
+                await asyncio.sleep(0)
+                turns += 1
+
+        beside = asyncio.create_task(another())
+        api = Held()
+        api.failing["/api/v1/events"] = Unanswered("Not asked for here.")
+        pieces = await begun(event.event(asked(f"/events/{ID}", api, "all=payload", id=ID)))
+        before = await until(pieces, "</h1>")
+        turns = 0
+        shown = await rest(pieces)
+        reading = False
+        await beside
+        assert len(before) + len(shown) > 1_000_000
+        assert turns > 20
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ANSWERS, f"/api/v1/events/{ID}", large)
+        asyncio.run(scene())
 
 
 def test_what_is_not_answered_says_so_in_its_place_alone() -> None:
