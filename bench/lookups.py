@@ -100,7 +100,7 @@ def lookups(
         one_core([query, server]) if on_one_core else contextlib.nullcontext(),
     ):
         uvloop.run(load.run(port, requests, 8, 1))
-        for connections in (1, 32, 64):
+        for connections in (1, 8, 32, 64):
             random.shuffle(requests)
             before = (cpu_s(query), cpu_s(server))
             result = uvloop.run(load.run(port, requests, connections, seconds))
