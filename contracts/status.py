@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from contracts.intervals import Time
 
 
-class Behind(BaseModel):
+class LagShown(BaseModel):
     """How far one of the two that read the log is."""
 
     records_behind: int = Field(
@@ -32,8 +32,8 @@ class Status(BaseModel):
     """How far view and delivery are behind what was accepted."""
 
     measured_at: Time
-    view: Behind = Field(description="What searches, counts and SQL show.")
-    delivery: Behind = Field(
+    view: LagShown = Field(description="What searches, counts and SQL show.")
+    delivery: LagShown = Field(
         description="What is sent to subscriptions. One whose queue fails is served apart:"
         " its own health tells how far it is."
     )

@@ -4,7 +4,7 @@ import math
 
 from contracts.criteria import rfc_3339
 from contracts.problems import unavailable
-from contracts.status import Behind, Status, rounded_up
+from contracts.status import LagShown, Status, rounded_up
 from query.events import JSON_TYPE
 from service.access.verifier import Verifier
 from service.http.asgi import Receive, Scope, Send, respond, single_headers
@@ -33,12 +33,12 @@ class GetStatus:
         await respond(send, 200, (JSON_TYPE,), answer.model_dump_json().encode())
 
 
-def behind(lag: Lag, seen_ms: int) -> Behind:
+def behind(lag: Lag, seen_ms: int) -> LagShown:
     """A lag as it was seen then, as the API tells it."""
     waits_s: float | None = 0.0
     if lag.since_ms is not None:
         waits_s = max(0.0, (seen_ms - lag.since_ms) / 1000) if lag.since_ms else None
-    return Behind(
+    return LagShown(
         records_behind=rounded_up(lag.records),
         seconds_behind=waits_s,
         seconds_until_loss=None if math.isinf(lag.loss_s) else lag.loss_s,

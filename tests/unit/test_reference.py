@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from contracts.documents.openapi import openapi
 from contracts.problems import TITLES
 from docs.make import REFERENCE, pages
 from tests.documents import ROOT
@@ -18,6 +19,11 @@ def test_every_type_of_problem_is_explained_under_its_own_heading() -> None:
     text = (REFERENCE / "errors.md").read_text()
     told = re.findall(r"^## ([a-z-]+)\n\n(\d+) (.+?)\.", text, re.MULTILINE)
     assert told == [(slug, str(status), title) for status, (slug, title) in TITLES.items()]
+
+
+def test_no_two_models_have_one_name() -> None:
+    """Their schemas would be named by module as well, which breaks clients that are generated."""
+    assert not [name for name in openapi()["components"]["schemas"] if not name.isalnum()]
 
 
 def test_every_alert_is_on_a_metric_that_exists() -> None:
