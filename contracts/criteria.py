@@ -89,6 +89,8 @@ OCCURRED_FROM = (
     " what was received since the day before is searched."
 )
 OCCURRED_TO = "Happened before this time (RFC 3339)."
+FINGERPRINT_PATTERN = r"^[0-9a-f]{16}$"
+FINGERPRINT = "Failures of this kind, by the fingerprint that the groups of failures have."
 AHEAD_MS = 24 * 60 * 60 * 1000
 """How long after its receipt an event may have happened, by a clock that is off (migration 0012)."""
 
@@ -101,6 +103,7 @@ def begin_of(from_ms: int | None, occurred_from_ms: int | None) -> int | None:
 
 
 SearchedText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Fingerprint = Annotated[str, StringConstraints(pattern=FINGERPRINT_PATTERN)]
 SearchedName = Annotated[EntityName, StringConstraints(min_length=1)]
 
 
@@ -123,6 +126,7 @@ class Criteria(BaseModel):
         description="With these key attributes, exactly: `key_attributes.correlationId=4711`.",
     )
     q: SearchedText | None = Field(None, description=TEXT)
+    fault_fingerprint: Fingerprint | None = Field(None, description=FINGERPRINT)
     occurred_from: Instant | None = Field(None, description=OCCURRED_FROM)
     occurred_to: Instant | None = Field(None, description=OCCURRED_TO)
 

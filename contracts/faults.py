@@ -13,7 +13,6 @@ from contracts.fault_states import FaultState
 from contracts.intervals import Interval, Time
 
 Order = Literal["count", "last_seen", "first_seen", "entities"]
-FINGERPRINT_PATTERN = r"^[0-9a-f]{16}$"
 
 
 class FaultCriteria(Criteria):

@@ -5,11 +5,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.criteria import (
+    FINGERPRINT,
     LIMIT_DEFAULT,
     LIMIT_MAX,
     OCCURRED_FROM,
     OCCURRED_TO,
     TEXT,
+    Fingerprint,
     Instant,
     SearchedText,
     begin_of,
@@ -40,11 +42,12 @@ class FilterSearch(Ranged):
     """The body of POST /api/v1/events:search."""
 
     q: SearchedText | None = Field(None, description=TEXT)
+    fault_fingerprint: Fingerprint | None = Field(None, description=FINGERPRINT)
     occurred_from: Instant | None = Field(None, description=OCCURRED_FROM)
     occurred_to: Instant | None = Field(None, description=OCCURRED_TO)
     limit: int = Field(LIMIT_DEFAULT, ge=1, le=LIMIT_MAX, description="Most events of a page.")
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
-        None, description="`next` of the page before, with the same filter, range and q."
+        None, description="`next` of the page before, with the same filter and criteria."
     )
 
     @property

@@ -26,6 +26,9 @@ class DeliveryCriteria(BaseModel):
     code: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
         None, description="Whose latest attempt had this error code, exactly."
     )
+    job_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
+        None, description="Whose latest attempt was of this redrive or replay."
+    )
     from_: Instant | None = Field(
         None, alias="from", description="Whose latest attempt was then or later (RFC 3339)."
     )

@@ -16,12 +16,11 @@ from contracts.clickhouse.fault_states import (
     select_said,
     select_since,
 )
-from contracts.criteria import rfc_3339
+from contracts.criteria import FINGERPRINT_PATTERN, rfc_3339
 from contracts.encoding.codec import represent
 from contracts.encoding.parse import parse
 from contracts.encoding.wire import encode
 from contracts.fault_states import FaultState, FaultStateDraft, said_event
-from contracts.faults import FINGERPRINT_PATTERN
 from contracts.problems import Problem, unavailable
 from contracts.topics import EVENTS
 from query.bounded import BoundedQueries

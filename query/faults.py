@@ -7,10 +7,9 @@ from contracts import paths
 from contracts.clickhouse.fault_features import read_features, select_features, select_size
 from contracts.clickhouse.faults import Groups, Place, StoredGroup, read_entities, read_groups
 from contracts.clickhouse.search import Position
-from contracts.criteria import rfc_3339
+from contracts.criteria import FINGERPRINT_PATTERN, rfc_3339
 from contracts.fault_states import FaultState
 from contracts.faults import (
-    FINGERPRINT_PATTERN,
     Compared,
     EntityCount,
     FaultCriteria,

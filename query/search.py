@@ -96,6 +96,7 @@ class SearchByFilter:
         search = await read_request(FilterSearch, scope, receive)
         filter_, pattern = parse(search.filter), encode_json(search.filter)
         given: dict[str, Any] = {"from": search.from_, "to": search.to, "q": search.q}
+        given |= {"fault_fingerprint": search.fault_fingerprint}
         given |= {"occurred_from": search.occurred_from, "occurred_to": search.occurred_to}
         criteria = Criteria.model_construct(**given)  # read already
         if search.cursor is not None:

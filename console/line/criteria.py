@@ -5,7 +5,7 @@ from console.line.parse import Line
 
 def criteria(line: Line, without: str | None = None) -> dict[str, str] | None:
     """The parameters, None when the line says more than they can; the member `without` is left out."""
-    found = {} if line.q is None else {"q": line.q}
+    found = dict(line.beside)
     for member, asked in line.pattern.items():
         if member == without:
             continue

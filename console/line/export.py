@@ -8,7 +8,7 @@ from typing import Any
 
 from console.html.times import Range, shown
 from contracts import paths
-from contracts.clickhouse.conditions import of_text
+from contracts.clickhouse.conditions import of_fields, of_text
 from contracts.criteria import Criteria
 from contracts.filters import Refused, parse, to_sql
 
@@ -29,7 +29,9 @@ def as_curl(api: str, tenant: str, body: dict[str, Any]) -> str:
     )
 
 
-def as_sql(tenant: str, pattern: dict[str, Any], q: str | None, period: Range, limit: int) -> str:
+def as_sql(
+    tenant: str, pattern: dict[str, Any], beside: dict[str, str], period: Range, limit: int
+) -> str:
     """The same events by a query of an analyst. Raises `Refused`."""
     conditions = [
         f"tenant = {literal(tenant)}",
@@ -38,18 +40,19 @@ def as_sql(tenant: str, pattern: dict[str, Any], q: str | None, period: Range, l
     ]
     if pattern:
         conditions.append(_filled(*to_sql(parse(pattern))))
-    found, parameters = of_text(Criteria.model_construct(q=q))
-    conditions += [_filled(each, parameters) for each in found]
+    criteria = Criteria.model_construct(None, **beside)
+    for found, parameters in (of_fields(criteria), of_text(criteria)):
+        conditions += [_filled(each, parameters) for each in found]
     joined = "\n  AND ".join(conditions)
     return f"SELECT {COLUMNS}\nFROM events FINAL\nWHERE {joined}\nORDER BY received_at DESC\nLIMIT {limit}"
 
 
 def sql_or_why(
-    tenant: str, pattern: dict[str, Any], q: str | None, period: Range, limit: int
+    tenant: str, pattern: dict[str, Any], beside: dict[str, str], period: Range, limit: int
 ) -> str:
     """`as_sql`, or a comment that says why there is none."""
     try:
-        return as_sql(tenant, pattern, q, period, limit)
+        return as_sql(tenant, pattern, beside, period, limit)
     except Refused as refused:
         return f"-- {' '.join(str(refused).split())}"
 

@@ -21,6 +21,8 @@ FIELDS = (
     Field("entity", "entity_id", "the entity's id"),
     Field("name", "entity_name", "the entity's name"),
 )
+KIND = Field("fault", "fault_fingerprint", "failures of one kind, by its fingerprint")
+"""Asked for beside the pattern, which has no such field."""
 FREE = {
     "attr": ("key_attributes", "a key attribute: attr.correlationId:4711"),
     "payload": ("payload", "a value in the payload: payload.customer.email:*@example.com"),
@@ -43,6 +45,6 @@ def completions() -> list[dict[str, object]]:
     """What the line offers: for a script, beside the line."""
     known: list[dict[str, object]] = [
         {"name": f"{field.name}:", "about": field.meaning, "values": field.values}
-        for field in FIELDS
+        for field in (*FIELDS, KIND)
     ]
     return known + [{"name": f"{name}.", "about": about} for name, (_, about) in FREE.items()]

@@ -3,16 +3,17 @@
     type:FAULT source:ORDER,PRICE -operation:READ entity:10* fault.status:>=500 "connection reset"
 
 All must hold. Values of a field are joined by a comma or by naming it again; `-` means any other value
-(of a number or a comparison: any other number), `*` any text, `field:*` that there is one. What is no
-`field:value` is looked for in payload and fault.
+(of a number or a comparison: any other number), `*` any text, `field:*` that there is one. `fault:` takes
+the fingerprint of a kind of failure. What is no `field:value` is looked for in payload and fault.
 """
 
 import difflib
 import re
 from typing import Any, NamedTuple
 
-from console.line.fields import ALIASES, FREE_ALIASES
+from console.line.fields import ALIASES, FREE_ALIASES, KIND
 from console.line.operators import Place, Unsayable, Value, accepted, excluded
+from contracts.criteria import FINGERPRINT_PATTERN
 from contracts.filters import Refused, parse
 
 LINE_CHARACTERS_MAX = 1000
@@ -27,12 +28,19 @@ Pattern = dict[str, Any]
 
 
 class Line(NamedTuple):
-    """What a line asks for. `wrong` says what of it could not be read."""
+    """What a line asks for; `fault` is a kind of failure. `wrong` says what of it could not be read."""
 
     text: str
     pattern: Pattern
     q: str | None
     wrong: tuple[str, ...] = ()
+    fault: str | None = None
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """What the API is asked beside the pattern, by its names."""
+        asked = {"q": self.q, "fault_fingerprint": self.fault}
+        return {name: value for name, value in asked.items() if value is not None}
 
 
 class Clause(NamedTuple):
@@ -50,10 +58,14 @@ def read(text: str) -> Line:
         return Line(cut, {}, None, (f"The line has more than {LINE_CHARACTERS_MAX:,} characters.",))
     clauses: dict[Place, Clause] = {}
     words: list[str] = []
+    kinds: list[str] = []
     wrong: list[str] = []
     for token in TOKEN.finditer(text):
         if token["field"] is None:
             words.append(_plain(token["quoted"]) if token["quoted"] is not None else token["word"])
+            continue
+        if token["field"] in (KIND.name, KIND.member):
+            kinds.append((token["no"] or "") + token["values"].strip('"'))
             continue
         place = _place(token["field"])
         if place is None:
@@ -73,7 +85,10 @@ def read(text: str) -> Line:
             _put(pattern, place, _operators(place, clause))
         except Unsayable as why:
             wrong.append(f"{'-' if clause.negative else ''}{clause.field}: {why}")
-    return Line(text, pattern, " ".join(words) or None, tuple(wrong))
+    fault = kinds[0] if len(kinds) == 1 and re.fullmatch(FINGERPRINT_PATTERN, kinds[0]) else None
+    if kinds and fault is None:
+        wrong.append(f"{KIND.name}: takes one fingerprint, of sixteen digits 0 to 9 and a to f.")
+    return Line(text, pattern, " ".join(words) or None, tuple(wrong), fault)
 
 
 def _operators(place: Place, clause: Clause) -> list[Any]:
@@ -99,7 +114,7 @@ def _place(field: str) -> Place | None:
 
 
 def _unknown(field: str) -> str:
-    names = [*ALIASES, *(f"{name}." for name in FREE_ALIASES)]
+    names = [*ALIASES, KIND.name, *(f"{name}." for name in FREE_ALIASES)]
     close = difflib.get_close_matches(field, names, 1, 0.5)
     hint = f" Did you mean {close[0]}?" if close else ""
     return f"There is no field {field}.{hint} Text with a colon is quoted."

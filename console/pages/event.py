@@ -10,7 +10,7 @@ from starlette.responses import Response
 from console.api import Refused, Unanswered, path
 from console.html.json_view import json_html
 from console.html.text import quoted
-from console.line.parse import read
+from console.line.parse import Line, read
 from console.page import PATTERN_CHARACTERS_MAX, Page
 from console.pages.entity import Around, around_of
 from console.parts import Parts, in_order, present
@@ -140,7 +140,7 @@ def query_of(name: str, text: str) -> dict[str, str]:
     """The search for an attribute: a line, or a pattern where no line can say it; none for a long one."""
     pattern = {"key_attributes": {name: [text]}}
     line = f"attr.{name}:{quoted(text)}"
-    if read(line)[1:] == (pattern, None, ()):
+    if read(line) == Line(line, pattern, None):
         return {"q": line}
     written = json.dumps(pattern, ensure_ascii=False)
     return {"filter": written} if len(written) <= PATTERN_CHARACTERS_MAX else {}

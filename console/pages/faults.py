@@ -25,8 +25,6 @@ ORDERS: dict[Order, str] = {
     "entities": "Most entities",
 }
 LIMIT = 50
-TEXT_MAX = 256
-"""Of a message that is searched for: what the API takes."""
 CRITERIA = ("q", "status", "event_source", "operation")
 
 
@@ -132,7 +130,7 @@ async def _one(
         width=width_of(found["interval"]),
         refused=refused,
         line_of=line_of,
-        about=lambda line: f"{line} {quoted(fault['message'][:TEXT_MAX], True)}",
+        about=lambda line="": f"fault:{fault['fingerprint']} {line}".rstrip(),
     )
 
 

@@ -39,10 +39,8 @@ class Search(NamedTuple):
 
     def body(self, limit: int = SHOWN) -> dict[str, Any]:
         """The request to the API."""
-        body: dict[str, Any] = {"filter": self.line.pattern, **self.period.absolute, "limit": limit}
-        if self.line.q is not None:
-            body["q"] = self.line.q
-        return body
+        line = self.line
+        return {"filter": line.pattern, **line.beside, **self.period.absolute, "limit": limit}
 
 
 def asked_of(page: Page) -> Search:
@@ -76,7 +74,7 @@ def around(page: Page, asked: Search, opened: str | None) -> str:
         beside=page.query.get("filter"),
         subscribe=page.link("/subscriptions/new", filter=json.dumps(line.pattern)),
         curl=export.as_curl(page.api.url, tenant, asked.body()),
-        sql=export.sql_or_why(tenant, line.pattern, line.q, asked.period, SHOWN),
+        sql=export.sql_or_why(tenant, line.pattern, line.beside, asked.period, SHOWN),
     )
 
 

@@ -29,9 +29,7 @@ LASTS_S = 600.0
 async def tail(page: Page) -> Response:
     """Rows of what the search line asks for, since the list that shows others was made."""
     line, since = given(page.query), since_of(page)
-    body: dict[str, object] = {"filter": line.pattern}
-    if line.q is not None:
-        body["q"] = line.q
+    body: dict[str, object] = {"filter": line.pattern, **line.beside}
     await page.session.access_token()
     key = json.dumps(body, sort_keys=True)
     page.at = "/search"

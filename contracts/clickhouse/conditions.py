@@ -16,6 +16,7 @@ CONDITIONS = {
     "operation": "operation = {operation:String}",
     "entity_id": "entity_id = {entity_id:String}",
     "entity_name": "entity_name = {entity_name:String}",
+    "fault_fingerprint": "fault_fingerprint = {fault_fingerprint:String}",
     "occurred_from": "occurred_at >= fromUnixTimestamp64Milli({occurred_from:Int64}, 'UTC')",
     "occurred_to": "occurred_at < fromUnixTimestamp64Milli({occurred_to:Int64}, 'UTC')",
 }

@@ -56,6 +56,7 @@ WHERE {of_subscription} AND ledger.state IN {{states:Array(String)}}
     AND at <= fromUnixTimestamp64Milli({{to_ms:Int64}}, 'UTC')
     AND (at < fromUnixTimestamp64Milli({{to_ms:Int64}}, 'UTC') OR {place} < {{before:UInt128}})
     AND ({{code:String}} = '' OR code = {{code:String}})
+    AND ({{job_id:String}} = '' OR job_id = {{job_id:String}})
     AND ({{shown:String}} = '' OR shown = {{shown:String}})
 ORDER BY at DESC, kafka_log DESC, kafka_partition DESC, kafka_offset DESC
 LIMIT 1 BY kafka_log, kafka_partition, kafka_offset
@@ -193,6 +194,7 @@ def select_deliveries(
         "states": RAW_STATES[criteria.state],
         "shown": criteria.state or "",
         "code": criteria.code or "",
+        "job_id": criteria.job_id or "",
         "from_ms": from_ms,
         "to_ms": before.received_ms,
         "before": before.event_id.int,

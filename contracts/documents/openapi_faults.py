@@ -6,9 +6,9 @@ from pydantic import BaseModel
 
 from contracts import paths
 from contracts.counts import CountSearch, FieldSearch
-from contracts.criteria import query_parameters
+from contracts.criteria import FINGERPRINT_PATTERN, query_parameters
 from contracts.documents.openapi_parts import operation
-from contracts.faults import FINGERPRINT_PATTERN, FaultCriteria, FaultSearch
+from contracts.faults import FaultCriteria, FaultSearch
 
 FINGERPRINT = {
     "name": "fingerprint",

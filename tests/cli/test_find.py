@@ -89,7 +89,9 @@ def test_a_wrong_name_is_answered_with_the_right_ones(
     result = events("find", criterion)
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
-    assert result.stderr.endswith("q, occurred_from, occurred_to, key_attributes.NAME.\n")
+    assert result.stderr.endswith(
+        "q, fault_fingerprint, occurred_from, occurred_to, key_attributes.NAME.\n"
+    )
 
 
 def test_a_wrong_value_is_the_apis_to_refuse(events: Events) -> None:

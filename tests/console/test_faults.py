@@ -41,16 +41,27 @@ def test_a_kind_of_failure_is_found_from_the_first_page_and_leads_to_an_event(lo
         expect(page.locator("table.events tbody tr[data-id]").first).to_be_visible()
 
 
-def test_what_says_this_is_found_at_least_as_often_as_it_was_counted(look: Look) -> None:
+def test_the_numbers_of_a_kind_lead_to_what_they_count(look: Look) -> None:
+    numbers = "section[aria-labelledby=operations] td.number a, dl.figures div:first-child a"
     with look() as window:
         page = window.go("/faults?range=1h")
-        page.locator("table.rows a.row").last.click()  # the rarest: all of it is in one page
-        row = page.locator("section[aria-labelledby=operations] tbody tr").first
-        count = int(row.locator("td.number").inner_text())
-        assert 0 < count < 50
-        row.get_by_role("link", name="About these").click()
+        rarest = page.locator("table.rows tbody tr").last  # all of it is in one page
+        rarest.locator("a.row").click()
+        expect(page.locator("section[aria-labelledby=entities] td.number a").first).to_be_visible()
+        for each in page.locator(numbers).all():
+            link, count = str(each.get_attribute("href")), int(each.inner_text())
+            assert 0 < count < 50
+            with look() as other:
+                found = other.go(link)
+                expect(found.locator("tr.end")).to_be_visible()
+                expect(found.locator("table.events tbody tr[data-id]")).to_have_count(count)
+        page.go_back()
+        count = int(rarest.locator("td.over a").inner_text())
+        rarest.locator("td.over a").click()
         expect(page.locator("tr.end")).to_be_visible()
-        assert page.locator("table.events tbody tr[data-id]").count() >= count
+        expect(page.locator("table.events tbody tr[data-id]")).to_have_count(count)
+        page.get_by_role("link", name="This kind of failure").click()
+        expect(page.locator("#apart")).to_be_visible()
 
 
 def test_a_bar_leads_to_the_events_of_its_time(look: Look) -> None:

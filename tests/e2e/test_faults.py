@@ -355,3 +355,32 @@ def test_the_command_says_it_too(shop: httpx.Client, stack: Stack) -> None:
     ):
         done = events("faults", *command, "--tenant", "faulty", home=stack.home)
         assert (done.returncode, json.loads(done.stdout)["state"]) == (0, state), done.stderr
+
+
+def test_a_kind_leads_to_all_that_it_counts(stack: Stack, tenant: str) -> None:
+    """Also to what is no FAULT and carries one, and to no failure of another status that says the same."""
+    posted = [
+        *(fault(number, f"timeout of {number}ms exceeded", 504) for number in range(3)),
+        fault(3, "timeout of 3ms exceeded", 500),
+        fault(4, "timeout of 4ms exceeded", 504) | {"event_type": "ENTITY_EVENT"},
+        an_event(event_type="FAULT", entity_id="silent"),
+        an_event(),
+    ]
+    with stack.client(tenant) as client:
+        ids = [client.post("/api/v1/events", json=each).json()["id"] for each in posted]
+        eventually(lambda: get(client, COUNTS)["count"], until=lambda count: count == len(posted))
+        groups = get(client, FAULTS)["faults"]
+        found = {}
+        for each in groups:
+            kind = {"fault_fingerprint": each["fingerprint"]}
+            of_kind = get(client, "/api/v1/events", **kind)
+            same = client.post("/api/v1/events:search", json={"filter": {}, **kind}).json()
+            assert same["events"] == of_kind["events"]
+            assert get(client, COUNTS, **kind)["count"] == each["count"] == len(same["events"])
+            found[each["status"]] = {event["id"] for event in same["events"]}
+        assert found == {504: {*ids[:3], ids[4]}, 500: {ids[3]}, None: {ids[5]}}
+        narrowed = get(client, FAULTS, fault_fingerprint=groups[0]["fingerprint"])
+        assert [each["fingerprint"] for each in narrowed["faults"]] == [groups[0]["fingerprint"]]
+        refused = client.get("/api/v1/events", params={"fault_fingerprint": "F" * 16})
+        assert refused.status_code == 400
+        assert refused.json()["errors"][0]["pointer"] == "/fault_fingerprint"

@@ -59,6 +59,9 @@ def test_a_line_is_a_pattern_and_a_text(line: str, pattern: object, q: str | Non
         "-payload.a:5,x",
         "-payload.a:>=5,7",
         "-entity:*,a",
+        "fault:timeout",
+        "-fault:00000000000000ff",
+        "fault:00000000000000ff fault:00000000000000fe",
     ],
 )
 def test_what_a_line_cannot_say_is_named(line: str) -> None:
@@ -102,7 +105,9 @@ def with_fault(status: str) -> View:
 def test_any_line_is_read_and_any_value_comes_back_from_its_quotes(text: str) -> None:
     found = read(text)
     parse(found.pattern)
-    assert export.sql_or_why("t", found.pattern, found.q, times.read_range("1h", None, None), 5)
+    assert export.sql_or_why(
+        "t", found.pattern, found.beside, times.read_range("1h", None, None), 5
+    )
     assert read(f"entity:{quoted(text)}").pattern == {"entity_id": [text]}
 
 
@@ -123,8 +128,8 @@ PLACEHOLDERS = st.lists(
 def test_no_text_of_a_line_is_sql(entity: str, name: str, q: str) -> None:
     """What is outside the literals is the same whatever they hold."""
     line = read(f"entity:{quoted(entity)} name:{quoted(name)}")
-    made = export.as_sql("t", line.pattern, q, PERIOD, 5)
-    plain = export.as_sql("t", read("entity:x name:y").pattern, "z", PERIOD, 5)
+    made = export.as_sql("t", line.pattern, {"q": q}, PERIOD, 5)
+    plain = export.as_sql("t", read("entity:x name:y").pattern, {"q": "z"}, PERIOD, 5)
     assert outside(made) == outside(plain) or entity == name
     assert export.literal(entity) in made
     assert export.literal(name) in made
@@ -133,6 +138,16 @@ def test_no_text_of_a_line_is_sql(entity: str, name: str, q: str) -> None:
 
 def outside(sql: str) -> str:
     return re.sub(r"'(?:[^'\\]|\\.)*'", "", sql)
+
+
+def test_a_kind_of_failure_is_asked_for_beside_the_pattern() -> None:
+    found = read("fault:00000000000000ff type:FAULT fault.status:503 late")
+    assert found.pattern == {"event_type": ["FAULT"], "fault": {"status": ["503", 503]}}
+    assert found.beside == {"q": "late", "fault_fingerprint": "00000000000000ff"}
+    assert criteria(read("fault:00000000000000ff")) == {"fault_fingerprint": "00000000000000ff"}
+    sql = export.as_sql("t", {}, found.beside, PERIOD, 5)
+    assert "AND fault_fingerprint = '00000000000000ff'" in sql
+    assert given_by({"q": found.text, "filter": '{"entity_id": ["1"]}'}).fault == found.fault
 
 
 def test_a_pattern_beside_the_line_is_searched_for_with_it() -> None:

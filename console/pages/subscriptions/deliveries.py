@@ -19,6 +19,7 @@ async def deliveries(page: Page) -> Response:
         path(paths.DELIVERIES, id=subscription_id),
         state=state,
         code=page.query.get("code") or None,
+        job_id=page.query.get("job") or None,
         cursor=page.query.get("cursor") or None,
         limit=LIMIT,
         from_=page.range.absolute["from"],
@@ -33,4 +34,5 @@ async def deliveries(page: Page) -> Response:
         state=state,
         states=STATES,
         code=page.query.get("code", ""),
+        job=page.query.get("job", ""),
     )

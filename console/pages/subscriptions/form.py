@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from console.api import Refused, Unanswered, path
-from console.page import Page
+from console.page import PATTERN_CHARACTERS_MAX, Page
 from console.pages.subscriptions.pattern import Unfit, raw_json, whole_number
 from console.reading.state import Document
 from contracts import paths
@@ -105,7 +105,7 @@ async def _tried(page: Page, values: dict[str, str], subscription_id: str | None
 
 
 async def _try(page: Page, pattern: str) -> dict[str, Any]:
-    """`tried`: the answer, `untried`: what refused it."""
+    """`tried`: the answer, `untried`: what refused it; `pattern` when a link can take it along."""
     try:
         body = {
             "filter": raw_json("filter", pattern),
@@ -115,6 +115,7 @@ async def _try(page: Page, pattern: str) -> dict[str, Any]:
         return {
             "tried": await page.api.post(paths.BACK_TEST, msgspec.json.encode(body)),
             "untried": None,
+            "pattern": pattern if len(pattern) <= PATTERN_CHARACTERS_MAX else None,
         }
     except Unfit as wrong:
         refused = {"title": "This is no JSON yet", "detail": str(wrong)}
