@@ -30,7 +30,7 @@ def as_curl(api: str, tenant: str, body: dict[str, Any]) -> str:
 
 
 def as_sql(
-    tenant: str, pattern: dict[str, Any], beside: dict[str, str], period: Range, limit: int
+    tenant: str, pattern: dict[str, Any], beside: dict[str, Any], period: Range, limit: int
 ) -> str:
     """The same events by a query of an analyst. Raises `Refused`."""
     conditions = [
@@ -48,7 +48,7 @@ def as_sql(
 
 
 def sql_or_why(
-    tenant: str, pattern: dict[str, Any], beside: dict[str, str], period: Range, limit: int
+    tenant: str, pattern: dict[str, Any], beside: dict[str, Any], period: Range, limit: int
 ) -> str:
     """`as_sql`, or a comment that says why there is none."""
     try:

@@ -1,9 +1,10 @@
 """The search: a line, the newest events that it asks for, one of them opened beside the list.
 
-The page is sent as it comes about: rows when the API has answered them, how far it has looked while it
-looks on, and the end. Who goes away ends the search.
+The page is sent as it comes about: the opened event, rows when the API has answered them, how far it has
+looked while it looks on, and the end. Who goes away ends the search.
 """
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -21,7 +22,7 @@ from console.line.parse import Line
 from console.page import Page
 from console.pages.counted import timeline
 from console.pages.event import Told, panel
-from console.parts import Asked, in_order
+from console.parts import SOON_S, Asked, in_order, present
 from console.reading.seen import seen
 from contracts import paths
 from contracts.criteria import instant_ms, rfc_3339
@@ -53,10 +54,13 @@ async def search(page: Page) -> Response:
     asked, parts = asked_of(page), await page.parts()
     opened = page.query.get("event")
     counted = parts.ask(timeline(page, asked.line))
+    first = parts.ask(page.api.post(paths.SEARCH, asked.body() | {"cursor": asked.cursor}))
+    bars = Bars(page, counted)
     shown = {
-        "rows": _found(page, asked, opened),
+        "early": bars.early(),
         "event": panel(Told(page, opened, parts)) if opened else _empty(),
-        "timeline": _bars(page, counted),
+        "rows": _found(page, asked, opened, first),
+        "late": bars.late(),
     }
     return page.stream(in_order(around(page, asked, opened), shown), parts)
 
@@ -83,23 +87,44 @@ async def _empty() -> AsyncIterator[str]:
     yield ""
 
 
-async def _bars(page: Page, counted: Asked[Markup | None]) -> AsyncIterator[str]:
-    bars = await counted
-    if isinstance(bars, Refused | Unanswered):
-        yield page.text("search_uncounted.html", failure=bars)
-    else:
-        yield bars or ""
+class Bars:
+    """What is found over time: before the rows, which may be long in coming, unless the bars are."""
+
+    def __init__(self, page: Page, counted: Asked[Markup | None]) -> None:
+        self._page = page
+        self._counted = counted
+        self._is_late = True
+
+    async def early(self) -> AsyncIterator[str]:
+        """When they are there soon."""
+        await asyncio.wait([self._counted], timeout=SOON_S)
+        self._is_late = not self._counted.done()
+        if not self._is_late:
+            yield await self._text()
+
+    async def late(self) -> AsyncIterator[str]:
+        """When they were not."""
+        if self._is_late:
+            yield await self._text()
+
+    async def _text(self) -> str:
+        bars = await self._counted
+        return "" if bars is None else self._page.text("search_bars.html", bars=bars)
 
 
-async def _found(page: Page, asked: Search, opened: str | None) -> AsyncIterator[str]:
-    """Rows, then the row that says how the search ended."""
+async def _found(
+    page: Page, asked: Search, opened: str | None, first: Asked[Any]
+) -> AsyncIterator[str]:
+    """Rows, then the row that says how the search ended. `first` is the first page of them."""
     body, cursor, shown = asked.body(), asked.cursor, 0
     give_up_s = time.monotonic() + page.site.settings.search_s
     while shown < SHOWN:
         try:
-            found = await page.api.post(
-                paths.SEARCH, body | {"limit": SHOWN - shown, "cursor": cursor}
-            )
+            if shown == 0 and cursor == asked.cursor:
+                found = present(await first)
+            else:
+                more = {"limit": SHOWN - shown, "cursor": cursor}
+                found = await page.api.post(paths.SEARCH, body | more)
         except (Refused, Unanswered) as failure:
             yield page.text("search_end.html", shown=shown, failure=failure, next=None, late=False)
             return

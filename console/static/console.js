@@ -6,7 +6,6 @@ import { enhanceCopy, say, shareLink } from "./copy.js";
 import { enhanceDrafts } from "./drafts.js";
 import { enhanceKeys } from "./keys.js";
 import { enhanceMenus } from "./menus.js";
-import { enhancePanel } from "./panel.js";
 import { enhanceTail } from "./tail.js";
 import { enhanceTimes } from "./times.js";
 import { enhanceForms } from "./forms.js";
@@ -21,7 +20,6 @@ enhanceMenus();
 enhanceLine();
 enhanceBrush();
 enhanceCharts();
-enhancePanel(enhance);
 enhanceTail(enhance, say);
 enhanceKeys();
 enhanceDrafts(); // before the pattern is tried

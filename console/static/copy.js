@@ -28,11 +28,11 @@ async function copyFrom(url) {
 }
 
 export function enhanceCopy(root) {
-  for (const button of root.querySelectorAll("button[data-copy-from]")) {
+  for (const button of root.querySelectorAll("button[data-copy-from][hidden]")) {
     button.hidden = false;
     button.addEventListener("click", () => copyFrom(button.dataset.copyFrom));
   }
-  for (const button of root.querySelectorAll("button[data-copy]")) {
+  for (const button of root.querySelectorAll("button[data-copy][hidden]")) {
     button.hidden = false;
     button.addEventListener("click", () => copyText(button.dataset.copy));
   }

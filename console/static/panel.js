@@ -1,4 +1,8 @@
-// A row opens beside the list: the URL says which, so that back, reload and a shared link do too.
+// A row opens beside the list: the URL says which, so that back, reload and a shared link do too. It works
+// while the list still comes, so that opening a row does not end the search.
+import { enhanceCopy } from "./copy.js";
+import { enhanceTimes } from "./times.js";
+
 let asked;
 
 // What is answered is shown as it comes: the parser goes on where it is, wherever that has been put.
@@ -11,85 +15,81 @@ async function pour(answer, place) {
   parsed.close();
 }
 
-export function enhancePanel(enhance) {
-  const split = document.querySelector("[data-split]");
-  if (!split) return;
-  const panel = split.querySelector("[data-panel]");
+const split = () => document.querySelector("[data-split]");
+const panel = () => document.querySelector("[data-panel]");
+const rowOf = (id) => split().querySelector(`tr[data-id="${CSS.escape(id)}"]`);
 
-  const mark = (id) => {
-    for (const row of split.querySelectorAll("tr[data-id]")) {
-      if (row.dataset.id === id) row.setAttribute("aria-selected", "true");
-      else row.removeAttribute("aria-selected");
-    }
-  };
-
-  function shut() {
-    asked?.abort();
-    split.classList.remove("open");
-    panel.replaceChildren();
-    mark(null);
+function mark(id) {
+  for (const row of split().querySelectorAll("tr[data-id]")) {
+    if (row.dataset.id === id) row.setAttribute("aria-selected", "true");
+    else row.removeAttribute("aria-selected");
   }
-
-  async function show(url, id) {
-    asked?.abort();
-    asked = new AbortController();
-    mark(id);
-    try {
-      const answer = await fetch(url, { headers: { "X-Part": "1" }, signal: asked.signal });
-      if (answer.status === 401) return location.assign((await answer.json()).sign_in);
-      if (!answer.ok) return location.assign(url); // a page of its own, that says why
-      split.classList.add("open");
-      panel.scrollTop = 0;
-      await pour(answer, panel);
-      enhance(panel);
-      split.querySelector(`tr[data-id="${CSS.escape(id)}"]`)?.scrollIntoView({ block: "nearest" });
-    } catch (error) {
-      if (error.name !== "AbortError") location.assign(location.href);
-    }
-  }
-
-  const opened = () => new URL(location.href).searchParams.get("event");
-  const rest = (live = true) => {
-    const url = new URL(location.href);
-    url.hash = ""; // the link that skips to the content
-    url.searchParams.delete("event");
-    if (!live) url.searchParams.delete("live");
-    return url.href;
-  };
-  const shown = rest(false);
-
-  split.addEventListener("click", (event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-    const row = event.target.closest("a.row[data-part]");
-    const close = event.target.closest("[data-close]");
-    if (row) {
-      event.preventDefault();
-      const id = row.closest("tr").dataset.id;
-      if (id === opened()) return;
-      const url = new URL(location.href);
-      url.searchParams.set("event", id);
-      history.pushState(null, "", url);
-      show(row.dataset.part, id);
-    } else if (close) {
-      event.preventDefault();
-      leave();
-    }
-  });
-
-  function leave() {
-    if (!opened()) return;
-    const row = split.querySelector(`tr[data-id="${CSS.escape(opened())}"] a.row`);
-    history.pushState(null, "", rest());
-    shut();
-    row?.focus({ preventScroll: true });
-  }
-
-  document.addEventListener("close-panel", leave);
-  addEventListener("popstate", () => {
-    if (rest(false) !== shown) return location.reload();
-    const id = opened();
-    if (!id) return shut();
-    const row = split.querySelector(`tr[data-id="${CSS.escape(id)}"] a.row`);
-    show(row ? row.dataset.part : `/events/${encodeURIComponent(id)}`, id);
-  });
 }
+
+function shut() {
+  asked?.abort();
+  split().classList.remove("open");
+  panel().replaceChildren();
+  mark(null);
+}
+
+async function show(url, id) {
+  asked?.abort();
+  asked = new AbortController();
+  mark(id);
+  try {
+    const answer = await fetch(url, { headers: { "X-Part": "1" }, signal: asked.signal });
+    if (answer.status === 401) return location.assign((await answer.json()).sign_in);
+    if (!answer.ok) return location.assign(url); // a page of its own, that says why
+    split().classList.add("open");
+    panel().scrollTop = 0;
+    await pour(answer, panel());
+    enhanceTimes(panel());
+    enhanceCopy(panel());
+    rowOf(id)?.scrollIntoView({ block: "nearest" });
+  } catch (error) {
+    if (error.name !== "AbortError") location.assign(location.href);
+  }
+}
+
+const opened = () => new URL(location.href).searchParams.get("event");
+function rest(live = true) {
+  const url = new URL(location.href);
+  url.hash = ""; // the link that skips to the content
+  url.searchParams.delete("event");
+  if (!live) url.searchParams.delete("live");
+  return url.href;
+}
+const shown = rest(false);
+
+function leave() {
+  if (!opened() || !split()) return;
+  const row = rowOf(opened())?.querySelector("a.row");
+  history.pushState(null, "", rest());
+  shut();
+  row?.focus({ preventScroll: true });
+}
+
+document.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  const row = event.target.closest("[data-split] a.row[data-part]");
+  if (row) {
+    event.preventDefault();
+    const id = row.closest("tr").dataset.id;
+    if (id === opened()) return;
+    const url = new URL(location.href);
+    url.searchParams.set("event", id);
+    history.pushState(null, "", url);
+    show(row.dataset.part, id);
+  } else if (event.target.closest("[data-split] [data-close]")) {
+    event.preventDefault();
+    leave();
+  }
+});
+document.addEventListener("close-panel", leave);
+addEventListener("popstate", () => {
+  if (rest(false) !== shown) return location.reload();
+  const id = opened();
+  if (!id) return shut();
+  show(rowOf(id)?.querySelector("a.row").dataset.part ?? `/events/${encodeURIComponent(id)}`, id);
+});

@@ -1,5 +1,5 @@
-// Loaded while the page still comes: a search that looks on can be stopped, and says that it was. What would
-// have come after it, the place of an opened event and the other scripts, is made up for.
+// Loaded while the page still comes: a search that looks on can be stopped, and says that it was. The other
+// scripts, which would have come after it, are loaded then.
 document.addEventListener("click", async (event) => {
   if (!event.target.closest("[data-does=stop]")) return;
   window.stop();
@@ -11,13 +11,5 @@ document.addEventListener("click", async (event) => {
   said.append("Stopped. What was found until then is shown.", ...(on ? [on] : []));
   cell.replaceChildren(said);
   cell.parentElement.className = "end";
-  const split = document.querySelector("[data-split]");
-  if (!split.querySelector("[data-panel]")) {
-    const panel = document.createElement("aside");
-    panel.className = "panel";
-    panel.dataset.panel = "";
-    panel.ariaLabel = "Event";
-    split.append(panel);
-  }
   await import("./console.js");
 });

@@ -46,6 +46,20 @@ def test_a_search_says_how_far_it_looked_and_is_stopped(browser: Browser) -> Non
         window.page.close()
 
 
+def test_a_row_opens_while_the_search_looks_on(browser: Browser) -> None:
+    api = EndlessApi()
+    with console_of(api) as url, looking(browser, url) as window:
+        window.page.goto(f"{url}/search?range=30d", wait_until="commit")
+        expect(window.page.locator("tr.progress").nth(2)).to_be_attached()
+        window.page.locator("tr[data-id] a.row").click()
+        expect(window.page.locator(f"[data-panel-open='{ID}'] dt").first).to_be_visible()
+        expect(window.page).to_have_url(re.compile(f"event={ID}"))
+        assert window.page.evaluate("document.readyState") == "loading", "the search began anew"
+        seen = api.asked
+        eventually(lambda: api.asked, until=lambda count: count > seen)
+        window.page.close()
+
+
 @pytest.mark.parametrize("scripts", [True, False])
 def test_a_page_says_what_it_waits_for_and_then_why_there_is_none(
     browser: Browser, scripts: bool

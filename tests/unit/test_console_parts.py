@@ -15,16 +15,22 @@ from console.page import Page
 from console.pages import event, faults, overview, search
 from console.parts import Parts
 from console.session import NotSignedIn
+from contracts import paths
 from tests.unit.test_console_pages import Answers, Somebody, page
 
 ID = "01a21916-9edd-72db-a79f-6315f0fbf002"
 EVENT = Answers.event | {"id": ID}
 AROUND = {"events": [EVENT], "received_at": ["2026-01-31T12:00:00.000Z"], "next": None}
+COUNTED = {"count": 1, "from": "2026-01-31T12:00:00Z", "to": "2026-01-31T13:00:00Z"}
+COUNTED |= {"starts": ["2026-01-31T12:00:00Z"], "interval": "hour"}
+COUNTED["series"] = [{"value": "FAULT", "count": 1, "buckets": [1]}]
 ANSWERS: dict[str, Any] = {
     f"/api/v1/events/{ID}": EVENT,
     f"/api/v1/events/{ID}/deliveries": {"deliveries": [], "detail": "Nobody was sent it."},
     f"/api/v1/events/{ID}/explain": {"subscriptions": [], "detail": "Nobody wants it."},
     "/api/v1/events": AROUND,
+    paths.SEARCH: AROUND | {"reached": None},
+    paths.COUNTS: COUNTED,
 }
 WAIT_S = 10
 PAYLOAD_OF_A_MEGABYTE = {
@@ -34,6 +40,8 @@ PAYLOAD_OF_A_MEGABYTE = {
 
 class Held:
     """An API whose answers are given when the test says so; what is not held is there at once."""
+
+    url = "http://api.example"
 
     def __init__(self, *held: str) -> None:
         self.gates = {path: asyncio.Event() for path in held}
@@ -50,6 +58,9 @@ class Held:
         if path in self.failing:
             raise self.failing[path]
         return ANSWERS[path]
+
+    async def post(self, path: str, body: object) -> Any:
+        return await self.get(path)
 
 
 class SignedIn(Somebody):
@@ -102,6 +113,36 @@ def test_an_event_is_read_while_its_deliveries_are_looked_for() -> None:
         later = await rest(pieces)
         assert later.index("Nobody was sent it") < later.index("Nobody wants it")
         assert later.rstrip().endswith("</html>")
+
+    asyncio.run(scene())
+
+
+def test_an_opened_event_and_the_bars_are_there_while_rows_are_looked_for() -> None:
+    async def scene() -> None:
+        api = Held(paths.SEARCH)
+        pieces = await begun(search.search(asked("/search", api, query=f"event={ID}")))
+        sent = await until(pieces, "Nobody wants it")
+        assert sent.index("data-timeline") < sent.index("<dt>Id</dt>")
+        assert "data-id=" not in sent
+        api.gates[paths.SEARCH].set()
+        later = await rest(pieces)
+        assert f'data-id="{ID}"' in later
+        assert "data-timeline" not in later
+
+    asyncio.run(scene())
+
+
+def test_rows_do_not_wait_for_bars_that_are_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "SOON_S", 0.0)
+
+    async def scene() -> None:
+        api = Held(paths.COUNTS)
+        pieces = await begun(search.search(asked("/search", api)))
+        sent = await until(pieces, "that is all in this range")
+        assert f'data-id="{ID}"' in sent
+        assert "data-timeline" not in sent
+        api.gates[paths.COUNTS].set()
+        assert "data-timeline" in await rest(pieces)
 
     asyncio.run(scene())
 
