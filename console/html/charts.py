@@ -11,6 +11,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from console.html.ticks import Tick, label, short, ticks, top_of
+from console.html.times import shown
 
 WIDTH, GAP = 1000, 1
 LINE = Markup('<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/>')
@@ -18,12 +19,13 @@ BAR = Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>')
 
 
 class Bar(NamedTuple):
-    """One bar: counts by class, stacked from below, what a reader is told, where it leads, when it begins."""
+    """One bar: counts by class, stacked from below, its time, what a reader is told, where it leads."""
 
     parts: dict[str, int]
-    label: str
+    start_ms: int
+    end_ms: int
+    told: str
     href: str | None = None
-    start_ms: int = 0
 
     @property
     def sum(self) -> int:
@@ -31,14 +33,14 @@ class Bar(NamedTuple):
         return sum(self.parts.values())
 
 
-def chart(found: Sequence[Bar], to_ms: int, zone: tzinfo, title: str, height: int = 64) -> Markup:
-    """Stacked bars of equal times over the whole width, until `to_ms`, with a scale and an axis of time.
+def chart(found: Sequence[Bar], zone: tzinfo, title: str, height: int = 64) -> Markup:
+    """Stacked bars of equal times over the whole width, with a scale and an axis of time.
 
     What is written stands beside the bars, whose picture is drawn out to the width that there is.
     """
     top = top_of(max((bar.sum for bar in found), default=0))
-    at = [(each, _place(each.at_ms, found, to_ms)) for each in _ticks(found, to_ms, zone)]
-    drawn = bars(found, [x for _, x in at], top, title, height)
+    at = [(each, _place(each.at_ms, found)) for each in _ticks(found, zone)]
+    drawn = bars(found, [x for _, x in at], top, zone, title, height)
     half = Markup('<span class="half">{}</span>').format(short(top // 2)) if top > 1 else ""
     axis = Markup("").join(
         Markup('<text x="{:.2f}%" y="11" data-at="{}" data-form="{}">{}</text>').format(
@@ -52,36 +54,41 @@ def chart(found: Sequence[Bar], to_ms: int, zone: tzinfo, title: str, height: in
     ).format(short(top), half, drawn, axis)
 
 
-def _ticks(found: Sequence[Bar], to_ms: int, zone: tzinfo) -> list[Tick]:
-    return ticks(found[0].start_ms, to_ms, zone) if found else []
+def _ticks(found: Sequence[Bar], zone: tzinfo) -> list[Tick]:
+    return ticks(found[0].start_ms, found[-1].end_ms, zone) if found else []
 
 
-def _place(at_ms: int, found: Sequence[Bar], to_ms: int) -> float:
-    """Where a moment is, from 0 to 1: bars have one width, though the first and last may be cut short."""
-    starts = [bar.start_ms for bar in found]
-    ends = [*starts[1:], to_ms]
-    length = max(end - start for start, end in zip(starts, ends, strict=True))
-    number = max(bisect_right(starts, at_ms) - 1, 0)
+def _place(at_ms: int, found: Sequence[Bar]) -> float:
+    """Where a moment is, from 0 to 1: bars have one width, though the first and last may be cut short.
+
+    `brush.js` has its inverse.
+    """
+    length = max(bar.end_ms - bar.start_ms for bar in found)
+    number = max(bisect_right([bar.start_ms for bar in found], at_ms) - 1, 0)
     is_last = number == len(found) - 1
-    from_start = (at_ms - starts[number]) / length
-    within = from_start if is_last else 1 - (ends[number] - at_ms) / length
+    from_start = (at_ms - found[number].start_ms) / length
+    within = from_start if is_last else 1 - (found[number].end_ms - at_ms) / length
     return (number + within) / len(found)
 
 
-def bars(found: Sequence[Bar], lines: Sequence[float], top: int, title: str, height: int) -> Markup:
+def bars(
+    found: Sequence[Bar], lines: Sequence[float], top: int, zone: tzinfo, title: str, height: int
+) -> Markup:
     """The bars alone; `top` has the whole height. `lines` are drawn across, from 0 to 1."""
     step = WIDTH / max(len(found), 1)
     role = "group" if any(bar.href for bar in found) else "img"  # an image has no links within
     grid = [LINE.format(0, y, WIDTH, y) for y in (0.5, height / 2)]
     grid += [LINE.format(f"{x * WIDTH:.1f}", 0, f"{x * WIDTH:.1f}", height) for x in lines]
-    drawn = [_drawn(bar, n * step, step - GAP, height / top, height) for n, bar in enumerate(found)]
+    drawn = [
+        _drawn(bar, zone, n * step, step - GAP, height / top, height) for n, bar in enumerate(found)
+    ]
     return Markup(
         '<svg class="bars" viewBox="0 0 {} {}" preserveAspectRatio="none" role="{}"'
         ' aria-label="{}">{}</svg>'
     ).format(WIDTH, height, role, title, Markup("").join([*grid, *drawn]))
 
 
-def _drawn(bar: Bar, x: float, width: float, scale: float, height: int) -> Markup:
+def _drawn(bar: Bar, zone: tzinfo, x: float, width: float, scale: float, height: int) -> Markup:
     parts, top = [], float(height)
     for kind, count in bar.parts.items():
         if count:
@@ -89,10 +96,13 @@ def _drawn(bar: Bar, x: float, width: float, scale: float, height: int) -> Marku
             top -= tall
             parts.append(BAR.format(kind, f"{x:.2f}", f"{top:.2f}", f"{width:.2f}", f"{tall:.2f}"))
     hit = BAR.format("hit", f"{x:.2f}", 0, f"{width + GAP:.2f}", height)
-    inner = Markup("<title>{}</title>{}{}").format(bar.label, hit, Markup("").join(parts))
+    start, end = (shown(each, zone, "minute") for each in (bar.start_ms, bar.end_ms))
+    told = f"{start} to {end}: {bar.told}"
+    inner = Markup("<title>{}</title>{}{}").format(told, hit, Markup("").join(parts))
+    time = Markup('data-from="{}" data-to="{}"').format(bar.start_ms, bar.end_ms)  # for scripts
     if bar.href is None:
-        return Markup("<g>{}</g>").format(inner)
-    return Markup('<a href="{}" aria-label="{}">{}</a>').format(bar.href, bar.label, inner)
+        return Markup("<g {}>{}</g>").format(time, inner)
+    return Markup('<a href="{}" aria-label="{}" {}>{}</a>').format(bar.href, told, time, inner)
 
 
 def sparkline(counts: Sequence[int], title: str, kind: str = "plain") -> Markup:

@@ -1,10 +1,8 @@
 """How something went over a time: counts of intervals as bars that lead to their events."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import tzinfo
 
 from console.html.charts import Bar
-from console.html.times import shown
 from contracts.criteria import rfc_3339
 from contracts.intervals import STEP_MS, Interval, Span
 
@@ -21,7 +19,6 @@ def bars_of(
     starts: Sequence[int],
     to_ms: int,
     series: Mapping[str, Sequence[int]],
-    zone: tzinfo,
     link: Link | None = None,
 ) -> list[Bar]:
     """A bar for each interval, its counts by name stacked, with what a reader is told of it."""
@@ -30,9 +27,8 @@ def bars_of(
         end = starts[number + 1] if number + 1 < len(starts) else to_ms
         parts = {name: buckets[number] for name, buckets in series.items()}
         told = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count) or "none"
-        label = f"{shown(start, zone, 'minute')}: {told}"
         href = link(rfc_3339(start), rfc_3339(end)) if link and any(parts.values()) else None
-        bars.append(Bar(parts, label, href, start))
+        bars.append(Bar(parts, start, end, told, href))
     return bars
 
 

@@ -6,7 +6,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from console.html.charts import Bar, chart
-from console.html.times import Range, shown
+from console.html.times import Range
 from console.line.criteria import criteria
 from console.line.fields import ALIASES, FREE_ALIASES
 from console.line.given import given
@@ -36,23 +36,23 @@ async def timeline(page: Page, line: Line) -> Markup | None:
     query = {**asked, **period.absolute, "interval": interval, "by": "event_type"}
     found = await page.api.get(paths.COUNTS, **query)
     title = f"{found['count']:,} events by time and type"
-    return chart(_bars(page, period, found), period.to_ms, page.zone, title, HEIGHT)
+    return chart(_bars(page, period, found), page.zone, title, HEIGHT)
 
 
 def _bars(page: Page, period: Range, found: dict[str, Any]) -> list[Bar]:
-    """So many intervals to a bar that there are not too many bars."""
+    """So many intervals to a bar that there are not too many bars; they end with what was counted."""
+    to_ms = instant_ms(found["to"])
     starts = [instant_ms(each) for each in found["starts"]]
     series = {each["value"]: each["buckets"] for each in found["series"]}
     step = -(-len(starts) // BARS_MAX) or 1
     made = []
     for first in range(0, len(starts), step):
         begin = max(starts[first], period.from_ms)
-        end = starts[first + step] if first + step < len(starts) else period.to_ms
+        end = starts[first + step] if first + step < len(starts) else to_ms
         parts = {t: sum(series[t][first : first + step]) for t in TYPES if t in series}
         told = ", ".join(f"{count:,} {name}" for name, count in reversed(parts.items()) if count)
-        label = f"{shown(begin, page.zone, 'minute')} to {shown(end, page.zone, 'minute')}: {told or 'none'}"
         here = page.here(from_=rfc_3339(begin), to=rfc_3339(end), cursor=None, event=None)
-        made.append(Bar(parts, label, here if told else None, begin))
+        made.append(Bar(parts, begin, end, told or "none", here if told else None))
     return made
 
 

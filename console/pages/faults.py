@@ -124,7 +124,6 @@ async def _one(
             starts_of(from_ms, to_ms, found["interval"]),
             to_ms,
             {"FAULT": fault["buckets"]},
-            page.zone,
             lambda from_, to: page.here(from_=from_, to=to, range=None),
         ),
         width=width_of(found["interval"]),

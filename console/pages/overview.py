@@ -104,8 +104,7 @@ def _bars(page: Page, counts: dict[str, Any]) -> list[Bar]:
     ordered = {name: series[name] for name in TYPES if name in series}
     return bars_of(
         starts,
-        page.range.to_ms,
+        instant_ms(counts["to"]),
         ordered,
-        page.zone,
         lambda from_, to: page.link("/search", from_=from_, to=to),
     )

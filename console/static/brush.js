@@ -1,8 +1,19 @@
 // A stretch of the bars that is drawn over becomes the time range.
+
+// The moment at a place from 0 to 1: bars have one width, though the first and last may be cut short.
+function momentAt(place, box) {
+  const bars = [...box.querySelectorAll(".bars [data-from]")].map((each) => [Number(each.dataset.from), Number(each.dataset.to)]);
+  const length = Math.max(...bars.map(([from, to]) => to - from));
+  const number = Math.min(Math.floor(place * bars.length), bars.length - 1);
+  const [from, to] = bars[number];
+  const within = (place * bars.length - number) * length;
+  const moment = number === bars.length - 1 ? from + within : to - length + within;
+  return new Date(Math.min(Math.max(moment, from), to)).toISOString();
+}
+
 export function enhanceBrush() {
   const box = document.querySelector("[data-timeline]");
-  if (!box) return;
-  const [from, to] = [box.dataset.from, box.dataset.to].map((each) => new Date(each).getTime());
+  if (!box?.querySelector(".bars [data-from]")) return;
   const mark = document.createElement("div");
   mark.className = "brush";
   mark.hidden = true;
@@ -33,8 +44,8 @@ export function enhanceBrush() {
     if (mark.hidden) return;
     const url = new URL(location.href);
     for (const name of ["range", "cursor", "event", "live"]) url.searchParams.delete(name);
-    url.searchParams.set("from", new Date(from + begin * (to - from)).toISOString());
-    url.searchParams.set("to", new Date(from + end * (to - from)).toISOString());
+    url.searchParams.set("from", momentAt(begin, box));
+    url.searchParams.set("to", momentAt(end, box));
     location.assign(url);
   });
   box.addEventListener("click", (event) => mark.hidden || event.preventDefault(), true);

@@ -27,6 +27,12 @@ function rewrite(root) {
     const form = each.dataset.form === "clock" ? "hour" : each.dataset.form;
     each.textContent = local(new Date(Number(each.dataset.at)), form);
   }
+  for (const each of root.querySelectorAll(".bars [data-from]")) {
+    const title = each.querySelector("title");
+    const [from, to] = [each.dataset.from, each.dataset.to].map((at) => local(new Date(Number(at)), "minute"));
+    title.textContent = `${from} to ${to}${title.textContent.slice(title.textContent.indexOf(": "))}`;
+    if (each.hasAttribute("aria-label")) each.setAttribute("aria-label", title.textContent);
+  }
 }
 
 // The fields of a range are UTC for a browser without scripts, and local with one.

@@ -4,10 +4,13 @@ import json
 import re
 import time
 import uuid
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
+from contracts.criteria import instant_ms
 from tests.builders import a_payload, an_event
 from tests.console.conftest import post
 from tests.console.looks import Look
@@ -79,6 +82,9 @@ def test_bars_lead_to_their_time_and_a_stretch_of_them_becomes_the_range(look: L
         page.mouse.up()
         expect(page).to_have_url(re.compile("from=.*to="))
         assert "range=" not in page.url
+        given = parse_qs(urlsplit(page.url).query)
+        length = instant_ms(given["to"][0]) - instant_ms(given["from"][0])
+        assert length == pytest.approx(0.4 * 15 * 60_000, rel=0.2)
         assert "q=type" in page.url
         page.go_back()
         bars.locator("a").last.click()
@@ -107,8 +113,12 @@ def test_times_are_in_the_viewers_zone_with_utc_on_hover(look: Look) -> None:
         shown, utc = first.inner_text(), str(first.get_attribute("title"))
         hours = int(utc[11:13]) - int(shown[6:8])
         assert hours % 24 in (22, 23), (shown, utc)  # Berlin is an hour or two ahead
+        bar = page.locator("[data-timeline] .bars a").last
+        said, title = str(bar.get_attribute("aria-label")), bar.locator("title").text_content()
+        assert said == title
         page.reload()  # by the cookie the server knows the zone now
         assert first.inner_text() == shown
+        assert str(bar.get_attribute("aria-label"))[:16] == said[:16]
 
 
 def entities(page: Page) -> list[str]:

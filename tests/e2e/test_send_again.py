@@ -173,10 +173,10 @@ def test_what_was_given_up_is_counted_sent_again_and_delivered(customer: Custome
     customer.until(delivered=5)
     for of_job, count in ((job["id"], 5), ("another", 0)):
         asked = {"job_id": of_job, "state": "delivered"}
-        told = customer.client.get(
+        found = customer.client.get(
             f"{SUBSCRIPTIONS}/{customer.subscription}/deliveries", params=asked
         )
-        assert len(told.json()["deliveries"]) == count
+        assert len(found.json()["deliveries"]) == count
     again = customer.ask("redrive")
     assert (again.status_code, again.json()["count"]) == (200, 0)
     code, nothing, _ = customer.command("deliveries", "redrive", *of, "--yes")

@@ -83,14 +83,14 @@ def test_bars_are_links_with_what_they_are_for_a_scale_and_an_axis() -> None:
     hour = 3_600_000
     drawn = charts.chart(
         [
-            charts.Bar({"FAULT": 200, "WARNING": 111}, "12:00: <3>", "/search?a=1&b=2", hour // 2),
-            charts.Bar({}, "", None, hour),
+            charts.Bar({"FAULT": 200, "WARNING": 111}, hour // 2, hour, "<3", "/search?a=1&b=2"),
+            charts.Bar({}, hour, 2 * hour, "none"),
         ],
-        2 * hour,
         times.zone_of("Europe/Berlin"),
         "by hour",
     )
-    assert "&lt;3&gt;" in drawn
+    assert "1970-01-01 01:30 to 1970-01-01 02:00: &lt;3" in drawn
+    assert f'data-from="{hour // 2}" data-to="{hour}"' in drawn
     assert 'href="/search?a=1&amp;b=2"' in drawn
     assert drawn.count("<rect") == 4
     assert '<span class="top">400</span><span class="half">200</span>' in drawn

@@ -18,7 +18,7 @@ from console.html.environment import environment
 from console.line.given import given
 from console.live.tails import Tails
 from console.page import Page, Site
-from console.pages import errors, event, faults, search
+from console.pages import counted, errors, event, faults, search
 from console.pages.subscriptions import one
 from console.reading.state import state_of
 from console.settings import Console
@@ -271,3 +271,30 @@ def why(**clause: Any) -> str:
 )
 def test_why_a_subscription_does_not_accept_an_event(clause: dict[str, Any], told: str) -> None:
     assert why(**clause).endswith(f"orders {told}")
+
+
+class Counting:
+    """An API that has counted until noon, whatever was asked for."""
+
+    async def get(self, path: str, **query: object) -> Any:
+        starts = [f"2026-01-31T{hour:02}:00:00.000Z" for hour in range(12)]
+        found = {
+            "from": starts[0],
+            "to": "2026-01-31T12:00:00.000Z",
+            "interval": "hour",
+            "count": 12,
+        }
+        series = [{"value": "FAULT", "count": 12, "buckets": [1] * 12}]
+        return found | {"starts": starts, "series": series}
+
+
+def test_bars_of_a_day_that_is_not_over_end_where_their_axis_does() -> None:
+    here = page("/search", "from=2026-01-31T00:00:00Z&to=2026-02-01T00:00:00Z")
+    here.api = Counting()  # type: ignore[assignment]
+    drawn = str(asyncio.run(counted.timeline(here, given({}))))
+    six = 1_769_839_200_000
+    assert re.search(rf'<text x="50.00%" y="11" data-at="{six}"', drawn)
+    assert '<a href="/search?tenant=acme&amp;from=2026-01-31T06%3A00' in drawn
+    bar = drawn.partition(f'data-from="{six}"')[2]
+    assert bar.startswith(f' data-to="{six + 3_600_000}"')
+    assert 'x="500.00"' in bar.partition("</a>")[0]
