@@ -1,5 +1,5 @@
 // The keyboard: rows by j and k, the line by /, pages by g and a letter; ? lists all. It is there while the
-// page still comes.
+// page still comes. Who speaks to the computer switches keys of one letter off (WCAG 2.1.4), here and for good.
 import { shareLink } from "./copy.js";
 
 const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
@@ -24,6 +24,21 @@ function open() {
   row?.click();
 }
 
+const KEPT = "keys";
+
+const areOn = () => localStorage.getItem(KEPT) !== "off";
+
+function list() {
+  document.querySelector("[data-keys]").checked = areOn();
+  document.getElementById("keys").showModal();
+}
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-keys]")) return;
+  if (event.target.checked) localStorage.removeItem(KEPT);
+  else localStorage.setItem(KEPT, "off");
+});
+
 let waiting = false;
 
 function pressed(event) {
@@ -33,7 +48,7 @@ function pressed(event) {
     return;
   }
   const dialog = document.querySelector("dialog[open]");
-  if (dialog) return;
+  if (dialog || (event.key.length === 1 && !areOn())) return;
   if (waiting) {
     waiting = false;
     const link = document.querySelector(`a[data-key="g ${event.key}"]`);
@@ -46,7 +61,7 @@ function pressed(event) {
     o: open,
     y: shareLink,
     l: () => document.querySelector("[data-does=tail]")?.click(),
-    "?": () => document.getElementById("keys")?.showModal(),
+    "?": list,
     "/": () => document.querySelector("[data-line]")?.focus(),
     g: () => {
       waiting = true;
@@ -65,6 +80,6 @@ document.addEventListener("keydown", pressed);
 export function enhanceKeys() {
   for (const button of document.querySelectorAll("[data-does=keys]")) {
     button.hidden = false;
-    button.addEventListener("click", () => document.getElementById("keys").showModal());
+    button.addEventListener("click", list);
   }
 }

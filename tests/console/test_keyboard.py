@@ -111,6 +111,31 @@ def test_the_list_of_keys_names_those_that_there_are(look: Look) -> None:
         expect(page.locator("#keys")).to_be_hidden()
 
 
+def test_keys_of_one_letter_are_switched_off_and_on_for_good(look: Look) -> None:
+    """As WCAG 2.1.4 asks: who speaks to the computer, or hits a key by chance, is not led away."""
+    with look() as window:
+        page = window.go("/search?q=type:FAULT")
+        page.keyboard.press("?")
+        switch = page.get_by_label("Keys of one letter or sign do this")
+        expect(switch).to_be_checked()
+        window.check()
+        switch.uncheck()
+        page.keyboard.press("Escape")
+        window.go("/search?q=type:FAULT")
+        for key in ("?", "j", "/"):
+            page.keyboard.press(key)
+        expect(page.locator("#keys")).to_be_hidden()
+        expect(page.locator("tr.cursor")).to_have_count(0)
+        expect(page.locator("#q")).not_to_be_focused()
+        page.get_by_title("Tenant and account").click()
+        page.get_by_role("button", name="Keyboard").click()
+        expect(switch).not_to_be_checked()
+        switch.check()
+        page.keyboard.press("Escape")
+        page.keyboard.press("j")
+        expect(page.locator("tr.cursor")).to_have_count(1)
+
+
 def test_keys_lead_to_pages_and_not_while_one_types(look: Look) -> None:
     with look() as window:
         page = window.go("/no-such-page")
