@@ -21,7 +21,8 @@ from contracts.clickhouse.faults import Groups, Place, read_groups
 from contracts.clickhouse.ledger import UNQUOTED, Query
 from contracts.clickhouse.schema import migrations, statements
 from contracts.counts import CountedBy, CountSearch, FieldSearch
-from contracts.faults import FINGERPRINT_PATTERN, FaultCriteria
+from contracts.criteria import FINGERPRINT_PATTERN
+from contracts.faults import FaultCriteria
 from contracts.intervals import span
 from tests.grouping.test_groups import Engine
 
