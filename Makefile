@@ -55,8 +55,9 @@ docs: setup $(DOCS_INSTALLED) ## Write the generated references, then the site: 
 	@$(BIN)/python -m docs.make
 	@.venv-docs/bin/sphinx-build --quiet --nitpicky --fail-on-warning docs .site && echo "written: .site/index.html"
 
-picture: setup ## Draw docs/events.svg anew, from commands that run on a stack of their own
+picture: setup ## Draw docs/events.svg and docs/console-*.png anew, on stacks of their own
 	@$(BIN)/python -m docs.make.picture
+	@EVENTS_PICTURES=docs $(BIN)/pytest --quiet tests/console/test_pictures.py
 
 bench-ingest: setup $(LOAD_INSTALLED) ## Measure the edge, then a load test; LOAD="--seconds 60 --users 100"
 	@$(BIN)/python -m bench.ingest

@@ -15,7 +15,7 @@ from tests.console.browser import Looking, executable, looking
 from tests.processes import free_port, running_module
 from tests.stack import Another, Stack, eventually
 
-TENANT = "console"
+TENANT, PICTURED = "console", "acme"
 EVENTS = 1_000
 FAULT = an_event(
     event_type="FAULT",
@@ -52,6 +52,7 @@ def console(stack: Stack) -> Iterator[str]:
     post(stack, [json.loads(each) for each in many_events(EVENTS)] + [FAULT])
     port = free_port()
     arguments = ["--home", str(stack.home), "--port", str(port), "--tenant", TENANT]
+    arguments += ["--tenant", PICTURED]
     url = f"http://127.0.0.1:{port}"
     with running_module("tests.console.open", *arguments, ready=f"{url}/readyz"):
         yield url
