@@ -6,19 +6,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.console.browser import NARROW, WIDE, Scheme
+from tests.console.browser import WIDE, Scheme
 from tests.console.conftest import PICTURED, TENANT
 from tests.console.looks import Look
 from tests.processes import TLS
 from tests.stack import Stack
 
-PICTURES: dict[str, tuple[str, int, Scheme]] = {
-    "console-overview": ("/?range=24h", WIDE, "light"),
-    "console-search": ("/search?range=24h&q=type:FAULT&event={id}", WIDE, "light"),
-    "console-list": ("/search?range=24h", WIDE, "dark"),
-    "console-phone": ("/faults?range=24h", NARROW, "dark"),
+PICTURES: dict[str, tuple[str, Scheme]] = {
+    "console-overview": ("/?range=24h", "light"),
+    "console-search": ("/search?range=24h&q=type:FAULT&event={id}", "light"),
+    "console-list": ("/search?range=24h", "dark"),
 }
-"""By name the path, in which `{id}` is a fault, the width in pixels and the scheme."""
+"""By name the path, in which `{id}` is a fault, and the scheme."""
 A_DAY = """
 INSERT INTO events.events (tenant, id, received_at, event_type, event_source, operation, entity_id,
     entity_name, payload_entity_id, key_attributes, payload, fault, kafka_partition, kafka_offset)
@@ -51,8 +50,8 @@ def fault(stack: Stack, console: str) -> str:
 
 def test_the_pictures_of_the_documents_can_be_drawn(fault: str, look: Look, tmp_path: Path) -> None:
     folder = Path(os.environ.get("EVENTS_PICTURES", tmp_path))
-    for name, (path, width, scheme) in PICTURES.items():
-        with look(width, scheme) as window:
+    for name, (path, scheme) in PICTURES.items():
+        with look(WIDE, scheme) as window:
             page = window.go(f"{path.format(id=fault)}&tenant={PICTURED}")
             page.wait_for_load_state("networkidle")
             assert not page.locator("[data-state=error]").count()
