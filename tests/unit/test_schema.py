@@ -57,3 +57,8 @@ def test_a_migrations_hash_is_that_of_its_text() -> None:
 def test_settings_that_could_not_be_meant_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         TableSettings.model_validate(wrong)
+
+
+def test_migrations_are_numbered_from_one_without_gaps() -> None:
+    numbers = [each.number for each in migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
