@@ -21,7 +21,7 @@ from console.api import Api, Caller, Refused
 from console.html import times
 from console.html.times import Range
 from console.live.tails import Tails
-from console.parts import Parts, is_missing
+from console.parts import Parts, is_missing, unbroken
 from console.session import Session
 from console.settings import Console
 from contracts.criteria import instant_ms, rfc_3339
@@ -171,14 +171,10 @@ class Page:
         return StreamingResponse(told, status, headers, HTML)
 
     async def _told(self, pieces: AsyncIterator[str], parts: Parts) -> AsyncIterator[str]:
-        """What fails when the page has begun is said at its end."""
         try:
-            async for piece in pieces:
+            async for piece in unbroken(pieces):
                 if piece:
                     yield piece
-        except Exception:
-            log.exception("%s broke off", self.at)
-            yield self.text("broken.html")
         finally:
             parts.end()
 

@@ -1,7 +1,8 @@
-"""Parts of a page: asked for at once, sent as they come in the order of the page, each within its time.
+"""Parts of a page: asked for at once, each within its time, sent in the order of the page or as they come.
 
-The page itself is sent before them, so that a slow part keeps no other from being read. Its template marks
-where they stand; what a part asks for and does not get is shown in its place. Works without script.
+The page itself is sent before them; its template marks where they stand. In the order of the page one that
+is slow is waited for by those below it: what stands alone is sent as it comes. What a part asks for and does
+not get is shown in its place, and so is that it failed. Works without script.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ SOON_S = 0.2
 """So long a page waits for what gives it title and status; then it begins without."""
 MARK = re.compile("<!-- part ([a-z]+) -->")
 """Texts from outside are escaped, so none of them can be one."""
+BROKEN = """<div class="failure" role="alert" data-state="error"><p class="failure-title">This part failed</p>
+<p>The console's log says why.</p></div>"""
 
 T = TypeVar("T")
 Asked = asyncio.Task[T | Refused | Unanswered]
@@ -58,10 +61,36 @@ async def in_order(text: str, parts: Mapping[str, AsyncIterator[str]]) -> AsyncI
     at = 0
     for found in MARK.finditer(text):
         yield text[at : found.start()]
-        async for piece in parts[found[1]]:
+        async for piece in unbroken(parts[found[1]]):
             yield piece
         at = found.end()
     yield text[at:]
+
+
+async def as_they_come(parts: Mapping[str, AsyncIterator[str]]) -> AsyncIterator[str]:
+    """All parts, each whole, the first to be there first, in a box that says which it is."""
+    whole = [asyncio.create_task(_whole(name, pieces)) for name, pieces in parts.items()]
+    try:
+        for each in asyncio.as_completed(whole):
+            yield await each
+    finally:
+        for task in whole:
+            task.cancel()
+
+
+async def _whole(name: str, pieces: AsyncIterator[str]) -> str:
+    text = "".join([piece async for piece in unbroken(pieces)])
+    return f'<div class="came" data-of="{name}">{text}</div>'
+
+
+async def unbroken(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The pieces, until one fails; then that it did, and the page goes on."""
+    try:
+        async for piece in pieces:
+            yield piece
+    except Exception:
+        log.exception("a part of a page broke off")
+        yield BROKEN
 
 
 def present(answer: T | Refused | Unanswered) -> T:

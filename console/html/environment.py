@@ -25,6 +25,7 @@ def environment(assets: Assets) -> Environment:
     made.filters |= {
         "foreign": text.foreign,
         "marked": text.marked,
+        "plain": text.plain,
         "number": number,
         "ago": times.ago,
         "duration": times.duration,

@@ -40,6 +40,11 @@ def marked(text: str, keep: str = "") -> Markup:
     return Markup("").join(parts)
 
 
+def plain(text: str) -> Markup:
+    """`text` where no label can be, in a title: hidden characters are named by plain text."""
+    return Markup("").join(_plain(each) if is_hidden(each) else escape(each) for each in text)
+
+
 def foreign(text: object, limit: int = SHOWN_MAX, direction: str = "auto") -> Markup:
     """A text from outside, in a direction of its own; cut at `limit` characters, and says so.
 

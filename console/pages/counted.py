@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from console.html.charts import Bar, chart
 from console.html.times import Range
-from console.line.criteria import criteria
+from console.line.criteria import criteria, sayable
 from console.line.fields import ALIASES, FREE_ALIASES
 from console.line.given import given
 from console.line.parse import Line
@@ -57,17 +57,21 @@ def _bars(page: Page, period: Range, found: dict[str, Any]) -> list[Bar]:
 
 
 async def values(page: Page) -> Response:
-    """The values of a field that begin so, with their counts among what the rest of the line asks for."""
+    """The values of a field that begin so, with their counts among what the rest of the line asks for.
+
+    Where the counts would be of more than that, the values come without.
+    """
     name, prefix = page.query.get("field", ""), page.query.get("prefix", "")
     field = _field(name)
-    asked = criteria(given(page.query), field and field.partition(".")[0])
-    if field is None or asked is None:
+    if field is None:
         return page.json([])
+    asked, is_all = sayable(given(page.query), field.partition(".")[0])
     query: dict[str, str | int] = {**asked, **page.range.absolute, "field": field, "limit": OFFERED}
     if prefix:
         query["prefix"] = prefix[:256]
     found = await page.api.get(paths.FIELDS, **query)
-    return page.json(found["values"])
+    told = found["values"] if is_all else [{"value": each["value"]} for each in found["values"]]
+    return page.json(told)
 
 
 def _field(name: str) -> str | None:

@@ -10,7 +10,7 @@ from console.html.charts import Bar
 from console.html.course import bars_of, fewer, width_of
 from console.html.times import Range
 from console.page import Page
-from console.parts import Asked, in_order
+from console.parts import Asked, as_they_come, in_order
 from console.reading.currency import currency
 from contracts import paths
 from contracts.criteria import instant_ms
@@ -42,7 +42,8 @@ async def overview(page: Page) -> Response:
         "faults": _groups(page, groups),
         "delivery": _delivery(page, queues),
     }
-    return page.stream(in_order(page.text("overview/page.html"), shown), parts)
+    text = page.text("overview/page.html")
+    return page.stream(in_order(text, {"all": as_they_come(shown)}), parts)
 
 
 async def _events(page: Page, *asked: Asked[Any]) -> AsyncIterator[str]:

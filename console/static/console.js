@@ -9,6 +9,7 @@ import { enhanceMenus } from "./menus.js";
 import { enhanceTail } from "./tail.js";
 import { enhanceTimes } from "./times.js";
 import { enhanceForms } from "./forms.js";
+import { enhanceWhole } from "./whole.js";
 
 function enhance(root) {
   enhanceTimes(root);
@@ -16,6 +17,7 @@ function enhance(root) {
 }
 
 enhance(document);
+enhanceWhole();
 enhanceMenus();
 enhanceLine();
 enhanceBrush();

@@ -3,6 +3,7 @@
 document.addEventListener("click", async (event) => {
   if (!event.target.closest("[data-does=stop]")) return;
   window.stop();
+  document.documentElement.dataset.stopped = "";
   const cell = [...document.querySelectorAll("tr.progress td")].at(-1);
   const on = cell.querySelector("[data-on]");
   if (on) on.hidden = false;

@@ -75,6 +75,22 @@ def test_a_page_says_what_it_waits_for_and_then_why_there_is_none(
         expect(loading).to_be_hidden()
 
 
+def test_a_page_that_is_cut_on_its_way_says_so(browser: Browser) -> None:
+    with console_of(EndlessApi()) as url, looking(browser, url) as window:
+        whole = window.go("/no-such-page").content()
+        expect(window.page.locator("main [role=alert]")).not_to_contain_text(["cut before"])
+        cut = (
+            whole.partition("</main>")[0]
+            + '<p class="loading"><span class="spinner"></span>Deliveries</p>'
+        )
+        window.page.route(
+            "**/no-such-page", lambda route: route.fulfill(body=cut, content_type="text/html")
+        )
+        window.go("/no-such-page")
+        expect(window.page.locator("main > [role=alert]")).to_contain_text("cut before its end")
+        expect(window.page.locator(".spinner")).to_have_count(0)
+
+
 @pytest.mark.parametrize("how", ["Stop", "another page", "the tab is closed"])
 def test_whoever_goes_ends_what_was_asked_for_them(browser: Browser, how: str) -> None:
     api = EndlessApi(holds_after=2)

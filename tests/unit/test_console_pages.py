@@ -1,12 +1,13 @@
 """Pages of the console filled in without a server: what is rarely seen, and where their links lead."""
 
 import asyncio
+import json
 import re
 import uuid
 from functools import cache
 from html import unescape
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from console.live.tails import Tails
 from console.page import Page, Site
 from console.pages import counted, errors, event, faults, search
 from console.pages.subscriptions import one
+from console.reading.seen import Seen
 from console.reading.state import state_of
 from console.settings import Console
 
@@ -298,3 +300,53 @@ def test_bars_of_a_day_that_is_not_over_end_where_their_axis_does() -> None:
     bar = drawn.partition(f'data-from="{six}"')[2]
     assert bar.startswith(f' data-to="{six + 3_600_000}"')
     assert 'x="500.00"' in bar.partition("</a>")[0]
+
+
+def test_no_title_holds_what_is_hidden_or_turns_the_line_around() -> None:
+    turned = "gnp.‮exe<b>​"
+    seen = Seen(Answers.event | {"entity_id": turned})
+    texts = [page("/events/1").text("event/page.html", seen=seen, event_id="1")]
+    fault = {
+        "status": 500,
+        "message": turned,
+        "state": {"state": "open", "reopened_at": None, "said": "open"},
+    }
+    texts.append(page("/faults/1").text("faults/group.html", fault=fault))
+    texts.append(shown(WHOLE | {"name": turned}))
+    texts.append(
+        page("/").text("error.html", title=turned, detail="", errors=(), sign_in=None, again="")
+    )
+    for text in texts:
+        assert not {"‮", "​", "<b>"} & set(re.findall("‮|​|<b>", text))
+        assert "⟨U+202E⟩" in text.partition("<title>")[2].partition("</title>")[0]
+
+
+class Asked:
+    """An API that knows one value, and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.query: dict[str, object] = {}
+
+    async def get(self, path: str, **query: object) -> Any:
+        self.query = query
+        return {"values": [{"value": "FAULT", "count": 7}]}
+
+
+@pytest.mark.parametrize(
+    ("line", "used", "is_all"),
+    [
+        ("source:ORDER", {"event_source": "ORDER"}, True),
+        ("source:ORDER fault.status:>=500", {"event_source": "ORDER"}, False),
+        ("source:ORDER,PRICE operation:READ", {"operation": "READ"}, False),
+        ("source:ORDER -operation:READ entity:1*", {"event_source": "ORDER"}, False),
+    ],
+)
+def test_values_are_offered_whatever_the_line_says(
+    line: str, used: dict[str, str], is_all: bool
+) -> None:
+    here = page("/search/values", urlencode({"field": "type", "q": line}))
+    here.api = api = Asked()  # type: ignore[assignment]
+    told = json.loads(bytes(asyncio.run(counted.values(here)).body))
+    assert told == [{"value": "FAULT", "count": 7} if is_all else {"value": "FAULT"}]
+    known = {"event_source", "operation", "entity_id", "fault.status", "q"}
+    assert {name: value for name, value in api.query.items() if name in known} == used

@@ -13,7 +13,7 @@ from console import parts as parts_of_pages
 from console.api import Refused, Unanswered
 from console.page import Page
 from console.pages import event, faults, overview, search
-from console.parts import Parts
+from console.parts import Parts, in_order
 from console.session import NotSignedIn
 from contracts import paths
 from tests.unit.test_console_pages import Answers, Somebody, page
@@ -290,6 +290,36 @@ def test_who_is_no_longer_signed_in_is_led_there_before_a_page_begins(handler: A
     asyncio.run(scene())
 
 
+def test_a_part_that_is_slow_keeps_no_other_from_the_overview() -> None:
+    async def scene() -> None:
+        api = Held(paths.COUNTS)
+        api.failing = dict.fromkeys(
+            (paths.STATUS, paths.FAULTS, paths.SUBSCRIPTIONS), Unanswered("Away.")
+        )
+        pieces = await begun(overview.overview(asked("/", api)))
+        sent = ""
+        while sent.count('class="came"') < 3:
+            sent += await until(pieces, 'class="came"')
+        assert 'class="came" data-of="events"' not in sent
+        api.gates[paths.COUNTS].set()
+        assert 'class="came" data-of="events"' in await rest(pieces)
+
+    asyncio.run(scene())
+
+
+def test_a_part_that_fails_says_so_and_those_after_it_come() -> None:
+    async def broken() -> AsyncIterator[str]:
+        yield "begun"
+        raise KeyError("a fault of ours")
+
+    async def whole() -> AsyncIterator[str]:
+        yield "whole"
+
+    text = "<main><!-- part a --><!-- part b --></main>"
+    sent = asyncio.run(rest(in_order(text, {"a": broken(), "b": whole()})))
+    assert sent.index("begun") < sent.index("This part failed") < sent.index("whole</main>")
+
+
 def test_a_question_ends_at_its_deadline_and_with_its_page() -> None:
     async def scene() -> None:
         api, parts = Held("/api/v1/events"), Parts(0.01)
@@ -316,5 +346,5 @@ def test_a_page_that_breaks_off_says_so(caplog: pytest.LogCaptureFixture) -> Non
         assert isinstance(answer, StreamingResponse)
         return await rest(answer.body_iterator)  # type: ignore[arg-type]
 
-    assert "The rest of this page failed" in asyncio.run(scene())
+    assert "This part failed" in asyncio.run(scene())
     assert "broke off" in caplog.text
