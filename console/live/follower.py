@@ -16,26 +16,26 @@ WAITING_MAX = 8
 class Batch:
     """What one question found, oldest of it last; rendered once for all who are shown it alike.
 
-    `asked_ms` is when it was asked, ms since 1970: whoever comes back names it and is told what came since.
+    All received before `until_ms`, ms since 1970, was told with it: whoever comes back names it and is told
+    what came since.
     `missed` events were found and are not in it, at least so many when that is `or_more`.
-    `catches_up` is the one that has what came before the follower did.
+    `behind_ms` is how far the view is behind, 0 when that is no more than a moment.
     """
 
     def __init__(
         self,
         events: list[Row],
-        asked_ms: int,
+        until_ms: int,
         missed: int = 0,
         or_more: bool = False,
         failure: str = "",
-        catches_up: bool = False,
     ) -> None:
         self.events = events
-        self.asked_ms = asked_ms
+        self.until_ms = until_ms
         self.missed = missed
         self.or_more = or_more
         self.failure = failure
-        self.catches_up = catches_up
+        self.behind_ms = 0
         self._rendered: dict[object, str] = {}
 
     def rendered(self, key: object, render: Callable[[list[Row]], str]) -> str:
@@ -63,8 +63,10 @@ class Follower:
         self._missed = 0
         self.over = False
 
-    def end(self) -> None:
-        """Its session has ended: nothing more comes."""
+    def end(self, why: str = "") -> None:
+        """Nothing more comes; `why`, unless its session has ended."""
+        if why:
+            self.tell(Batch([], self.since.at_ms, failure=why))
         self.over = True
         self._there.set()
 
@@ -76,13 +78,13 @@ class Follower:
         self._there.set()
 
     async def next(self, timeout_s: float) -> tuple[Batch, int] | None:
-        """The next batch and how many events were missed before it; None when none came in time."""
+        """The next batch and how many events were missed before it; None when none came."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._there.wait()
         if not self._waiting:
             return None
         batch, missed, self._missed = self._waiting.popleft(), self._missed, 0
-        if not self._waiting:
+        if not self._waiting and not self.over:
             self._there.clear()
         return batch, missed + batch.missed

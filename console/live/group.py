@@ -1,21 +1,31 @@
 """A tenant and what is asked for: a question each second, for as long as anybody follows.
 
-Whoever comes is told what was received since their page was made, or since they were cut off, and what the
-group finds from then on. Questions overlap, for an event becomes visible a moment after its time, so a
-follower may be told one twice: it knows what it shows by its id.
+Whoever comes is told what was received since their page was made, or since they were cut off: the group's
+next question reaches back to then. Questions overlap, for an event becomes visible a moment after its time,
+and as long after it as the view is behind. So a follower may be told one twice: it knows what it shows by
+its id.
 """
 
 import asyncio
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from console.api import Api, Refused, Unanswered
-from console.live.follower import Batch, Follower
-from console.live.question import OVERLAP_MS, PAGE, PAGES_MAX, received
+from console.live.follower import Batch, Follower, Since
+from console.live.question import (
+    BEHIND_MAX_MS,
+    OVERLAP_MS,
+    PAGE,
+    PAGES_MAX,
+    Found,
+    received,
+)
 from console.live.turns import Turns
-from console.reading.seen import Row
+from console.live.view import View
 from console.session import NotSignedIn, Session
 
 log = logging.getLogger(__name__)
@@ -28,109 +38,142 @@ KNOWN_MAX = 2 * PAGE * PAGES_MAX
 class Group:
     """Followers of the same, and the task that asks for them."""
 
-    def __init__(self, api: Api, turns: Turns, tenant: str, body: dict[str, Any]) -> None:
+    def __init__(
+        self, api: Api, turns: Turns, view: View, tenant: str, body: dict[str, Any]
+    ) -> None:
         self._api = api
-        self._turns = turns
-        self._tenant = tenant
+        self._turn = partial(turns.taken, tenant)
+        self._view = view
         self._body = body
+        self._coming: dict[Follower, None] = {}
         self._followers: dict[Follower, None] = {}
         self._known: OrderedDict[str, None] = OrderedDict()
-        self._primed = asyncio.Event()
+        self._until_ms = _now_ms()
+        self._is_late = False
         self._task: asyncio.Task[None] | None = None
 
     def enter(self, follower: Follower) -> None:
-        """From now on it is told what is new."""
-        self._followers[follower] = None
+        """It is told what came since its list was made, and from then on what is new."""
+        self._coming[follower] = None
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._ask_on(), name="tail")
-            self._task.add_done_callback(say_if_failed)
 
     def leave(self, follower: Follower) -> int:
         """How many are left; without any the questions end."""
-        del self._followers[follower]
-        if not self._followers:
+        self._coming.pop(follower, None)
+        self._followers.pop(follower, None)
+        left = len(self._all())
+        if not left:
             self.end()
-        return len(self._followers)
+        return left
 
     def end(self) -> None:
         """Nothing is asked any more."""
         if self._task is not None:
             self._task.cancel()
 
-    async def catch_up(self, follower: Follower) -> None:
-        """Tell it what came since its list was made: a count alone when that is too much for a list.
-
-        Asked after the group's first question, so that what neither finds is found by the second.
-        """
-        await self._primed.wait()
-        since, pause_s = follower.since, POLL_S
-        from_ms = max(since.at_ms - OVERLAP_MS, since.floor_ms)
-        while not follower.over:
-            try:
-                async with self._turns.taken(self._tenant):
-                    now_ms = _now_ms()
-                    caller = self._api.of(follower.session)
-                    new, more = await received(caller, self._body, from_ms, now_ms + OVERLAP_MS)
-                    follower.tell(_since(new, more, since.at_ms, now_ms))
-                return
-            except NotSignedIn:
-                follower.end()
-            except (Refused, Unanswered) as error:
-                if getattr(error, "status", 503) == 400:  # too long ago for the API to look through
-                    follower.tell(Batch([], _now_ms(), or_more=True, catches_up=True))
-                    return
-                follower.tell(Batch([], since.at_ms, failure=str(error)))
-                pause_s = min(2 * pause_s, PAUSE_MAX_S)
-                await asyncio.sleep(pause_s)
+    def _all(self) -> list[Follower]:
+        return [*self._followers, *self._coming]
 
     async def _ask_on(self) -> None:
-        """Each question begins where the last that was answered ended, and before; the first is not told."""
-        asked_ms, pause_s = _now_ms(), POLL_S
-        while oldest := next((each for each in self._followers if not each.over), None):
-            try:
-                async with self._turns.taken(self._tenant):
-                    batch = await self._ask(oldest.session, asked_ms)
-                    asked_ms, pause_s = batch.asked_ms, POLL_S
-                    if batch.events and self._primed.is_set():
-                        self._tell(batch)
-                    self._primed.set()
-            except NotSignedIn:
-                oldest.end()
-                continue
-            except (Refused, Unanswered) as error:
-                self._tell(Batch([], asked_ms, failure=str(error)))
-                pause_s = min(2 * pause_s, PAUSE_MAX_S)
-            await asyncio.sleep(pause_s)
+        """Each question is asked with the token of whoever has followed for the longest and still may."""
+        pause_s = POLL_S
+        try:
+            while asking := next((each for each in self._all() if not each.over), None):
+                coming = [each for each in self._coming if not each.over]
+                try:
+                    await self._ask(asking.session, coming)
+                    pause_s = POLL_S
+                except NotSignedIn:
+                    asking.end()
+                    continue
+                except (Refused, Unanswered) as error:
+                    if self._is_settled(error, asking, coming):
+                        continue
+                    _tell(self._all(), Batch([], self._until_ms, failure=str(error)))
+                    pause_s = min(2 * pause_s, PAUSE_MAX_S)
+                await asyncio.sleep(pause_s)
+        except Exception:
+            log.exception("a tail ended")
+            for each in self._all():
+                each.end("The console failed; its log says why.")
 
-    def _tell(self, batch: Batch) -> None:
-        for follower in self._followers:
-            follower.tell(batch)
+    def _is_settled(
+        self, error: Refused | Unanswered, asking: Follower, coming: list[Follower]
+    ) -> bool:
+        """Whether it was the fault of one, and the others can be asked for at once."""
+        status = getattr(error, "status", 503)
+        if status in (401, 403):
+            asking.end(str(error))
+        elif status == 400 and coming:  # too long ago for the API to look through
+            oldest = min(coming, key=lambda each: each.since)
+            self._take(oldest, Batch([], oldest.since.at_ms, or_more=True))
+        else:
+            return False
+        return True
 
-    async def _ask(self, session: Session, since_ms: int) -> Batch:
-        """What is new; with the token of whoever has followed for the longest and still may."""
-        now_ms = _now_ms()
-        from_ms, to_ms = since_ms - OVERLAP_MS, now_ms + OVERLAP_MS
-        new, more = await received(self._api.of(session), self._body, from_ms, to_ms, self._known)
-        for each in new:
+    async def _ask(self, session: Session, coming: list[Follower]) -> None:
+        """Ask from where the last answered question ended, or somebody's list does, and tell all."""
+        caller, now_ms = self._api.of(session), _now_ms()
+        visible_ms = await self._view.until_ms(caller, now_ms)
+        until_ms = max(visible_ms, now_ms - BEHIND_MAX_MS)
+        starts = [min(each.since.at_ms, until_ms) for each in coming]
+        if self._followers:
+            starts.append(self._until_ms)
+        known = () if coming or self._is_late else self._known
+        from_ms, to_ms = min(starts) - OVERLAP_MS, now_ms + OVERLAP_MS
+        found = await received(caller, self._turn, self._body, from_ms, to_ms, known)
+        was_late, behind_ms = self._is_late, now_ms - visible_ms
+        self._is_late = behind_ms > OVERLAP_MS
+        batch = self._new(found, until_ms)
+        batch.behind_ms = behind_ms if self._is_late else 0
+        if batch.events or self._is_late or was_late:
+            _tell(self._followers, batch)
+        for each in coming:
+            newer = _since(found, each.since, until_ms)
+            newer.behind_ms = batch.behind_ms
+            self._take(each, newer)
+        self._until_ms = until_ms
+
+    def _new(self, found: Found, until_ms: int) -> Batch:
+        """What those who follow have not been told."""
+        there, more = _after(found, self._until_ms - OVERLAP_MS)
+        new = [each for each in there if each.id not in self._known]
+        for each in reversed(found.events):
             self._known[each.id] = None
+            self._known.move_to_end(each.id)
         while len(self._known) > KNOWN_MAX:
             self._known.popitem(last=False)
-        return Batch(new[:PAGE], now_ms, max(0, len(new) - PAGE), more)
+        return Batch(new[:PAGE], until_ms, max(0, len(new) - PAGE), more)
+
+    def _take(self, follower: Follower, batch: Batch) -> None:
+        """Tell who came what it has not seen: from now on it follows, unless it has left."""
+        if follower in self._coming:
+            del self._coming[follower]
+            self._followers[follower] = None
+            follower.tell(batch)
 
 
-def _since(found: list[Row], more: bool, at_ms: int, now_ms: int) -> Batch:
-    """What is newer than the list, or how much when that is too much; and what became visible late."""
-    newer = [each for each in found if (each.received_ms or at_ms) >= at_ms]
-    if more or len(newer) > PAGE:
-        return Batch([], now_ms, len(newer), more, catches_up=True)
-    return Batch(found[: len(newer) + PAGE], now_ms, catches_up=True)
+def _since(found: Found, since: Since, until_ms: int) -> Batch:
+    """What is newer than a list, or how much when that is too much; and what became visible late."""
+    from_ms = max(min(since.at_ms, until_ms) - OVERLAP_MS, since.floor_ms)
+    events, more = _after(found, from_ms)
+    newer = len(_after(found, since.at_ms).events)
+    if newer > PAGE:
+        return Batch([], until_ms, newer, more)
+    return Batch(events[: newer + PAGE], until_ms, 0, more)
+
+
+def _after(found: Found, from_ms: int) -> Found:
+    """What of it was received since then; there is no more where it reaches further back."""
+    events = [each for each in found.events if (each.received_ms or from_ms) >= from_ms]
+    return Found(events, found.more and len(events) == len(found.events))
+
+
+def _tell(followers: Iterable[Follower], batch: Batch) -> None:
+    for each in followers:
+        each.tell(batch)
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def say_if_failed(task: asyncio.Task[None]) -> None:
-    """A fault of ours in a task that nobody waits for."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("a tail ended", exc_info=error)

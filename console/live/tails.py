@@ -1,6 +1,5 @@
 """All tails of a process, a bounded number of each tenant; those who look at the same are a group."""
 
-import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -8,8 +7,9 @@ from typing import Any
 
 from console.api import Api
 from console.live.follower import Follower, Since
-from console.live.group import Group, say_if_failed
+from console.live.group import Group
 from console.live.turns import Turns
+from console.live.view import View
 from console.session import Session
 
 
@@ -30,7 +30,7 @@ class Tails:
         self._max = tails_max
         self._of_tenant_max = of_tenant_max
         self._groups: dict[object, Group] = {}
-        self._turns = Turns()
+        self._turns, self._view = Turns(), View()
         self._counts: Counter[str] = Counter()
 
     @contextlib.asynccontextmanager
@@ -45,16 +45,15 @@ class Tails:
             raise TooManyTails(self._max)
         group = self._groups.get((tenant, key))
         if group is None:
-            group = self._groups[tenant, key] = Group(self._api, self._turns, tenant, body)
+            group = self._groups[tenant, key] = Group(
+                self._api, self._turns, self._view, tenant, body
+            )
         follower = Follower(session, since)
         self._counts[tenant] += 1
         group.enter(follower)
-        catching_up = asyncio.create_task(group.catch_up(follower))
-        catching_up.add_done_callback(say_if_failed)
         try:
             yield follower
         finally:
-            catching_up.cancel()
             self._counts -= Counter([tenant])
             if not group.leave(follower):
                 del self._groups[tenant, key]

@@ -6,8 +6,8 @@ import time
 import weakref
 from collections.abc import AsyncIterator
 
-ASKED_AT_ONCE = 4
-"""Questions of a process."""
+ASKED_AT_ONCE = 1
+"""Questions of a process: fewer than the API answers at once, EVENTS_SEARCH_QUERIES_MAX, 2 by default."""
 
 
 class Turns:

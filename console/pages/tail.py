@@ -5,6 +5,7 @@ which the browser repeats when it comes again.
 """
 
 import json
+import random
 import re
 import time
 from collections.abc import AsyncIterator
@@ -13,8 +14,10 @@ from starlette.datastructures import QueryParams
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from console.api import Refused
+from console.html.times import duration
 from console.line.given import given
 from console.live.follower import Follower, Since
+from console.live.question import BEHIND_MAX_MS
 from console.live.tails import TooManyTails
 from console.page import NO_STORE, Page
 from console.reading.seen import Row
@@ -23,7 +26,10 @@ from console.session import NotSignedIn
 SILENCE_S = 15.0
 """After so long without an event something is sent, so that proxies keep the connection."""
 LASTS_S = 600.0
-"""Then the browser comes again, and is asked again who it is."""
+"""At most; then the browser comes again, and is asked again who it is."""
+AGAIN_MS = 2_000
+AFTER_FAILURE_MS = 15_000
+"""When the browser comes again."""
 
 
 async def tail(page: Page) -> Response:
@@ -67,34 +73,45 @@ def _ms(name: str, text: str, default: int) -> int:
 
 
 async def _told(page: Page, follower: Follower) -> AsyncIterator[str]:
-    until_s = time.monotonic() + LASTS_S
-    shared = ("tenant", "q", "filter")  # a row's links say what is asked for, not since when
+    lasts_s = LASTS_S * random.uniform(0.5, 1)  # noqa: S311 - what was opened together comes back apart
+    until_s = time.monotonic() + lasts_s
+    shared = ("tenant", "q", "filter", "range")  # a row's links say what is asked for, not since when
     alike = (str(page.zone), *(page.query.get(name) for name in shared))
     page.query = QueryParams({n: page.query[n] for n in shared if n in page.query})
-    at_ms, is_whole = follower.since.at_ms, False
+    at_ms = follower.since.at_ms
 
     def render(events: list[Row]) -> str:
         return page.text("rows.html", events=events, opened=None)
 
-    yield "retry: 2000\n\n"
-    while time.monotonic() < until_s and not follower.over:
+    yield f"retry: {AGAIN_MS}\n\n"
+    while time.monotonic() < until_s:
         told = await follower.next(SILENCE_S)
         try:
             await page.session.access_token()
         except NotSignedIn:  # it ended, or one signed out in another window
             return
+        if told is None and follower.over:
+            yield f"retry: {AFTER_FAILURE_MS}\n\n"
+            return
         if told is None:
             yield ": still here\n\n"
             continue
         batch, missed = told
-        is_whole = is_whole or batch.catches_up
-        at_ms = batch.asked_ms if is_whole and not batch.failure else at_ms
+        at_ms = at_ms if batch.failure else batch.until_ms
         data = {
             "count": len(batch.events),
             "missed": missed,
             "more": batch.or_more,
             "failure": batch.failure,
+            "behind": _behind(batch.behind_ms),
         }
         if batch.events:
             data["rows"] = batch.rendered(alike, render)
         yield f"id: {at_ms}\nevent: batch\ndata: {json.dumps(data)}\n\n"
+
+
+def _behind(behind_ms: int) -> str:
+    if not behind_ms:
+        return ""
+    told = f"What can be found is {duration(behind_ms / 1000)} behind: events come late"
+    return told + (", and some may be missing here." if behind_ms > BEHIND_MAX_MS else ".")

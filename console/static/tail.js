@@ -89,10 +89,17 @@ export function enhanceTail(enhance, say) {
     say_waiting();
   }
 
+  function say_behind(text) {
+    const told = document.querySelector("[data-behind]");
+    told.textContent = text;
+    told.hidden = !text;
+  }
+
   function came(event) {
     url.searchParams.set("since", event.lastEventId);
     const told = JSON.parse(event.data);
     if (told.failure) return say(`Live: ${told.failure}`);
+    say_behind(told.behind);
     waiting = [...rows.fresh(told.rows ?? ""), ...waiting].toSorted(before).reverse();
     lost += told.missed + Math.max(0, waiting.length - ROWS_MAX);
     if (told.missed || told.more || waiting.length > ROWS_MAX) say_lost(told.more);
@@ -119,6 +126,7 @@ export function enhanceTail(enhance, say) {
     history.replaceState(history.state, "", here);
     source?.close();
     source = null;
+    if (!live) say_behind("");
     if (!live) return release();
     source = new EventSource(url);
     source.addEventListener("batch", came);

@@ -1,6 +1,7 @@
 """Live tails without a server: nothing is left out between a list and its tail, and none takes all."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from console.api import Refused, Unanswered
-from console.live import group, turns
+from console.live import group, question, turns, view
 from console.live.follower import Follower, Since
 from console.live.question import PAGE
 from console.live.tails import Tails, TooManyTails
@@ -19,10 +20,10 @@ WAIT_S = 20
 
 
 class Session:
-    user, tenants, csrf = "me", ("acme",), "token"
+    tenants, csrf = ("acme",), "token"
 
-    def __init__(self, tenant: str = "acme") -> None:
-        self.tenant = tenant
+    def __init__(self, tenant: str = "acme", user: str = "me") -> None:
+        self.tenant, self.user = tenant, user
 
     async def access_token(self) -> str:
         return "token"
@@ -35,10 +36,22 @@ class Log:
         self.received: dict[str, int] = {}
         self.asked: list[dict[str, Any]] = []
         self.failing: list[Exception] = []
+        self.refused: dict[str, Exception] = {}
+        self.behind_s: float | None = None
         self.before_answer: Callable[[], None] = lambda: None
 
-    def of(self, session: object) -> "Log":
+    def of(self, session: "Session") -> "Log":
+        if session.user in self.refused:
+            raise self.refused[session.user]
         return self
+
+    async def get(self, path: str) -> Any:
+        if self.behind_s is None:
+            raise Refused(503, {})
+        return {
+            "measured_at": rfc_3339(now_ms()),
+            "view": {"seconds_behind": self.behind_s},
+        }
 
     def receive(self, count: int = 1, ago_ms: int = 0) -> list[str]:
         ids = [f"{len(self.received) + number:08}" for number in range(count)]
@@ -121,6 +134,140 @@ def test_what_becomes_visible_late_is_told_whenever_it_does() -> None:
 
     for number in (1, 2, 3, 4):
         asyncio.run(scene(number))
+
+
+@pytest.mark.parametrize("others", [0, 2 * PAGE])
+def test_what_becomes_visible_as_late_as_the_view_is_behind_is_told(others: int) -> None:
+    """Even when more than a page of what is known is newer."""
+
+    async def scene() -> None:
+        log = Log()
+        log.behind_s = 60
+        async with tails_of(log).follow(Session(), "all", {}, Since(now_ms())) as follower:
+            asked = len(log.asked)
+            log.receive(1 + others)
+            async with asyncio.timeout(WAIT_S):
+                while len(log.asked) < asked + 8:  # pages, of more than one question
+                    await asyncio.sleep(0)
+            late = log.receive(1, ago_ms=45_000)
+            assert late[0] in await told(follower, late)
+
+    asyncio.run(scene())
+
+
+def test_how_far_the_view_is_behind_is_told_until_it_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(view, "AGE_S", 0)
+
+    async def scene() -> None:
+        log = Log()
+        async with tails_of(log).follow(Session(), "all", {}, Since(now_ms())) as follower:
+            for behind_s in (0, 60, 0, 4_000):
+                log.behind_s = behind_s
+                async with asyncio.timeout(WAIT_S):
+                    while True:
+                        batch, _ = await follower.next(WAIT_S) or pytest.fail("nothing was told")
+                        if batch.behind_ms // 1_000 in (behind_s, behind_s + 1):
+                            break
+            assert batch.until_ms >= now_ms() - 700_000  # it reaches back no further
+
+    asyncio.run(scene())
+
+
+def test_many_who_come_at_once_are_told_by_one_question() -> None:
+    async def scene() -> None:
+        log, since = Log(), now_ms()
+        ids = log.receive(5)
+        tails = tails_of(log, most=100, of_tenant=100)
+        async with contextlib.AsyncExitStack() as open_:
+            followers = [
+                await open_.enter_async_context(
+                    tails.follow(Session(), "all", {}, Since(since - ago, since - ago))
+                )
+                for ago in range(50)
+            ]
+            for each in followers:
+                assert await told(each, ids) == ids
+                assert len(log.asked) < 10
+
+    asyncio.run(scene())
+
+
+def test_whose_token_is_refused_is_told_so_and_another_asks() -> None:
+    async def scene() -> None:
+        log = Log()
+        log.refused["old"] = Refused(401, {"detail": "The token has expired."})
+        tails, since = tails_of(log), Since(now_ms())
+        async with (
+            tails.follow(Session(user="old"), "all", {}, since) as old,
+            tails.follow(Session(), "all", {}, since) as other,
+        ):
+            batch, _ = await old.next(WAIT_S) or pytest.fail("nothing was told")
+            assert batch.failure == "The token has expired."
+            assert old.over
+            event = log.receive()
+            assert await told(other, event) == event
+
+    asyncio.run(scene())
+
+
+def test_a_fault_of_ours_ends_a_tail_which_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        log, since = Log(), Since(now_ms())
+        log.failing = [KeyError("events")]
+        tails = tails_of(log)
+        async with tails.follow(Session(), "all", {}, since) as follower:
+            batch, _ = await follower.next(WAIT_S) or pytest.fail("nothing was told")
+            assert "its log says why" in batch.failure
+            assert await follower.next(0) is None
+            assert follower.over
+            async with tails.follow(Session(), "all", {}, since) as again:
+                event = log.receive()
+                assert await told(again, event) == event
+
+    asyncio.run(scene())
+    assert "KeyError" in caplog.text
+
+
+def test_who_looks_too_far_back_is_told_what_is_new() -> None:
+    async def scene() -> None:
+        log, since = Log(), Since(now_ms())
+        log.failing = [Refused(400, {})]
+        async with tails_of(log).follow(Session(), "all", {}, since) as follower:
+            batch, _ = await follower.next(WAIT_S) or pytest.fail("nothing was told")
+            assert batch.or_more
+            assert not batch.failure
+            event = log.receive()
+            assert await told(follower, event) == event
+
+    asyncio.run(scene())
+
+
+def test_a_question_has_a_deadline_and_gives_its_turn_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(question, "QUESTION_S", 0.01)
+
+    async def scene() -> None:
+        log = Log()
+        whole = log.post
+
+        async def never(path: str, body: dict[str, Any]) -> Any:
+            if body.get("q") == "slow":
+                await asyncio.Event().wait()
+            return await whole(path, body)
+
+        log.post = never  # type: ignore[method-assign]
+        tails, since = tails_of(log), Since(now_ms())
+        async with (
+            tails.follow(Session("one"), "slow", {"q": "slow"}, since) as slow,
+            tails.follow(Session("two"), "all", {}, since) as other,
+        ):
+            batch, _ = await slow.next(WAIT_S) or pytest.fail("nothing was told")
+            assert "did not answer within" in batch.failure
+            event = log.receive()
+            assert await told(other, event) == event
+
+    asyncio.run(scene())
 
 
 def test_who_comes_back_is_told_what_came_meanwhile_and_by_whomever_else_it_was_followed() -> None:
