@@ -41,6 +41,12 @@ class Parts:
         self._asked.append(task)
         return task
 
+    def within(self, deadline_s: float) -> "Parts":
+        """The same for questions that have less time; they end with these."""
+        shorter = Parts(min(deadline_s, self._deadline_s))
+        shorter._asked = self._asked
+        return shorter
+
     async def soon(self, asked: Asked[T]) -> T | None:
         """The answer, None when it takes long. Raises `Refused` or `Unanswered`, and then ends all."""
         await asyncio.wait([asked], timeout=SOON_S)

@@ -29,6 +29,8 @@ from contracts.criteria import instant_ms, rfc_3339
 
 SHOWN = 50
 """Events of a page."""
+BESIDE_S = 5.0
+"""So long rows wait, at most, for what is told of the event that is open beside them."""
 
 
 class Search(NamedTuple):
@@ -58,7 +60,7 @@ async def search(page: Page) -> Response:
     bars = Bars(page, counted)
     shown = {
         "early": bars.early(),
-        "event": panel(Told(page, opened, parts)) if opened else _empty(),
+        "event": panel(Told(page, opened, parts.within(BESIDE_S))) if opened else _empty(),
         "rows": _found(page, asked, opened, first),
         "late": bars.late(),
     }

@@ -132,6 +132,20 @@ def test_an_opened_event_and_the_bars_are_there_while_rows_are_looked_for() -> N
     asyncio.run(scene())
 
 
+def test_rows_wait_for_the_opened_event_for_a_while_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "BESIDE_S", 0.05)
+
+    async def scene() -> None:
+        api = Held(f"/api/v1/events/{ID}/deliveries")
+        text = await rest(
+            await begun(search.search(asked("/search", api, query=f"event={ID}", id=ID)))
+        )
+        assert "There was no answer within 0.05 s." in text
+        assert text.index("Nobody wants it") < text.index(f'data-id="{ID}"')
+
+    asyncio.run(scene())
+
+
 def test_rows_do_not_wait_for_bars_that_are_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "SOON_S", 0.0)
 
