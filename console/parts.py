@@ -73,9 +73,9 @@ async def in_order(text: str, parts: Mapping[str, AsyncIterator[str]]) -> AsyncI
     yield text[at:]
 
 
-async def as_they_come(parts: Mapping[str, AsyncIterator[str]]) -> AsyncIterator[str]:
-    """All parts, each whole, the first to be there first, in a box that says which it is."""
-    whole = [asyncio.create_task(_whole(name, pieces)) for name, pieces in parts.items()]
+async def as_they_come(*parts: AsyncIterator[str]) -> AsyncIterator[str]:
+    """All parts, each whole, the first to be there first, in a box with its place of those given."""
+    whole = [asyncio.create_task(_whole(n, pieces)) for n, pieces in enumerate(parts, 1)]
     try:
         for each in asyncio.as_completed(whole):
             yield await each
@@ -84,9 +84,9 @@ async def as_they_come(parts: Mapping[str, AsyncIterator[str]]) -> AsyncIterator
             task.cancel()
 
 
-async def _whole(name: str, pieces: AsyncIterator[str]) -> str:
+async def _whole(place: int, pieces: AsyncIterator[str]) -> str:
     text = "".join([piece async for piece in unbroken(pieces)])
-    return f'<div class="came" data-of="{name}">{text}</div>'
+    return f'<div class="came" data-place="{place}">{text}</div>'
 
 
 async def unbroken(pieces: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -13,7 +13,7 @@ from console.html.text import quoted
 from console.line.parse import Line, read
 from console.page import PATTERN_CHARACTERS_MAX, Page
 from console.pages.entity import Around, around_of
-from console.parts import Parts, in_order, present
+from console.parts import Parts, as_they_come, in_order, present
 from console.reading.changes import changes
 from console.reading.documents import Document, hex_dump
 from console.reading.seen import Seen
@@ -45,16 +45,18 @@ class Told:
 
     def shown(self) -> dict[str, AsyncIterator[str]]:
         """The parts of its templates; those about an event that is not there are empty."""
-        makers = {
-            "heading": _nothing,
-            "title": _nothing,
-            "says": self._says,
-            "around": self._surroundings,
-            "deliveries": self._became,
-            "why": self._why,
-            "whole": _nothing,
+        became = as_they_come(
+            self._part("around", self._surroundings),
+            self._part("deliveries", self._became),
+            self._part("why", self._why),
+        )
+        return {
+            "heading": self._part("heading", _nothing),
+            "title": self._part("title", _nothing),
+            "says": self._part("says", self._says),
+            "became": became,
+            "whole": self._part("whole", _nothing),
         }
-        return {name: self._part(name, make) for name, make in makers.items()}
 
     async def _part(
         self, name: str, make: Callable[[Seen], Awaitable[dict[str, Any]]]

@@ -36,14 +36,13 @@ async def overview(page: Page) -> Response:
     groups = parts.ask(page.api.get(paths.FAULTS, **page.range.absolute, limit=GROUPS))
     queues = parts.ask(_queues(page))
     status = parts.ask(page.api.get(paths.STATUS))
-    shown = {
-        "events": _events(page, counts, now, before),
-        "current": _current(page, status),
-        "faults": _groups(page, groups),
-        "delivery": _delivery(page, queues),
-    }
-    text = page.text("overview/page.html")
-    return page.stream(in_order(text, {"all": as_they_come(shown)}), parts)
+    shown = as_they_come(
+        _events(page, counts, now, before),
+        _current(page, status),
+        _groups(page, groups),
+        _delivery(page, queues),
+    )
+    return page.stream(in_order(page.text("overview/page.html"), {"all": shown}), parts)
 
 
 async def _events(page: Page, *asked: Asked[Any]) -> AsyncIterator[str]:
