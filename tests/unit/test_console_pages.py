@@ -350,3 +350,32 @@ def test_values_are_offered_whatever_the_line_says(
     assert told == [{"value": "FAULT", "count": 7} if is_all else {"value": "FAULT"}]
     known = {"event_source", "operation", "entity_id", "fault.status", "q"}
     assert {name: value for name, value in api.query.items() if name in known} == used
+
+
+def links(text: str) -> dict[str, tuple[str, dict[str, list[str]]]]:
+    """Path and query of each link that is a number, by that number."""
+    found = re.findall(r'<a href="([^"]+)">([0-9,]+)</a>', text)
+    parts = {number: urlsplit(unescape(link)) for link, number in found}
+    return {number: (each.path, parse_qs(each.query)) for number, each in parts.items()}
+
+
+def test_the_numbers_of_a_job_lead_to_its_own_deliveries() -> None:
+    told = {"id": "j1", "subscription_id": "s1", "state": "done", "per_cent": 100, "count": 9}
+    told |= {"created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:01:00.000Z"}
+    told |= {"reason": "", "sent": 5, "dead": 3, "missing": 1, "beyond": 0}
+    found = links(page("/jobs/j1").text("subscriptions/progress.html", job=told))
+    assert found.keys() == {"5", "3"}  # what is not there has no deliveries
+    for number, state in (("5", "delivered"), ("3", "dead")):
+        path, query = found[number]
+        assert path == "/subscriptions/s1/deliveries"
+        asked = {"state": [state], "job": ["j1"], "from": [told["created_at"]]}
+        assert query == {"tenant": ["acme"], **asked}
+
+
+def test_how_many_match_leads_to_them_by_the_pattern() -> None:
+    tried = {"matched": 7, "of": 1_000, "samples": [], "cost": {"rows_read": 1, "seconds": 0.1}}
+    pattern = '{"event_type": ["FAULT"]}'
+    found = links(page("/").text("subscriptions/tried.html", tried=tried, pattern=pattern))
+    assert found["7"] == ("/search", {"tenant": ["acme"], "range": ["24h"], "filter": [pattern]})
+    assert found["1,000"] == ("/search", {"tenant": ["acme"], "range": ["24h"]})
+    assert not links(page("/").text("subscriptions/tried.html", tried=tried, pattern=None)).get("7")
