@@ -1,4 +1,6 @@
 // Copying: texts, and a link to what is shown whose times do not move.
+import { ask } from "./ask.js";
+
 let silence;
 
 export function say(text) {
@@ -19,7 +21,7 @@ export async function copyText(text, what = "Copied") {
 
 async function copyFrom(url) {
   try {
-    const answer = await fetch(url);
+    const answer = await ask(url);
     if (!answer.ok) throw new Error(answer.status);
     await copyText(await answer.text());
   } catch {
@@ -42,14 +44,18 @@ const UNITS = { m: 60e3, h: 3600e3, d: 86400e3 };
 
 export function shareLink() {
   const url = new URL(location.href);
-  url.searchParams.delete("live");
   if (!url.searchParams.has("from")) {
-    const range = url.searchParams.get("range") ?? "24h";
-    const length = parseInt(range, 10) * UNITS[range.at(-1)];
-    const now = Date.now();
+    let { from, to } = document.querySelector("main").dataset;
+    if (url.searchParams.has("live") || !to) { // what is shown moves on
+      const range = url.searchParams.get("range") ?? "24h";
+      const now = Date.now();
+      from = new Date(now - parseInt(range, 10) * UNITS[range.at(-1)]).toISOString();
+      to = new Date(now).toISOString();
+    }
     url.searchParams.delete("range");
-    url.searchParams.set("from", new Date(now - length).toISOString());
-    url.searchParams.set("to", new Date(now).toISOString());
+    url.searchParams.set("from", from);
+    url.searchParams.set("to", to);
   }
+  url.searchParams.delete("live");
   copyText(url.href, "Link copied; its times are fixed");
 }

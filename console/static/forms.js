@@ -1,12 +1,15 @@
 // Parts that change by themselves: a pattern that is tried while it is typed, a job that moves on.
+import { ask } from "./ask.js";
+import { say } from "./copy.js";
 import { local } from "./times.js";
 
 const RANGE = ["range", "from", "to"];
 const PAUSE_MS = 400;
 const EVERY_MS = 2000;
+const EVERY_MAX_MS = 30_000;
 
 async function part(url, options = {}) {
-  const answer = await fetch(url, { ...options, headers: { ...options.headers, "X-Part": "1" } });
+  const answer = await ask(url, options);
   if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
   return answer.text();
 }
@@ -41,6 +44,7 @@ function tryWhileTyping(form, enhance) {
       place[name] = `${place[name].split("?")[0]}${url.search}`;
     }
     history.replaceState(history.state, "", url);
+    delete document.querySelector("main").dataset.to; // it shows another time now
     const menu = document.querySelector(".range details");
     const summary = menu.querySelector("summary");
     summary.replaceChildren(summary.firstElementChild, text);
@@ -84,17 +88,20 @@ function carry(form) {
 }
 
 function refresh(place, enhance) {
+  let pause = EVERY_MS;
   const again = async () => {
     if (!place.isConnected || !place.querySelector("[data-moving]")) return;
     if (!document.hidden && !place.contains(document.activeElement)) {
       try {
         place.innerHTML = await part(place.dataset.refresh);
         enhance(place);
+        pause = EVERY_MS;
       } catch {
-        return;
+        say("The console does not answer how far it is. It is asked again.");
+        pause = Math.min(2 * pause, EVERY_MAX_MS);
       }
     }
-    setTimeout(again, EVERY_MS);
+    setTimeout(again, pause);
   };
   setTimeout(again, EVERY_MS);
 }

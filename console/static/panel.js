@@ -1,5 +1,6 @@
 // A row opens beside the list: the URL says which, so that back, reload and a shared link do too. It works
 // while the list still comes, so that opening a row does not end the search.
+import { ask } from "./ask.js";
 import { enhanceCopy } from "./copy.js";
 import { enhanceTimes } from "./times.js";
 
@@ -38,8 +39,7 @@ async function show(url, id) {
   asked = new AbortController();
   mark(id);
   try {
-    const answer = await fetch(url, { headers: { "X-Part": "1" }, signal: asked.signal });
-    if (answer.status === 401) return location.assign((await answer.json()).sign_in);
+    const answer = await ask(url, { signal: asked.signal });
     if (!answer.ok) return location.assign(url); // a page of its own, that says why
     split().classList.add("open");
     panel().scrollTop = 0;

@@ -1,6 +1,8 @@
 // Live: new rows come in above. While somebody reads - the pointer is on the list, the list is scrolled,
 // a row is open or marked - they wait, and a line says how many. The server is told what the list has, so that
 // nothing is left out between; what comes twice is known by its id, what comes late is put where it belongs.
+import { ask } from "./ask.js";
+
 const ROWS_MAX = 500;
 const KNOWN_MAX = 5000;
 
@@ -33,7 +35,21 @@ function rowsOf(body, enhance) {
     }
     const shown = all();
     for (const row of shown.slice(ROWS_MAX)) row.remove();
-    if (shown.length > ROWS_MAX) last = shown[ROWS_MAX - 1];
+    if (shown.length > ROWS_MAX) end((last = shown[ROWS_MAX - 1]));
+    const told = body.querySelector("tr.end .ended span");
+    if (told) told.textContent = told.textContent.replace(/^[\d,]+/, all().length.toLocaleString("en"));
+  }
+
+  // Rows were cut: what is older begins with the last one shown.
+  function end(row) {
+    const url = new URL(location.href);
+    for (const name of ["range", "event", "cursor", "live"]) url.searchParams.delete(name);
+    url.searchParams.set("from", document.querySelector("main").dataset.from);
+    url.searchParams.set("to", new Date(Number(row.dataset.at) + 1).toISOString());
+    const holder = body.querySelector("tr.end") ?? body.appendChild(document.createElement("tr"));
+    holder.className = "end";
+    holder.innerHTML = '<td colspan="6"><p class="ended"><span>0 shown, newest first.</span><a class="button" rel="next">Older</a></p>';
+    holder.querySelector("a").href = url;
   }
 
   return { fresh, put, floor: last ? Number(last.dataset.at) : 0 };
@@ -110,9 +126,9 @@ export function enhanceTail(enhance, say) {
 
   // A stream that is refused does not say why; the same asked for once more does.
   async function refused() {
-    set(false);
     const only = new AbortController();
-    const answer = await fetch(url, { signal: only.signal }).catch(() => null);
+    const answer = await ask(url, { signal: only.signal }).catch(() => null);
+    set(false);
     const why = answer && !answer.ok ? await answer.text() : "";
     only.abort();
     say(`Live has ended. ${/^[^<]{1,300}$/.test(why) ? why : "The console does not answer"}`);
