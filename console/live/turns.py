@@ -11,9 +11,10 @@ ASKED_AT_ONCE = 1
 
 
 class Turns:
-    """One question of a tenant at a time, and after it a pause as long as it took, a few of all tenants.
+    """One question of a tenant at a time, and after it a pause as long as it took; few of all tenants.
 
-    So however many tails a tenant has, they take half a slot of the API and keep no other tenant's waiting.
+    So however many tails a tenant has, they take half a slot of the API and keep no other tenant's
+    waiting for long.
     """
 
     def __init__(self) -> None:
@@ -27,7 +28,13 @@ class Turns:
         """The tenant's turn, for as long as the context is open."""
         lock = self._tenants.setdefault(tenant, asyncio.Lock())
         async with lock:
+            failed: Exception | None = None
             async with self._all:
                 began_s = time.monotonic()
-                yield
+                try:
+                    yield
+                except Exception as error:
+                    failed = error  # one that was not answered in time took the most
             await asyncio.sleep(time.monotonic() - began_s)
+        if failed is not None:
+            raise failed

@@ -175,6 +175,22 @@ def test_how_far_the_view_is_behind_is_told_until_it_is_not(
     asyncio.run(scene())
 
 
+def test_a_view_that_is_not_told_is_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        log, seen = Log(), view.View()
+        caller: Any = log.of(Session())
+        assert await seen.until_ms(caller, 1) == 1  # it was never told
+        log.behind_s, began_ms = 60, now_ms()
+        assert await seen.until_ms(caller, 2) == 2  # nor asked again at once
+        monkeypatch.setattr(view, "AGE_S", -1)
+        until_ms = await seen.until_ms(caller, now_ms())
+        assert began_ms - 60_000 <= until_ms <= now_ms() - 60_000
+        log.behind_s = None
+        assert await seen.until_ms(caller, now_ms() + 3_600_000) == until_ms
+
+    asyncio.run(scene())
+
+
 def test_many_who_come_at_once_are_told_by_one_question() -> None:
     async def scene() -> None:
         log, since = Log(), now_ms()
@@ -379,5 +395,24 @@ def test_a_tenant_asks_one_question_at_a_time_and_none_waits_for_another_tenants
         assert most["one"] == 1
         for task in many:
             task.cancel()
+
+    asyncio.run(scene())
+
+
+def test_a_question_that_failed_is_paused_after_as_well() -> None:
+    async def scene() -> None:
+        taken, ended_s = turns.Turns(), 0.0
+
+        async def fail() -> None:
+            nonlocal ended_s
+            async with taken.taken("one"):
+                await asyncio.sleep(0.1)
+                ended_s = time.monotonic()
+                raise Unanswered("slow")
+
+        with pytest.raises(Unanswered):
+            await fail()
+        async with taken.taken("one"):
+            assert time.monotonic() - ended_s > 0.09
 
     asyncio.run(scene())
