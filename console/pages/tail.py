@@ -75,12 +75,8 @@ def _ms(name: str, text: str, default: int) -> int:
 async def _told(page: Page, follower: Follower) -> AsyncIterator[str]:
     lasts_s = LASTS_S * random.uniform(0.5, 1)  # noqa: S311 - what was opened together comes back apart
     until_s = time.monotonic() + lasts_s
-    shared = (
-        "tenant",
-        "q",
-        "filter",
-        "range",
-    )  # a row's links say what is asked for, not since when
+    # a row's links say what is asked for, not since when
+    shared = ("tenant", "q", "filter", "range")
     alike = (str(page.zone), *(page.query.get(name) for name in shared))
     page.query = QueryParams({n: page.query[n] for n in shared if n in page.query})
     at_ms = follower.since.at_ms

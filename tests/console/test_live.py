@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 from playwright.sync_api import Browser, Page, Route, expect
 
 from console.html.assets import Assets
@@ -52,6 +53,18 @@ def test_what_was_cut_from_the_list_is_older_than_its_last_row(browser: Browser)
         assert instant_ms(asked["to"]) == int(last or 0) + 1
         assert now_ms - 31 * 86_400_000 < instant_ms(asked["from"]) < now_ms - 29 * 86_400_000
         window.page.close()
+
+
+def test_links_of_live_rows_keep_the_range() -> None:
+    since = {"since": str(time.time_ns() // 1_000_000 - 120_000), "range": "1h"}
+    with (
+        console_of(EndlessApi()) as url,
+        httpx.stream("GET", f"{url}/search/tail", params=since, timeout=60) as answer,
+    ):
+        line = next(each for each in answer.iter_lines() if each.startswith("data: "))
+    links = re.findall('(?:href|data-part)="([^"]+)"', json.loads(line[6:])["rows"])
+    assert len(links) == 2
+    assert all("range=1h" in each and "since" not in each for each in links)
 
 
 def test_how_far_the_view_is_behind_is_shown(browser: Browser) -> None:
