@@ -24,6 +24,7 @@ from contracts.counts import CountedBy, CountSearch, FieldSearch
 from contracts.criteria import FINGERPRINT_PATTERN
 from contracts.faults import FaultCriteria
 from contracts.intervals import span
+from tests.examples import examples
 from tests.grouping.test_groups import Engine
 
 MONTH_MS = 1_785_542_400_000
@@ -173,7 +174,9 @@ def differing(engine: Engine) -> list[str]:
 
 @given(tables, st.lists(rows.map(lambda row: row.id), max_size=3), st.sampled_from(MERGED_MONTHS))
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_answers_are_those_of_plain_final(
     engine: Engine, parts: list[list[Row]], erased: list[str], month: str
