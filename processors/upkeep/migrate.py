@@ -1,8 +1,9 @@
 """Brings a database to this release's schema and gives it the retention of the settings.
 
-Safe to repeat and to run twice at once: every statement leaves what is there alone, and a migration
-is recorded after it was applied. Nothing is applied to a database that a newer release has changed,
-nor when a migration's text is no longer what was applied.
+Safe to repeat and to run twice at once: every statement leaves what is there alone, a migration is
+recorded after it was applied, and one that is recorded is never applied again, or it would undo what a
+later one changed. Nothing is applied to a database that a newer release has changed, nor when a
+migration's text is no longer what was applied.
 """
 
 import json
@@ -26,6 +27,7 @@ from contracts.clickhouse.ttl import (
     modify_ttl,
     retention_ttl,
 )
+from processors.upkeep.turn import turn
 from service.clickhouse import ClickHouse
 
 
@@ -43,18 +45,22 @@ class Migrate:
 
     async def pending(self) -> list[Migration]:
         """What the database has not had yet, in order. Raises `SchemaRefused`."""
-        await self._run(PREPARE)
-        answer = await self._clickhouse.read_back(SELECT_APPLIED.format(database=self._database))
-        applied = [json.loads(line) for line in answer.splitlines()]
-        known = migrations()
+        await self._run(self._statements(PREPARE))
+        applied, known = await self._applied(), migrations()
         refuse(f"Database {self._database}", known, applied)
         had = {number for number, _, _ in applied}
         return [each for each in known if each.number not in had]
 
-    async def apply(self, migration: Migration) -> None:
-        """Run the migration's statements, then record it."""
-        await self._run(migration.text)
-        await self._clickhouse.execute(record(migration, self._database))
+    async def apply(self, migration: Migration) -> bool:
+        """Run the migration's statements, then record it; False when another has done it by now."""
+        wanted = self._statements(migration.text)
+        lease_s = (len(wanted) + 2) * self._clickhouse.replicas.wait_s  # the deadlines of all
+        async with turn(self._clickhouse, self._database, lease_s):
+            if any(number == migration.number for number, _, _ in await self._applied()):
+                return False
+            await self._run(wanted)
+            await self._clickhouse.execute(record(migration, self._database))
+            return True
 
     async def retain(self) -> list[str]:
         """Give the tables the TTLs of the settings; the statements that were needed."""
@@ -75,8 +81,16 @@ class Migrate:
         asked = query.format(database=self._database, table=table)
         return (await self._clickhouse.select(asked)).decode().strip()
 
-    async def _run(self, text: str) -> None:
-        for statement in statements(text, self._database, self._tables.cluster):
+    async def _applied(self) -> list[tuple[int, str, str]]:
+        """Number, name and checksum of what the database has had."""
+        answer = await self._clickhouse.read_back(SELECT_APPLIED.format(database=self._database))
+        return [json.loads(line) for line in answer.splitlines()]
+
+    def _statements(self, text: str) -> list[str]:
+        return statements(text, self._database, self._tables.cluster)
+
+    async def _run(self, wanted: list[str]) -> None:
+        for statement in wanted:
             await self._clickhouse.execute(statement)
 
 

@@ -36,8 +36,8 @@ async def _migrate(by: Operator, settings: SetupSettings) -> int:
         for number, migration in enumerate(pending, 1):
             name = f"{migration.number:04d}_{migration.name}"
             doing = f"Migration {name}"
-            await steps.apply(migration)
-            by.say(f"{number}/{len(pending)}  {name}  applied")
+            by_us = await steps.apply(migration)
+            by.say(f"{number}/{len(pending)}  {name}  applied{'' if by_us else ' by another'}")
         doing = "Retention"
         changed = await steps.retain()
     except SchemaRefused as refused:

@@ -67,8 +67,8 @@ async def create_tables(settings: SetupSettings) -> None:
     migrate = Migrate(clickhouse, settings.clickhouse.database, settings.tables)
     try:
         for migration in await migrate.pending():
-            await migrate.apply(migration)
-            log.info("migration %04d_%s applied", migration.number, migration.name)
+            if await migrate.apply(migration):
+                log.info("migration %04d_%s applied", migration.number, migration.name)
         for statement in await migrate.retain():
             log.info("retention changed: %s", statement)
     finally:

@@ -15,6 +15,7 @@ from docs.make import REFERENCE
 from docs.make.tables import COLUMNS, page
 from docs.make.tables import OBJECTS as OBJECTS_TOLD
 from processors.upkeep.migrate import Migrate, SchemaRefused
+from processors.upkeep.turn import turn
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection
 from tests import examples
@@ -144,6 +145,57 @@ def test_runners_at_once_give_what_one_gives(run: Callable[[Check], None], attem
         await database.execute("DROP DATABASE {database} SYNC")
         await database.upgrade(retention_days=90)
         assert together == await database.select(OBJECTS)
+
+    run(check)
+
+
+def test_what_another_has_applied_meanwhile_is_not_applied_again(
+    run: Callable[[Check], None],
+) -> None:
+    async def check(database: Database) -> None:
+        steps = database.migrate()
+        early = (await steps.pending())[:12]  # its later ones would hide what the early ones undo
+        await database.upgrade()
+        before = await database.select(OBJECTS)
+        assert not any([await steps.apply(migration) for migration in early])
+        assert await database.select(OBJECTS) == before
+
+    run(check)
+
+
+def test_two_never_have_the_turn_at_once(run: Callable[[Check], None]) -> None:
+    async def check(database: Database) -> None:
+        await database.migrate().pending()
+        having = 0
+
+        async def once() -> None:
+            nonlocal having
+            async with turn(database.clickhouse, database.name, lease_s=60):
+                having += 1
+                assert having == 1
+                await database.select("SELECT sleep(0.05)")
+                having -= 1
+
+        await asyncio.gather(*(once() for _ in range(5)))
+        assert "migrating" not in await database.select(OBJECTS)
+
+    run(check)
+
+
+def test_who_was_killed_in_its_turn_holds_up_the_others_for_its_lease_alone(
+    run: Callable[[Check], None],
+) -> None:
+    async def check(database: Database) -> None:
+        await database.migrate().pending()
+        killed = turn(database.clickhouse, database.name, lease_s=60)
+        await killed.__aenter__()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5), turn(database.clickhouse, database.name, lease_s=60):
+                raise AssertionError("had while another has it")
+        async with turn(database.clickhouse, database.name, lease_s=1):
+            await killed.__aexit__(None, None, None)  # it comes back: the turn is not its own now
+            assert "migrating" in await database.select(OBJECTS)
+        assert "migrating" not in await database.select(OBJECTS)
 
     run(check)
 
