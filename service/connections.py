@@ -93,6 +93,10 @@ class KafkaConnection(BaseModel, frozen=True):
 
     def client_args(self) -> dict[str, Any]:
         """The keyword arguments that every aiokafka client takes."""
+        # here, for who reads settings alone has no use for a client
+        from service.kafka.bootstrap import close_when_cancelled
+
+        close_when_cancelled()
         args: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap_servers.split(","),
             "security_protocol": self.security_protocol,

@@ -22,6 +22,7 @@ from processors.consume.consume import Consume
 from processors.consume.loss import GuardedConsumer
 from processors.consume.watchdog import watch
 from service.connections import METADATA_AGE_MS, KafkaConnection
+from service.kafka.bootstrap import close_when_cancelled
 from service.kafka.coordinator import hear_group_errors
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ async def run(
     subscriber(consume.handle)
     fetch_with_checksums()
     hear_group_errors()
+    close_when_cancelled()
     await broker.connect()  # makes the builder of consumers, asks nobody yet
     config = broker.config.broker_config
     options = cast("functools.partial[Any]", config.builder).keywords

@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.conn import AIOKafkaConnection, create_conn
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.admin import ApiVersionResponse_v0
+from aiokafka.protocol.metadata import MetadataRequest
 
 from contracts.topics import EVENTS, SUBSCRIPTIONS
 from service.connections import KafkaConnection
+from service.kafka.backlog import observing, retention_of
 from service.kafka.cluster import Address, Cluster
 from service.kafka.first_ids import FirstIds
 from service.kafka.linger import Linger
@@ -23,6 +26,7 @@ from tests.stack import Stack
 HOST = "127.0.0.1"
 WITHIN_S = 20
 LONG_S = 600.0
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 LIMITS = QueueLimits(1 << 20, LONG_S)
 
 
@@ -113,3 +117,45 @@ async def test_lanes_do_not_wait_for_a_connection_to_who_led_them_once(stack: St
             await asyncio.sleep(0)
         assert given_back == [moved, last, stays]
         await links.close()
+
+
+async def closed(reader: asyncio.StreamReader) -> bytes:
+    """What a client had sent when it closed the connection."""
+    async with asyncio.timeout(WITHIN_S):
+        return await reader.read()
+
+
+async def observe(kafka: KafkaConnection) -> None:
+    async with observing(kafka, "a-group"):
+        pass
+
+
+async def ask_an_admin(kafka: KafkaConnection) -> None:
+    await retention_of(EVENTS, kafka)
+
+
+@pytest.mark.parametrize("ask", [observe, ask_an_admin])
+async def test_a_start_that_is_given_up_leaves_no_connection(
+    ask: Callable[[KafkaConnection], Coroutine[Any, Any, None]],
+) -> None:
+    connected = asyncio.Queue[Connection]()
+
+    async def versions_alone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        size = int.from_bytes(await reader.readexactly(4), "big")
+        correlation = (await reader.readexactly(size))[4:8]
+        answer = correlation + ApiVersionResponse_v0(0, [(MetadataRequest.API_KEY, 0, 5)]).encode()
+        writer.write(len(answer).to_bytes(4, "big") + answer)
+        connected.put_nowait((reader, writer))
+
+    async with await asyncio.start_server(versions_alone, HOST, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        kafka = KafkaConnection(bootstrap_servers=f"{HOST}:{port}", request_timeout_s=LONG_S)
+        asking = asyncio.create_task(ask(kafka))
+        async with asyncio.timeout(WITHIN_S):
+            reader, writer = await connected.get()
+            await reader.readexactly(4)  # it asks for the cluster
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert await closed(reader)
+        writer.transport.abort()

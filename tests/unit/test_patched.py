@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
@@ -21,6 +22,10 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 ROOT = Path(__file__).parent.parent.parent
 PLACES = {
+    "a client's first connection (service: bootstrap)": (
+        AIOKafkaClient.bootstrap,
+        "198943b004e55849",
+    ),
     "connecting and asking for versions (service: Produce over aiokafka's connection)": (
         AIOKafkaConnection,
         "ac26ab36fe7cd5b4",
