@@ -147,6 +147,14 @@ class Search(Criteria):
     )
 
 
+class Cost(BaseModel):
+    """What ClickHouse did for an answer."""
+
+    rows_read: int
+    bytes_read: int = Field(description="Of columns that were looked at, not compressed.")
+    seconds: float
+
+
 class EventPage(BaseModel):
     """Events, newest first, and the cursor of the page after."""
 
@@ -160,6 +168,7 @@ class EventPage(BaseModel):
     reached: datetime | None = Field(
         description="Until when, backwards, the search has looked; null when that is all of its range."
     )
+    cost: Cost = Field(description="What this page took; of a search it is the sum of its pages.")
 
 
 def query_parameters(model: type[BaseModel] = Search) -> list[dict[str, Any]]:

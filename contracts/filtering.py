@@ -11,6 +11,7 @@ from contracts.criteria import (
     OCCURRED_FROM,
     OCCURRED_TO,
     TEXT,
+    Cost,
     Fingerprint,
     Instant,
     SearchedText,
@@ -54,14 +55,6 @@ class FilterSearch(Ranged):
     def begins_ms(self) -> int | None:
         """When the first may have been received."""
         return begin_of(self.from_, self.occurred_from)
-
-
-class Cost(BaseModel):
-    """What counting took."""
-
-    rows_read: int
-    bytes_read: int
-    seconds: float
 
 
 class FilterTestAnswer(BaseModel):

@@ -6,9 +6,8 @@ Bounded as a search is, and refused as creation refuses it.
 from contracts.clickhouse.search import Counts
 from contracts.filtering import SAMPLES_MAX, FilterTest
 from contracts.filters import parse
-from contracts.subscriptions import encode_json
 from query.pages import Page, Pages
-from query.search import JSON_TYPE, read_request, refusing, rest_of
+from query.search import JSON_TYPE, read_request, refusing, rest_of, shown_cost
 from service.access.verifier import Verifier
 from service.http.asgi import Receive, Scope, Send, respond, single_headers
 
@@ -32,14 +31,9 @@ class BackTest:
 
 
 def _shown(counts: Counts, newest: Page) -> bytes:
-    cost = {
-        "rows_read": counts.rows_read,
-        "bytes_read": counts.bytes_read,
-        "seconds": round(counts.seconds, 3),
-    }
     return b'{"matched":%d,"of":%d,"samples":[%b],"cost":%b}' % (
         counts.matched,
         counts.of,
         b",".join(newest.events),
-        encode_json(cost),
+        shown_cost(newest.took),
     )

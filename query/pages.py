@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple
 
-from contracts.clickhouse.search import Counts, Position
+from contracts.clickhouse.search import Counts, Position, Statistics
 from contracts.criteria import Criteria
 from contracts.filters import Filter
 from query.cursor import Rest
@@ -21,12 +21,13 @@ GRACE_S = 1.0
 class Page(NamedTuple):
     """Representations, newest first, and what remains of the search; None when nothing does.
 
-    `received_ms` is when each was received.
+    `received_ms` is when each was received, `took` what ClickHouse did to find them.
     """
 
     events: list[bytes]
     rest: Rest | None
-    received_ms: Sequence[int] = ()
+    received_ms: Sequence[int]
+    took: Statistics
 
 
 class Pages:
@@ -55,7 +56,7 @@ class Pages:
             try:
                 async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
                     found = scan.newest_first(rest, count, pausing=True)
-                    return await _fill(found, rest, count)
+                    return await _fill(found, rest, count, scan.took)
             except TimeoutError:
                 raise TooSlow(rest.position) from None
 
@@ -70,14 +71,15 @@ class Pages:
                     to_ms = rest.position.received_ms
                     counts = await scan.count(filter_, rest.from_ms, to_ms)
                     if not counts.matched:
-                        return counts, Page([], None)
-                    return counts, await _fill(scan.newest_first(rest, samples), rest, samples)
+                        return counts, Page([], None, (), scan.took)
+                    found = scan.newest_first(rest, samples)
+                    return counts, await _fill(found, rest, samples, scan.took)
             except TimeoutError:
                 raise TooSlow(rest.position) from None
 
 
 async def _fill(
-    found: AsyncGenerator[tuple[Position, bytes], None], rest: Rest, count: int
+    found: AsyncGenerator[tuple[Position, bytes], None], rest: Rest, count: int, took: Statistics
 ) -> Page:
     events: list[bytes] = []
     received_ms: list[int] = []
@@ -89,9 +91,9 @@ async def _fill(
                 received_ms.append(position.received_ms)
                 size += len(representation)
                 if len(events) == count or size >= PAGE_BYTES:
-                    return Page(events, Rest(rest.from_ms, position), received_ms)
+                    return Page(events, Rest(rest.from_ms, position), received_ms, took)
     except Stopped as stopped:
         if not events and not isinstance(stopped, Paused):
             raise
-        return Page(events, Rest(rest.from_ms, stopped.position), received_ms)
-    return Page(events, None, received_ms)
+        return Page(events, Rest(rest.from_ms, stopped.position), received_ms, took)
+    return Page(events, None, received_ms, took)

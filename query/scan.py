@@ -16,6 +16,7 @@ from contracts.clickhouse.search import (
     TOO_SLOW,
     Counts,
     Position,
+    Statistics,
     position_of,
     read_counts,
     read_limits,
@@ -91,7 +92,7 @@ class Limits(NamedTuple):
 
 
 class Scan:
-    """The matching events of one search."""
+    """The matching events of one search; `took` is what its queries did so far."""
 
     def __init__(
         self,
@@ -109,6 +110,7 @@ class Scan:
         self._criteria = criteria
         self._filter = filter_
         self._deadline_s = time.monotonic() + limits.timeout_s
+        self.took = Statistics()
 
     async def newest_first(
         self, rest: Rest, count: int, *, pausing: bool = False
@@ -139,7 +141,8 @@ class Scan:
                     raise
                 window_ms = max(window_ms // GROWTH, FIRST_WINDOW_MS)
                 continue
-            found = read_newest(answer)
+            found, took = read_newest(answer)
+            self.took.add(took)
             for each, representation in await self._standing(position, found):
                 yield each, representation
             if len(found) == rows:
@@ -157,7 +160,9 @@ class Scan:
         """How many events of [from_ms, to_ms) there are, and match; raises `Stopped`."""
         query = select_counts(self._database, self._tenant, filter_, from_ms, to_ms)
         answer = await self._select(Position(to_ms), *query, self._limits.rows_max)
-        return read_counts(answer)
+        counts, took = read_counts(answer)
+        self.took.add(took)
+        return counts
 
     async def _standing(
         self, at: Position, found: list[StoredEvent]
@@ -166,7 +171,8 @@ class Scan:
         if not found:
             return []
         query = select_standing(self._database, self._tenant, found)
-        standing = read_standing(await self._select(at, query))
+        standing, took = read_standing(await self._select(at, query))
+        self.took.add(took)
         rows: dict[Position, StoredEvent] = {}
         for each in found:
             rows.setdefault(position_of(each), each)

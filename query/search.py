@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from contracts import paths
-from contracts.clickhouse.search import Position
+from contracts.clickhouse.search import Position, Statistics
 from contracts.criteria import Criteria, rfc_3339
 from contracts.drafts import broken, read_filtered
 from contracts.filtering import FilterSearch, Ranged
@@ -132,11 +132,21 @@ def shown_page(page: Page, cursor: str | None) -> bytes:
     """The JSON of an `EventPage`."""
     received = json.dumps([rfc_3339(each) for each in page.received_ms]).encode()
     reached = rfc_3339(page.rest.position.received_ms) if page.rest else None
-    return b'{"events":[%b],"received_at":%b,"next":%b,"reached":%b}' % (
+    return b'{"events":[%b],"received_at":%b,"next":%b,"reached":%b,"cost":%b}' % (
         b",".join(page.events),
         received,
         json.dumps(cursor).encode(),
         json.dumps(reached).encode(),
+        shown_cost(page.took),
+    )
+
+
+def shown_cost(took: Statistics) -> bytes:
+    """The JSON of a `Cost`."""
+    return b'{"rows_read":%d,"bytes_read":%d,"seconds":%.3f}' % (
+        took.rows_read,
+        took.bytes_read,
+        took.elapsed,
     )
 
 

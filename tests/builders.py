@@ -13,6 +13,8 @@ from contracts.events import EventSource, EventType, Operation
 
 SEED_SAMPLE = json.loads((Path(__file__).parent.parent / "examples" / "event.json").read_text())
 RETAIL = Path(__file__).parent.parent.parent / "shared" / "data" / "retail-events.ndjson"
+NO_ROWS = b'{"data":[],"statistics":{}}'
+"""ClickHouse's answer to a search that finds nothing."""
 
 
 def an_event(**changes: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from console.api import Refused, Unanswered
+from console.html import amounts
 from console.html.times import Range
 from console.line import export, fields
 from console.line.criteria import criteria
@@ -44,6 +45,23 @@ class Search(NamedTuple):
         """The request to the API."""
         line = self.line
         return {"filter": line.pattern, **line.beside, **self.period.absolute, "limit": limit}
+
+
+class Read(NamedTuple):
+    """What ClickHouse has read for the answers until now."""
+
+    rows: int
+    bytes: int
+
+    def more(self, found: dict[str, Any]) -> "Read":
+        """With one answer more; an API of another release may not tell."""
+        cost = found.get("cost") or {"rows_read": 0, "bytes_read": 0}
+        return Read(self.rows + cost["rows_read"], self.bytes + cost["bytes_read"])
+
+    @property
+    def told(self) -> str:
+        """As a person says it."""
+        return amounts.taken(*self)
 
 
 def asked_of(page: Page) -> Search:
@@ -118,7 +136,7 @@ async def _found(
     page: Page, asked: Search, opened: str | None, first: Asked[Any]
 ) -> AsyncIterator[str]:
     """Rows, then the row that says how the search ended. `first` is the first page of them."""
-    body, cursor, shown = asked.body(), asked.cursor, 0
+    body, cursor, shown, read = asked.body(), asked.cursor, 0, Read(0, 0)
     give_up_s = time.monotonic() + page.site.settings.search_s
     while shown < SHOWN:
         try:
@@ -128,10 +146,11 @@ async def _found(
                 more = {"limit": SHOWN - shown, "cursor": cursor}
                 found = await page.api.post(paths.SEARCH, body | more)
         except (Refused, Unanswered) as failure:
-            yield page.text("search_end.html", shown=shown, failure=failure, next=None, late=False)
+            ended = {"shown": shown, "read": read.told, "next": None, "late": False}
+            yield page.text("search_end.html", **ended, failure=failure)
             return
         events = [each.row for each in seen(found)]
-        shown, cursor = shown + len(events), found["next"]
+        shown, cursor, read = shown + len(events), found["next"], read.more(found)
         if events:
             yield page.text("rows.html", events=events, opened=opened)
         if cursor is None:
@@ -139,10 +158,12 @@ async def _found(
         if time.monotonic() > give_up_s:
             break
         if shown < SHOWN:
-            yield page.text("search_progress.html", **_progress(page, asked, shown, found))
+            progress = _progress(page, asked, shown, found)
+            yield page.text("search_progress.html", **progress, read=read.told)
     late = cursor is not None and shown < SHOWN
     older = page.here(**_absolute(asked.period), cursor=cursor, event=None) if cursor else None
-    yield page.text("search_end.html", shown=shown, failure=None, next=older, late=late)
+    ended = {"shown": shown, "read": read.told, "next": older, "late": late}
+    yield page.text("search_end.html", **ended, failure=None)
 
 
 def _progress(page: Page, asked: Search, shown: int, found: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ document.addEventListener("click", async (event) => {
   if (on) on.hidden = false;
   const said = document.createElement("p");
   said.className = "ended";
-  said.append("Stopped. What was found until then is shown.", ...(on ? [on] : []));
+  const far = cell.querySelector("[data-so-far]");
+  said.append(...(far ? ["Stopped: ", far] : ["Stopped. What was found until then is shown."]), ...(on ? [on] : []));
   cell.replaceChildren(said);
   cell.parentElement.className = "end";
   await import("./console.js");

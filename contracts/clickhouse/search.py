@@ -6,7 +6,6 @@ of an event, which may lie in two pages or months, the one that stays, and none 
 Every value is bound as a parameter of ClickHouse's HTTP interface, never written into the SQL.
 """
 
-import json
 import uuid
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contracts.clickhouse.conditions import of_fields, of_text
-from contracts.clickhouse.table import SHOWN, StoredEvent, read_row
+from contracts.clickhouse.table import SHOWN, StoredEvent
 from contracts.criteria import Criteria
 from contracts.erasures import ERASURES_TABLE
 from contracts.filters import Filter, to_sql
@@ -41,7 +40,7 @@ WHERE tenant = {{tenant:String}}
 ORDER BY received_at DESC, toUInt128(id) DESC, precedence DESC
 LIMIT {{count:UInt32}})
 ORDER BY received_at DESC, toUInt128(id) DESC, precedence DESC
-FORMAT JSONEachRow
+FORMAT JSON
 """
 SELECT_STANDING = """
 SELECT id, toString(max(precedence)) FROM (
@@ -49,14 +48,12 @@ SELECT id, toString(max(precedence)) FROM (
     SELECT id, {erased} AS precedence FROM {database}.{erasures} WHERE (tenant, id) IN ({keys}) AND final)
 GROUP BY id
 SETTINGS max_threads = 1 -- few rows: threads cost more than they save
-FORMAT JSONCompactEachRow
+FORMAT JSONCompact
 """
 REPEATED = """SELECT id, precedence FROM {database}.events WHERE (tenant, id) IN ({keys})
     UNION ALL"""
 ERASED_PRECEDENCE = 2**63 - 1
 """Above that of any row: what was erased gives way to nothing being there."""
-
-_stands = msgspec.json.Decoder(tuple[str, str]).decode
 
 
 class Position(NamedTuple):
@@ -131,32 +128,69 @@ def select_standing(database: str, tenant: str, found: Iterable[StoredEvent]) ->
     )
 
 
+class Statistics(msgspec.Struct):
+    """What a query took, as ClickHouse's formats JSON and JSONCompact tell it behind their rows."""
+
+    rows_read: int = 0
+    bytes_read: int = 0
+    elapsed: float = 0.0
+
+    def add(self, more: "Statistics") -> None:
+        """Sum up what several queries took."""
+        self.rows_read += more.rows_read
+        self.bytes_read += more.bytes_read
+        self.elapsed += more.elapsed
+
+
+class _Counted(msgspec.Struct):
+    matched: int | str  # ClickHouse may quote integers of 64 bits
+    of: int | str
+
+
+class _Counts(msgspec.Struct):
+    data: tuple[_Counted]
+    statistics: Statistics
+
+
+class _Newest(msgspec.Struct):
+    data: list[StoredEvent]
+    statistics: Statistics
+
+
+class _Standing(msgspec.Struct):
+    data: list[tuple[str, str]]
+    statistics: Statistics
+
+
+_read_counts = msgspec.json.Decoder(_Counts).decode
+_read_newest = msgspec.json.Decoder(_Newest).decode
+_read_standing = msgspec.json.Decoder(_Standing).decode
+
+
 class Counts(NamedTuple):
-    """What `select_counts` found, and what that took."""
+    """How many events `select_counts` found, and of how many."""
 
     matched: int
     of: int
-    rows_read: int
-    bytes_read: int
-    seconds: float
 
 
-def read_counts(answer: bytes) -> Counts:
+def read_counts(answer: bytes) -> tuple[Counts, Statistics]:
     """The answer to `select_counts`."""
-    document = json.loads(answer)
-    [row], cost = document["data"], document["statistics"]
-    matched, of = int(row["matched"]), int(row["of"])  # ClickHouse may quote integers of 64 bits
-    return Counts(matched, of, cost["rows_read"], cost["bytes_read"], cost["elapsed"])
+    found = _read_counts(answer)
+    [row] = found.data
+    return Counts(int(row.matched), int(row.of)), found.statistics
 
 
-def read_newest(lines: bytes) -> list[StoredEvent]:
+def read_newest(answer: bytes) -> tuple[list[StoredEvent], Statistics]:
     """The answer to `select_newest`; of two rows at one position the one that stays comes first."""
-    return [read_row(line) for line in lines.splitlines()]
+    found = _read_newest(answer)
+    return found.data, found.statistics
 
 
-def read_standing(lines: bytes) -> dict[str, int]:
+def read_standing(answer: bytes) -> tuple[dict[str, int], Statistics]:
     """The answer to `select_standing`: of ids whose row may give way, the precedence of what stands."""
-    return {event_id: int(precedence) for event_id, precedence in map(_stands, lines.splitlines())}
+    found = _read_standing(answer)
+    return {event_id: int(precedence) for event_id, precedence in found.data}, found.statistics
 
 
 def position_of(stored: StoredEvent) -> Position:

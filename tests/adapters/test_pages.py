@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.clickhouse.search import Position
+from contracts.clickhouse.search import Position, Statistics
 from contracts.criteria import Criteria
 from query.cursor import Rest
 from query.pages import Pages
@@ -21,7 +21,7 @@ from query.scan import Limits, TooBroad, TooSlow
 from query.slots import Slots, TooManySearches
 from service.clickhouse import ClickHouse, ClickHouseFailed
 from service.connections import ClickHouseConnection
-from tests.builders import texts
+from tests.builders import NO_ROWS, texts
 from tests.examples import examples
 from tests.schema import create_schema
 from tests.stack import Stack
@@ -59,6 +59,7 @@ class Database:
 
     url: str
     name: str = field(default_factory=lambda: f"t_{uuid.uuid4().hex}")
+    took: list[Statistics] = field(default_factory=list)
 
     def run(self, use: Callable[[ClickHouse], Any]) -> Any:
         """What `use` makes of a client."""
@@ -90,7 +91,8 @@ class Database:
         self.run(fill)
 
     def walk(self, criteria: Criteria, limit: int, rest: Rest = RANGE, **limits: Any) -> list[Any]:
-        """Every page of acme's search."""
+        """Every page of acme's search; `took` says what each took."""
+        self.took = []
 
         async def pages(clickhouse: ClickHouse) -> list[Any]:
             bounds = Limits(10_000_000, 30.0, 2)._replace(**limits)
@@ -99,6 +101,7 @@ class Database:
             while True:
                 page = await finder.find("acme", criteria, now, limit)
                 found.append([json.loads(event) for event in page.events])
+                self.took.append(page.took)
                 if page.rest is None:
                     return found
                 assert page.rest.position < now.position
@@ -233,6 +236,16 @@ def test_a_recent_page_reads_few_rows(many: Database) -> None:
     assert [event["id"] for event in page] == [v7(NOW_MS - 1000 * age, age) for age in range(50)]
 
 
+def test_what_was_read_is_told(many: Database) -> None:
+    assert many.walk(Criteria(), 50, Rest(NOW_MS - 60_000, Position(NOW_MS + 1)))[0]
+    [recent, *_] = many.took
+    assert 50 <= recent.rows_read < 20_000
+    assert recent.bytes_read > 50 * 100
+    assert recent.elapsed > 0
+    assert many.walk(Criteria(event_type="SYSTEM_EVENT"), 50) == [[]]
+    assert many.took[0].rows_read >= 20_000
+
+
 def test_a_search_that_reads_too_many_rows_before_it_finds_one_is_too_broad(
     many: Database,
 ) -> None:
@@ -270,7 +283,7 @@ async def test_searches_wait_for_each_other_and_no_more_than_may() -> None:
             most = max(most, running)
             await release.wait()
             running -= 1
-            return b""
+            return NO_ROWS
 
         pages = Pages(select, "events", Limits(1000, 5, 1), Slots(2, 3, 5))
         rest = Rest(NOW_MS - 1000, Position(NOW_MS))
@@ -290,7 +303,7 @@ async def test_a_search_that_waits_too_long_or_that_nobody_answers_is_given_up()
     async def check() -> None:
         async def select(sql: str, parameters: Any, settings: Any) -> bytes:
             await asyncio.get_running_loop().create_future()
-            return b""
+            return NO_ROWS
 
         pages = Pages(select, "events", Limits(1000, 0.05, 1), Slots(1, 1, 0.05))
         rest = Rest(NOW_MS - 1000, Position(NOW_MS))

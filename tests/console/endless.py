@@ -62,6 +62,7 @@ class EndlessApi:
             "received_at": [rfc_3339(reached + 1)] * len(events),
             "next": str(reached),
             "reached": rfc_3339(reached),
+            "cost": {"rows_read": 500_000, "bytes_read": 2_000_000, "seconds": 0.05},
         }
         await asyncio.sleep(0.05)
         await respond(send, 200, (JSON_TYPE,), json.dumps(page).encode())

@@ -19,7 +19,9 @@ def test_a_search_says_how_far_it_looked_and_is_stopped(browser: Browser) -> Non
     with console_of(api) as url, looking(browser, url) as window:
         window.page.goto(f"{url}/search?range=30d", wait_until="commit")
         progress = window.page.locator("tr.progress").last
-        expect(progress).to_contain_text(re.compile(r"1 found, looked back to \d{4}-"))
+        expect(progress).to_contain_text(
+            re.compile(r"1 found, looked back to \d{4}-.*, read ([\d.]+ million|500,000) rows, \d+")
+        )
         expect(progress.locator("progress")).to_be_visible()
         seen = float(str(progress.locator("progress").get_attribute("value")))
         eventually(
@@ -31,7 +33,9 @@ def test_a_search_says_how_far_it_looked_and_is_stopped(browser: Browser) -> Non
         window.page.keyboard.press("Escape")
         window.page.get_by_role("button", name="Stop").click()
         stopped = window.page.locator("tr.end")
-        expect(stopped).to_contain_text("Stopped. What was found until then is shown.")
+        expect(stopped).to_contain_text(
+            re.compile("Stopped: 1 found, looked back to .* million rows")
+        )
         asked = eventually(lambda: api.asked, until=lambda count: count == api.asked)
         window.page.keyboard.press("?")
         expect(window.page.locator("#keys")).to_be_visible()

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.html import charts, text, times
+from console.html.amounts import taken
 from console.html.assets import Assets
 from console.html.json_view import json_html
 from console.reading.changes import changes
@@ -64,6 +65,20 @@ def test_texts_from_outside_are_escaped_and_cannot_turn_the_line_around() -> Non
     assert "\x00" not in shown
     assert "RIGHT-TO-LEFT OVERRIDE" in shown
     assert shown.startswith("<bdi>")
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "told"),
+    [
+        (0, 0, ""),
+        (1, 950, "1 row, 950 bytes"),
+        (12_345, 3_449_000, "12,345 rows, 3.4 MB"),
+        (1_234_567, 120_400_000, "1.2 million rows, 120 MB"),
+        (3_100_000_000, 2_000_000_000_000, "3.1 billion rows, 2.0 TB"),
+    ],
+)
+def test_what_was_read_is_told_in_few_digits(rows: int, size: int, told: str) -> None:
+    assert taken(rows, size) == told
 
 
 def test_a_long_text_is_cut_and_says_how_long_it_is() -> None:

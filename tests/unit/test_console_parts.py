@@ -29,7 +29,8 @@ ANSWERS: dict[str, Any] = {
     f"/api/v1/events/{ID}/deliveries": {"deliveries": [], "detail": "Nobody was sent it."},
     f"/api/v1/events/{ID}/explain": {"subscriptions": [], "detail": "Nobody wants it."},
     "/api/v1/events": AROUND,
-    paths.SEARCH: AROUND | {"reached": None},
+    paths.SEARCH: AROUND
+    | {"reached": None, "cost": {"rows_read": 1_234_567, "bytes_read": 35_000_000}},
     paths.COUNTS: COUNTED,
 }
 WAIT_S = 10
@@ -154,6 +155,7 @@ def test_rows_do_not_wait_for_bars_that_are_late(monkeypatch: pytest.MonkeyPatch
         api = Held(paths.COUNTS)
         pieces = await begun(search.search(asked("/search", api)))
         sent = await until(pieces, "that is all in this range")
+        assert "1.2 million rows, 35 MB read" in sent
         assert f'data-id="{ID}"' in sent
         assert "data-timeline" not in sent
         api.gates[paths.COUNTS].set()

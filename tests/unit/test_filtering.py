@@ -28,6 +28,7 @@ ID = "01a20d33-994f-74a1-8936-e15ecec113da"
 HEADERS = {"X-TWC-Tenant": "acme"}
 TEST, SEARCH = "/api/v1/subscriptions:test", "/api/v1/events:search"
 EXPLAIN = f"/api/v1/events/{ID}/explain"
+COST = {"elapsed": 0.5, "rows_read": 3, "bytes_read": 1}
 HOSTILE = "' OR 1=1 -- {tenant:String}"
 
 
@@ -44,10 +45,10 @@ class ClickHouse:
         self.asked.append((sql, parameters or {}, settings))
         if self._failure is not None:
             raise ClickHouseFailed("no", self._failure)
-        if "uniqExactIf" not in sql:
-            return b""
-        cost = {"elapsed": 0.25, "rows_read": 7, "bytes_read": 99}
-        return json.dumps({"data": [{"matched": "2", "of": "5"}], "statistics": cost}).encode()
+        counted = "uniqExactIf" in sql
+        cost = {"elapsed": 0.25, "rows_read": 7, "bytes_read": 99} if counted else COST
+        data = [{"matched": "2", "of": "5"}] if counted else []
+        return json.dumps({"data": data, "statistics": cost}).encode()
 
 
 class Verifier:
@@ -124,11 +125,14 @@ def test_a_back_test_counts_and_tells_what_it_cost() -> None:
     clickhouse = ClickHouse()
     body = {"filter": {"entity_id": [HOSTILE]}, "from": "2026-01-31T12:00:00Z"}
     answer = ask("POST", TEST, json=body, clickhouse=clickhouse)
+    searched = len(clickhouse.asked) - 1
+    seconds = pytest.approx(0.25 + 0.5 * searched)
+    assert searched > 0
     assert answer.json() == {
         "matched": 2,
         "of": 5,
         "samples": [],
-        "cost": {"rows_read": 7, "bytes_read": 99, "seconds": 0.25},
+        "cost": {"rows_read": 7 + 3 * searched, "bytes_read": 99 + searched, "seconds": seconds},
     }
     for sql, parameters, settings in clickhouse.asked:
         assert HOSTILE not in sql

@@ -14,6 +14,7 @@ from query.cursor import Rest
 from query.pages import Pages
 from query.scan import FIRST_WINDOW_MS, Limits
 from query.slots import Slots
+from tests.builders import NO_ROWS
 
 NOW_MS = 1_790_000_000_000
 DAY_MS = 86_400_000
@@ -40,7 +41,7 @@ class Slow:
         """Nothing, after its time."""
         self.now_s += self._costs_s[len(self.windows) % len(self._costs_s)]
         self.windows.append((parameters["from_ms"], parameters["to_ms"]))
-        return b""
+        return NO_ROWS
 
 
 def pages_of(slow: Slow, days: int) -> list[float]:

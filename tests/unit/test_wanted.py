@@ -16,6 +16,7 @@ from query.slots import Slots
 from service.http.app import asgi_app, serving
 from service.http.asgi import Receive, Scope, Send, read_body, respond
 from service.http.wanted import WhileWanted
+from tests.builders import NO_ROWS
 from tests.processes import free_port
 
 WAIT_S = 20
@@ -37,7 +38,7 @@ class ClickHouse:
                 await asyncio.sleep(3600)
             finally:
                 self.cancelled.set()
-        return b""
+        return NO_ROWS
 
 
 def test_a_search_whose_client_has_gone_is_cancelled_and_leaves_its_slot() -> None:

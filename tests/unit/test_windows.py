@@ -8,6 +8,7 @@ from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
 from query.cursor import Rest
 from query.scan import FIRST_WINDOW_MS, Limits, Scan
+from tests.builders import NO_ROWS
 
 NOW_MS = 1_764_000_000_000
 DAY_MS = 24 * 60 * 60 * 1000
@@ -23,7 +24,7 @@ async def asked(days: int) -> list[tuple[int, int]]:
         assert parameters is not None, sql
         assert settings["max_threads"] == 1
         windows.append((parameters["from_ms"], parameters["to_ms"]))
-        return b""
+        return NO_ROWS
 
     scan = Scan(select, "events", Limits(1, 60.0, 1), "acme", Criteria(q="none"))
     async for _ in scan.newest_first(Rest(NOW_MS - days * DAY_MS, Position(NOW_MS)), 50):
