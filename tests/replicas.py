@@ -19,6 +19,18 @@ ERASURE = Erasure("acme", str(uuid.uuid4()), 0, 7, 1_790_000_000_000, final=True
 KEEPER = {"system.replicas": b'["/clickhouse/tables/1/a"]\n'}
 
 
+class TakesTurns(Recorder):
+    """Tells who creates the table `migrating` that it has the turn."""
+
+    def _answer(self, sql: str) -> bytes:
+        if "metadata_modification_time" not in sql:
+            return super()._answer(sql)
+        made = [
+            sent.sql for sent in self.sent if sent.sql.startswith("CREATE TABLE events.migrating")
+        ]
+        return json.dumps([made[-1].split("'")[-2], 0]).encode()
+
+
 class Replicas(Recorder):
     """Replicas a and b: comments by table. What is `away` is not asked and has no DDL done."""
 

@@ -27,7 +27,7 @@ from contracts.clickhouse.ttl import (
     modify_ttl,
     retention_ttl,
 )
-from processors.upkeep.turn import turn
+from processors.upkeep.turn import LEASE_S, turn
 from service.clickhouse import ClickHouse
 
 
@@ -45,7 +45,8 @@ class Migrate:
 
     async def pending(self) -> list[Migration]:
         """What the database has not had yet, in order. Raises `SchemaRefused`."""
-        await self._run(self._statements(PREPARE))
+        for statement in self._statements(PREPARE):
+            await self._clickhouse.execute(statement)
         applied, known = await self._applied(), migrations()
         refuse(f"Database {self._database}", known, applied)
         had = {number for number, _, _ in applied}
@@ -53,12 +54,14 @@ class Migrate:
 
     async def apply(self, migration: Migration) -> bool:
         """Run the migration's statements, then record it; False when another has done it by now."""
-        wanted = self._statements(migration.text)
-        lease_s = (len(wanted) + 2) * self._clickhouse.replicas.wait_s  # the deadlines of all
-        async with turn(self._clickhouse, self._database, lease_s):
+        lease_s = self._clickhouse.replicas.wait_s + LEASE_S
+        async with turn(self._clickhouse, self._database, lease_s) as renew:
             if any(number == migration.number for number, _, _ in await self._applied()):
                 return False
-            await self._run(wanted)
+            for statement in self._statements(migration.text):
+                await renew()
+                await self._clickhouse.execute(statement)
+            await renew()
             await self._clickhouse.execute(record(migration, self._database))
             return True
 
@@ -88,10 +91,6 @@ class Migrate:
 
     def _statements(self, text: str) -> list[str]:
         return statements(text, self._database, self._tables.cluster)
-
-    async def _run(self, wanted: list[str]) -> None:
-        for statement in wanted:
-            await self._clickhouse.execute(statement)
 
 
 def refuse(where: str, known: list[Migration], applied: list[tuple[int, str, str]]) -> None:

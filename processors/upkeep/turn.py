@@ -2,8 +2,8 @@
 
 ClickHouse has no lock without Keeper, but of two statements that create one table it refuses the
 second, on a cluster too, whose hosts run DDL in one order. Who was killed in its turn leaves the table
-behind; it counts for `lease_s` seconds, by the server's clock. Two that find it out of date in the
-same instant may both go on.
+behind; it counts for `lease_s` seconds, by the server's clock, after it was last renewed. Two that find
+it out of date in the same instant may both go on.
 """
 
 import asyncio
@@ -12,13 +12,16 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from service.clickhouse import ClickHouse, ClickHouseFailed
 
 log = logging.getLogger(__name__)
 
+LEASE_S = 10.0
+"""Beyond the deadline of the statement that is run in between."""
 CREATE = "CREATE TABLE {table}{on_cluster} (nothing UInt8) ENGINE = Memory COMMENT '{name}'"
+RENEW = "ALTER TABLE {table}{on_cluster} MODIFY COMMENT '{name}'"
 DROP = "DROP TABLE IF EXISTS {table}{on_cluster}"
 HELD = """
 SELECT comment, dateDiff('second', metadata_modification_time, now()) FROM system.tables
@@ -29,15 +32,19 @@ POLL_S = 0.1
 
 
 @contextlib.asynccontextmanager
-async def turn(clickhouse: ClickHouse, database: str, lease_s: float) -> AsyncIterator[None]:
+async def turn(
+    clickhouse: ClickHouse, database: str, lease_s: float
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Wait until no other has the turn, and have it while the context is open.
 
-    Raises `ClickHouseFailed`, also when others have had it for twice `lease_s`.
+    Gives what renews it, to be called before each statement, for which seven eighths of the lease are
+    left then. It raises `ClickHouseFailed` when another has taken the turn meanwhile; so does this, when
+    others have had it for ten leases.
     """
-    its = _Turn(clickhouse, f"{database}.migrating")
-    await its.take(lease_s)
+    its = _Turn(clickhouse, f"{database}.migrating", lease_s)
+    await its.take()
     try:
-        yield
+        yield its.renew
     finally:
         await its.give_back()
 
@@ -45,8 +52,10 @@ async def turn(clickhouse: ClickHouse, database: str, lease_s: float) -> AsyncIt
 class _Turn:
     """The table, and the name under which this one creates it."""
 
-    def __init__(self, clickhouse: ClickHouse, table: str) -> None:
+    def __init__(self, clickhouse: ClickHouse, table: str, lease_s: float) -> None:
         self._clickhouse = clickhouse
+        self._lease_s = lease_s
+        self._renewed_s = 0.0
         self._name = uuid.uuid4().hex
         self._told = {
             "table": table,
@@ -54,23 +63,35 @@ class _Turn:
             "name": self._name,
         }
 
-    async def take(self, lease_s: float) -> None:
-        give_up = time.monotonic() + 2 * lease_s
+    async def take(self) -> None:
+        give_up = time.monotonic() + 10 * self._lease_s
         said = ""
         while not await self._created():
             holder, age_s = await self._held()
             if holder == self._name:  # created by a statement whose answer was lost
-                return
-            if age_s > lease_s:
-                log.warning("another migration began %d s ago and did not end: going on", age_s)
+                break
+            if age_s > self._lease_s:
+                log.warning("another migration has stood still for %d s: going on", age_s)
                 await self._run(DROP)
                 continue
             if holder != said:
-                log.info("another migration is under way: waiting for it, %g s at most", lease_s)
+                log.info(
+                    "waiting for another migration; for one that was killed %g s", self._lease_s
+                )
                 said = holder
             if time.monotonic() > give_up:
-                raise ClickHouseFailed(f"others have migrated for {2 * lease_s:g} s")
+                raise ClickHouseFailed(f"others have migrated for {10 * self._lease_s:g} s")
             await asyncio.sleep(POLL_S)
+
+    async def renew(self) -> None:
+        now_s = time.monotonic()
+        if now_s < self._renewed_s + self._lease_s / 8:
+            return
+        holder, _ = await self._held()
+        if holder != self._name:
+            raise ClickHouseFailed("another migration has taken over from this one")
+        await self._run(RENEW)
+        self._renewed_s = now_s
 
     async def give_back(self) -> None:
         holder, _ = await self._held()
@@ -78,6 +99,7 @@ class _Turn:
             await self._run(DROP)
 
     async def _created(self) -> bool:
+        self._renewed_s = time.monotonic()
         try:
             await self._run(CREATE)
         except ClickHouseFailed as error:

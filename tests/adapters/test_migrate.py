@@ -16,7 +16,7 @@ from docs.make.tables import COLUMNS, page
 from docs.make.tables import OBJECTS as OBJECTS_TOLD
 from processors.upkeep.migrate import Migrate, SchemaRefused
 from processors.upkeep.turn import turn
-from service.clickhouse import ClickHouse
+from service.clickhouse import ClickHouse, ClickHouseFailed
 from service.connections import ClickHouseConnection
 from tests import examples
 from tests.stack import Stack
@@ -182,18 +182,41 @@ def test_two_never_have_the_turn_at_once(run: Callable[[Check], None]) -> None:
     run(check)
 
 
+def test_a_turn_that_is_renewed_lasts_beyond_its_lease(run: Callable[[Check], None]) -> None:
+    async def check(database: Database) -> None:
+        await database.migrate().pending()
+        ended: list[str] = []
+
+        async def wait() -> None:
+            async with turn(database.clickhouse, database.name, lease_s=2):
+                ended.append("second")
+
+        async with turn(database.clickhouse, database.name, lease_s=2) as renew:
+            second = asyncio.create_task(wait())
+            for _ in range(10):
+                await renew()
+                await database.select("SELECT sleep(0.4)")
+            ended.append("first")
+        await second
+        assert ended == ["first", "second"]
+
+    run(check)
+
+
 def test_who_was_killed_in_its_turn_holds_up_the_others_for_its_lease_alone(
     run: Callable[[Check], None],
 ) -> None:
     async def check(database: Database) -> None:
         await database.migrate().pending()
-        killed = turn(database.clickhouse, database.name, lease_s=60)
-        await killed.__aenter__()
+        killed = turn(database.clickhouse, database.name, lease_s=2)
+        renew = await killed.__aenter__()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5), turn(database.clickhouse, database.name, lease_s=60):
                 raise AssertionError("had while another has it")
         async with turn(database.clickhouse, database.name, lease_s=1):
-            await killed.__aexit__(None, None, None)  # it comes back: the turn is not its own now
+            with pytest.raises(ClickHouseFailed, match="taken over"):  # it comes back
+                await renew()
+            await killed.__aexit__(None, None, None)
             assert "migrating" in await database.select(OBJECTS)
         assert "migrating" not in await database.select(OBJECTS)
 

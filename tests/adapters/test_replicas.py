@@ -17,7 +17,7 @@ from processors.upkeep.swap import Tables
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection
 from tests.recorder import Recorder, on_cluster
-from tests.replicas import ERASURE, KEEPER, Replicas, rebuild
+from tests.replicas import ERASURE, KEEPER, Replicas, TakesTurns, rebuild
 from tests.stack import Stack
 from tests.tables import a_row, block, fresh_table
 
@@ -74,7 +74,7 @@ async def _rebuild(server: Recorder) -> None:
 @pytest.mark.parametrize(
     ("server", "doing"),
     [
-        (on_cluster(), _migrate),
+        (TakesTurns(CONNECTION, "main"), _migrate),
         (on_cluster(), _erase),
         (on_cluster(KEEPER), _wait_for_inserts),
         (on_cluster(), _look_everywhere),

@@ -24,7 +24,7 @@ from service.clickhouse import ClickHouse, ClickHouseFailed
 from service.connections import ClickHouseConnection
 from tests.builders import an_event, represented
 from tests.recorder import Recorder, on_cluster, on_one_server
-from tests.replicas import ERASURE, KEEPER
+from tests.replicas import ERASURE, KEEPER, TakesTurns
 
 QUORUM = {"insert_quorum": "auto", "insert_quorum_parallel": 0, "insert_quorum_timeout": 30_000}
 DDL = {
@@ -91,8 +91,9 @@ async def test_an_erasure_is_noted_with_a_quorum_and_deleted_by_one_mutation(
     assert delete.sql.endswith("SETTINGS lightweight_deletes_sync = 0")
 
 
-@pytest.mark.parametrize(("server", "added"), [(on_cluster(), WRITE), (on_one_server(), {})])
-async def test_migrations_wait_for_every_replica(server: Recorder, added: Any) -> None:
+@pytest.mark.parametrize(("cluster", "added"), [("main", WRITE), ("", {})])
+async def test_migrations_wait_for_every_replica(cluster: str, added: Any) -> None:
+    server = TakesTurns(CONNECTION, cluster)
     tables = TableSettings(cluster=server.replicas.cluster, retention_days=9)
     steps = Migrate(server, "events", tables)
     for migration in migrations():
