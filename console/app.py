@@ -23,7 +23,7 @@ from console.html.assets import Assets
 from console.html.environment import environment
 from console.live.tails import Tails
 from console.page import Page, Site
-from console.pages import counted, errors, event, faults, overview, search, tail
+from console.pages import affected, counted, errors, event, faults, overview, search, tail
 from console.pages.subscriptions import deliveries, form, jobs, listed, one, resend
 from console.session import NotSignedIn, SignedIn, nobody
 from console.settings import ConsoleSettings
@@ -38,6 +38,7 @@ PAGES: list[tuple[str, str, Handler]] = [
     ("GET", "/faults", faults.groups),
     ("GET", "/faults/{fingerprint}", faults.group),
     ("POST", "/faults/{fingerprint}", faults.say),
+    ("GET", "/faults/{fingerprint}/entities", affected.entities),
     ("GET", "/search", search.search),
     ("GET", "/search/tail", tail.tail),
     ("GET", "/search/values", counted.values),

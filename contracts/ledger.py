@@ -11,6 +11,7 @@ from contracts.attempts import Origin
 from contracts.criteria import LIMIT_DEFAULT, LIMIT_MAX, Instant, whole_number
 
 DeliveryState = Literal["delivered", "waiting", "dead", "cancelled"]
+AttemptState = Literal["delivered", "failed", "dead"]
 STATE = (
     "waiting: not delivered yet, it will be tried; dead: given up; cancelled: its subscription was"
     " deleted before, or skipped it when it was enabled."
@@ -23,6 +24,11 @@ class DeliveryCriteria(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     state: DeliveryState | None = Field(None, description=f"In this state. {STATE}")
+    attempts: AttemptState | None = Field(
+        None,
+        description="Every attempt that ended so, as `last_hour` of the health counts them, in place of each"
+        " delivery's latest one.",
+    )
     code: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
         None, description="Whose latest attempt had this error code, exactly."
     )

@@ -23,7 +23,7 @@ READ_FOR_ONE = 10
 
 
 class DeliveriesFound(NamedTuple):
-    """Each delivery's newest attempt, newest first, and what remains; None when nothing does."""
+    """Each delivery's newest attempt or all asked for, newest first, and what remains; None for nothing."""
 
     attempts: list[StoredAttempt]
     rest: Rest | None
@@ -49,16 +49,17 @@ class Deliveries:
         self, tenant: str, subscription_id: str, criteria: DeliveryCriteria, rest: Rest, count: int
     ) -> DeliveriesFound:
         """The next deliveries of a subscription, at most `count`; there may be fewer, or none."""
-        read = count * READ_FOR_ONE
+        read = count + 1 if criteria.attempts else count * READ_FOR_ONE
         before = rest.position
         place = (self._database, tenant, subscription_id)
         query = select_deliveries(*place, criteria, rest.from_ms, before, read)
         seen = read_attempts(await self._ask(query, before))
-        named = [each for each in seen if not each.is_range]
-        newest: dict[str, Place] = {}
-        if named:
-            newest = read_newest(await self._ask(select_newest(*place, named), before))
-        found = [each for each in seen if each.is_range or newest.get(each.event) == each.place]
+        found = seen
+        if not criteria.attempts:
+            newest: dict[str, Place] = {}
+            if named := [each for each in seen if not each.is_range]:
+                newest = read_newest(await self._ask(select_newest(*place, named), before))
+            found = [each for each in seen if each.is_range or newest.get(each.event) == each.place]
         if len(found) > count:
             last = found[count - 1]
         elif len(seen) == read:

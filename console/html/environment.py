@@ -34,6 +34,7 @@ def environment(assets: Assets) -> Environment:
         "json": text.json_text,
         "labels": text.labels,
         "queue_name": text.queue_name,
+        "made_at": times.made_at,
     }
     shared: dict[str, Any] = {
         "asset": assets.url,

@@ -5,6 +5,7 @@ The browser tells its zone in the cookie `zone`; without one times are UTC.
 """
 
 import time
+import uuid
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic_core import PydanticCustomError
 
 from contracts.criteria import instant_ms, rfc_3339
+from contracts.ids import made_at_ms
 
 UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 RELATIVE = {
@@ -24,6 +26,10 @@ RELATIVE = {
 }
 DEFAULT = "24h"
 ZONE_CHARACTERS_MAX = 64
+EARLIEST_MS = 1_577_836_800_000
+"""2020: before all that the pages show."""
+CLOCKS_MS = 3_600_000
+"""By so much, at most, two clocks differ."""
 
 
 class Range(NamedTuple):
@@ -82,6 +88,15 @@ def _read(text: str) -> int:
         return instant_ms(text)
     except PydanticCustomError as error:
         raise ValueError(f"a time {error.message()}") from None
+
+
+def made_at(id_: str) -> str:
+    """A time, RFC 3339, before which there was nothing of what has this id: of version 7 it says when."""
+    try:
+        made_ms = made_at_ms(uuid.UUID(id_))
+    except ValueError:
+        made_ms = None
+    return rfc_3339(EARLIEST_MS if made_ms is None else made_ms - CLOCKS_MS)
 
 
 def zone_of(name: str | None) -> tzinfo:

@@ -52,16 +52,20 @@ async def groups(page: Page) -> Response:
         sources=get_args(EventSource),
         operations=get_args(Operation),
     )
-    return page.stream(in_order(text, {"found": _groups(page, asked)}), parts)
+    return page.stream(in_order(text, {"found": _groups(page, given, asked)}), parts)
 
 
-async def _groups(page: Page, asked: Asked[Any]) -> AsyncIterator[str]:
+async def _groups(page: Page, given: dict[str, str], asked: Asked[Any]) -> AsyncIterator[str]:
     found = await asked
     cursor = None if isinstance(found, Refused | Unanswered) else found["next"]
     following = page.here(**page.range.absolute, cursor=cursor) if cursor else None
-    is_narrowed = any(page.query.get(name) for name in CRITERIA)
     yield page.text(
-        "faults/found.html", found=found, next=following, fewer=fewer, is_narrowed=is_narrowed
+        "faults/found.html",
+        found=found,
+        given=given,
+        next=following,
+        fewer=fewer,
+        is_narrowed=any(given.values()),
     )
 
 

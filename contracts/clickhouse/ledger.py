@@ -187,11 +187,15 @@ def select_deliveries(
     before: Position,
     count: int,
 ) -> Query:
-    """The query for the `count` newest attempts of [from_ms, before) that may be a delivery's last."""
+    """The query for the `count` newest attempts of [from_ms, before) that may be a delivery's last.
+
+    All that ended as `criteria.attempts` says, where that is given.
+    """
+    ended = criteria.attempts
     return SELECT_DELIVERIES.format(database=database, **PARTS), {
         "tenant": tenant,
         "subscription": subscription_id,
-        "states": RAW_STATES[criteria.state],
+        "states": [ended] if ended else RAW_STATES[criteria.state],
         "shown": criteria.state or "",
         "code": criteria.code or "",
         "job_id": criteria.job_id or "",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
 
 Scheme = Literal["light", "dark"]
 WIDE, NARROW = 1280, 390
@@ -28,6 +28,14 @@ NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome"
 def executable() -> str | None:
     """The browser of the system, None when none is installed."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+def numbers(links: Locator) -> dict[str, int]:
+    """Where each leads, and its number."""
+    return {
+        str(each.get_attribute("href")): int(each.inner_text().replace(",", ""))
+        for each in links.all()
+    }
 
 
 @dataclass

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 import pytest
 from playwright.sync_api import expect
 
-from tests.console.browser import Looking
+from tests.console.browser import Looking, numbers
 from tests.console.conftest import TENANT
 from tests.stack import Stack, eventually
 
@@ -42,22 +42,43 @@ def test_a_kind_of_failure_is_found_from_the_first_page_and_leads_to_an_event(lo
 
 
 def test_the_numbers_of_a_kind_lead_to_what_they_count(look: Look) -> None:
-    numbers = "section[aria-labelledby=operations] td.number a, dl.figures div:first-child a"
     with look() as window:
-        page = window.go("/faults?range=1h")
+        page = window.go("/faults?range=1h&event_source=ORDER")
         rarest = page.locator("table.rows tbody tr").last  # all of it is in one page
+        leads = numbers(rarest.locator("td.over a"))
+        assert len(leads) == 2
         rarest.locator("a.row").click()
         expect(page.locator("section[aria-labelledby=entities] td.number a").first).to_be_visible()
-        told = page.locator(numbers).all()
-        leads = [(str(each.get_attribute("href")), each.inner_text()) for each in told]
-        page.go_back()
-        leads.append((str(rarest.locator("td.over a").get_attribute("href")), leads[0][1]))
-        for link, count in leads:
+        leads |= numbers(page.locator("section[aria-labelledby=operations] td.number a"))
+        leads |= numbers(page.locator("section[aria-labelledby=entities] td.number a").first)
+        leads |= numbers(page.locator("dl.figures a"))
+        for link, count in leads.items():
             window.go(link)
-            expect(page.locator("tr.end")).to_be_visible()
-            expect(page.locator("table.events tbody tr[data-id]")).to_have_count(int(count))
+            if "/search" in link:
+                expect(page.locator("tr.end")).to_be_visible()
+                expect(page.locator("table.events tbody tr[data-id]")).to_have_count(count)
+            elif "/entities" in link:
+                expect(page.locator("table.rows tbody tr")).to_have_count(count)
         page.get_by_role("link", name="This kind of failure").click()
         expect(page.locator("#apart")).to_be_visible()
+
+
+def test_whom_a_kind_concerns_is_found_by_how_it_begins(look: Look, fingerprint: str) -> None:
+    with look() as window:
+        page = window.go(f"/faults/{fingerprint}/entities?range=1h")
+        rows = page.locator("table.rows tbody tr")
+        told = page.locator("main p.muted").first
+        expect(told).to_contain_text(re.compile(f"^{rows.count():,} entit|200 with the most"))
+        name = rows.first.locator("a.row").inner_text()
+        window.check_everywhere()
+        page.fill("#prefix", name)
+        page.get_by_role("button", name="Show", exact=True).click()
+        expect(rows.first.locator("a.row")).to_have_text(name)
+        assert all(text.startswith(name) for text in rows.locator("a.row").all_inner_texts())
+        page.fill("#prefix", "no such entity")
+        page.get_by_role("button", name="Show", exact=True).click()
+        page.get_by_role("link", name="All entities").click()
+        expect(rows.first.locator("a.row")).to_have_text(name)
 
 
 def test_a_bar_leads_to_the_events_of_its_time(look: Look) -> None:

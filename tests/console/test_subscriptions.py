@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.console.browser import Looking
+from tests.attempts import NOW_MS, an_attempt, append
+from tests.console.browser import Looking, numbers
 from tests.console.conftest import TENANT
 from tests.queues import arn
 from tests.stack import Stack, eventually
@@ -118,6 +119,32 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(stack: Stack, l
         assert (found["description"], found["delivery"]["messages_per_s"]) == ("mine", 12)
 
 
+def test_numbers_of_a_subscription_lead_to_what_they_count(stack: Stack, look: Look) -> None:
+    with stack.client(TENANT) as client:
+        made = subscribe(client, f"counted-{uuid.uuid4().hex[:8]}", entity_id=["nobody"])
+    one, two, three = (str(uuid.uuid4()) for _ in range(3))
+    ended = [(one, "failed"), (one, "failed"), (one, "delivered"), (two, "failed"), (three, "dead")]
+    ended.append((one, "delivered"))  # once more, by a replay
+    known = {"tenant": TENANT, "subscription_id": made}
+    attempts = [
+        an_attempt(**known, event_id=event, state=state, at=NOW_MS - 30_000 + 1000 * number)
+        for number, (event, state) in enumerate(ended)
+    ]
+    append(stack, *attempts)
+    with look() as window:
+        page = window.go("/subscriptions")
+        row = page.locator("tr", has=page.locator(f"a[href*='{made}']")).first
+        listed = numbers(row.locator("td.number a"))
+        assert list(listed.values()) == [2, 3, 1, 1]  # delivered, failed, waiting, dead
+        page.goto(window.base + str(row.locator("a.row").get_attribute("href")))
+        leads = numbers(page.locator("section[aria-labelledby=health] .figures a"))
+        assert list(leads.values()) == [2, 3, 1, 1]
+        for link, count in (listed | leads).items():
+            page = window.go(link)
+            expect(page.locator("table.rows tbody tr")).to_have_count(count)
+            expect(page.locator(".ended")).to_contain_text(f"{count} shown; that is all")
+
+
 def test_dead_letters_are_seen_by_reason_counted_and_redriven(
     stack: Stack, look: Look, dead: str
 ) -> None:
@@ -130,13 +157,19 @@ def test_dead_letters_are_seen_by_reason_counted_and_redriven(
         expect(page.locator("section[aria-labelledby=dead]")).to_contain_text("QueueDoesNotExist")
         window.check()
         create_queue(stack, queue_of(stack, dead))
+        [(link, count)] = numbers(page.locator("section[aria-labelledby=dead] td.number a")).items()
         page.click("text=Redrive these")
-        expect(page.locator(".big strong")).to_have_text("3")
+        expect(page.locator(".big strong")).to_have_text(str(count))
+        assert page.url.endswith(link)
+        assert set(numbers(page.locator("td.number a")).values()) == {count} == {3}
         window.check()
         press(page, "Redrive 3")
         expect(page.locator("progress")).to_have_attribute("value", "100", timeout=60_000)
-        expect(page.locator(".figures")).to_contain_text("3")
+        sent = page.locator(".figures a")
+        expect(sent).to_have_text("3")
         window.check()
+        sent.click()
+        expect(page.locator("table.rows tbody tr")).to_have_count(3)
         page = window.go("/jobs")
         expect(page.locator("table.rows")).to_contain_text("redrive")
         page.get_by_role("link", name=queue_of(stack, dead)).first.click()

@@ -1,19 +1,15 @@
 """What became of deliveries, from records on Kafka to HTTP; nobody sees another tenant's."""
 
-import asyncio
 import json
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
 from contracts.attempts import Attempt
-from contracts.topics import DELIVERIES
-from service.connections import KafkaConnection
-from service.kafka.eventlog import EventLog
-from service.kafka.partition import QueueLimits
-from tests.attempts import NOW_MS, an_attempt, record_of
+from tests.attempts import NOW_MS, an_attempt, append
 from tests.builders import an_event
 from tests.cli.terminal import Terminal
 from tests.stack import Stack, events, eventually
@@ -21,27 +17,6 @@ from tests.subscribed import create_queue, subscribe
 from tests.visible import visible
 
 EVENTS, SUBSCRIPTIONS = "/api/v1/events", "/api/v1/subscriptions"
-
-
-def append(stack: Stack, *attempts: Attempt) -> None:
-    """Append their records, and wait until the ledger has stored them."""
-
-    async def run() -> None:
-        kafka = KafkaConnection(bootstrap_servers=stack.status["kafka"])
-        log = EventLog(kafka, (DELIVERIES,), QueueLimits(1 << 20, 30))
-        await log.start()
-        async with asyncio.timeout(60):
-            while not log.ready:
-                await asyncio.sleep(0.02)
-        for each in attempts:
-            await log.append(DELIVERIES, record_of(each, each.event_id))
-        await log.stop()
-
-    [tenant] = {each.tenant for each in attempts}
-    count = f"SELECT toUInt32(count()) FROM deliveries WHERE tenant = '{tenant}'"
-    [[before]] = stack.sql(count)
-    asyncio.run(run())
-    eventually(lambda: stack.sql(count), until=lambda found: found == [[before + len(attempts)]])
 
 
 class Ledger:
@@ -84,6 +59,16 @@ class Ledger:
         assert answer.status_code == 200, answer.text
         document: dict[str, Any] = answer.json()
         return document
+
+    def paged(self, **criteria: Any) -> tuple[str, ...]:
+        """The events of all pages, newest first."""
+        found: tuple[str, ...] = ()
+        path: str | None = f"{SUBSCRIPTIONS}/{self.subscription}/deliveries?{urlencode(criteria)}"
+        while path:
+            answer = self.client.get(path).raise_for_status()
+            found += tuple(each["event_id"] for each in answer.json()["deliveries"])
+            path = answer.links["next"]["url"] if "next" in answer.links else None
+        return found
 
     def health(self) -> dict[str, Any]:
         answer = self.client.get(f"{SUBSCRIPTIONS}/{self.subscription}/health")
@@ -219,19 +204,19 @@ def test_a_subscriptions_deliveries_by_state_code_and_time_page_by_page(ledger: 
     }
     assert [each["event_id"] for each in ledger.list(**{"from": latest})["deliveries"]] == [ids[-1]]
     assert len(ledger.list(to=latest)["deliveries"]) == 29
-    paged: list[str] = []
-    path: str | None = f"{SUBSCRIPTIONS}/{ledger.subscription}/deliveries?limit=7"
-    while path:
-        answer = ledger.client.get(path).raise_for_status()
-        paged += [each["event_id"] for each in answer.json()["deliveries"]]
-        path = answer.links["next"]["url"] if "next" in answer.links else None
-    assert paged == [each["event_id"] for each in shown["deliveries"]]
+    assert list(ledger.paged(limit=7)) == [each["event_id"] for each in shown["deliveries"]]
+    hour = ledger.health()["last_hour"]
+    for ended, those in {"delivered": ids[:12], "failed": 2 * ids[:20], "dead": ids[20:]}.items():
+        attempts = ledger.paged(attempts=ended, limit=9)
+        assert sorted(attempts) == sorted(those)
+        assert len(attempts) == hour[ended]
 
 
 def test_what_cannot_be_asked_is_named(ledger: Ledger) -> None:
     path = f"{SUBSCRIPTIONS}/{ledger.subscription}/deliveries"
     for wrong, pointer in (
         ({"state": "lost"}, "/state"),
+        ({"attempts": "cancelled"}, "/attempts"),
         ({"limit": "201"}, "/limit"),
         ({"from": "yesterday"}, "/from"),
         ({"event_type": "FAULT"}, "/event_type"),

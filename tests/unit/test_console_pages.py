@@ -368,7 +368,7 @@ def test_the_numbers_of_a_job_lead_to_its_own_deliveries() -> None:
     for number, state in (("5", "delivered"), ("3", "dead")):
         path, query = found[number]
         assert path == "/subscriptions/s1/deliveries"
-        asked = {"state": [state], "job": ["j1"], "from": [told["created_at"]]}
+        asked = {"attempts": [state], "job": ["j1"], "from": [told["created_at"]]}
         assert query == {"tenant": ["acme"], **asked}
 
 

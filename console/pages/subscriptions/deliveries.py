@@ -7,6 +7,8 @@ from console.page import Page
 from contracts import paths
 
 STATES = ("delivered", "waiting", "dead", "cancelled")
+ATTEMPTS = {"delivered": "all delivered", "failed": "all failed", "dead": "all given up"}
+"""In place of the latest one of each delivery."""
 LIMIT = 50
 
 
@@ -15,9 +17,11 @@ async def deliveries(page: Page) -> Response:
     subscription_id = page.path("id")
     subscription = await page.api.get(path(paths.SUBSCRIPTION, id=subscription_id))
     state = page.query.get("state") if page.query.get("state") in STATES else None
+    attempts = page.query.get("attempts") if page.query.get("attempts") in ATTEMPTS else None
     found = await page.api.get(
         path(paths.DELIVERIES, id=subscription_id),
         state=state,
+        attempts=attempts,
         code=page.query.get("code") or None,
         job_id=page.query.get("job") or None,
         cursor=page.query.get("cursor") or None,
@@ -33,6 +37,8 @@ async def deliveries(page: Page) -> Response:
         next=following,
         state=state,
         states=STATES,
+        attempts=attempts,
+        all_attempts=ATTEMPTS,
         code=page.query.get("code", ""),
         job=page.query.get("job", ""),
     )

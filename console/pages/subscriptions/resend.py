@@ -1,5 +1,6 @@
 """Sending again: a redrive of what is dead, a replay of a range; counted first, then begun as a job."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -9,7 +10,10 @@ from console.api import Refused, path
 from console.page import Page
 from console.pages.subscriptions.pattern import Unfit, raw_json, whole_number
 from contracts import paths
+from contracts.criteria import instant_ms, rfc_3339
 from contracts.resending import REPLAY_MESSAGES_PER_S
+
+DAY_MS = 24 * 3_600_000
 
 
 async def redrive(page: Page) -> Response:
@@ -53,7 +57,17 @@ async def _counted(
         preview=preview,
         refused=refused,
         rate=REPLAY_MESSAGES_PER_S,
+        narrower=partial(_narrower, page, kind),
     )
+
+
+def _narrower(page: Page, kind: str, of: str) -> str:
+    """The same of one of the counts alone: an error code, or what of the range is in a day of UTC."""
+    if kind == "redrive":
+        return page.here(code=of)
+    day_ms = instant_ms(f"{of}T00:00:00Z")
+    from_ms, to_ms = max(day_ms, page.range.from_ms), min(day_ms + DAY_MS, page.range.to_ms)
+    return page.here(from_=rfc_3339(from_ms), to=rfc_3339(to_ms))
 
 
 async def _begun(page: Page, kind: str, template: str) -> Response:
