@@ -266,7 +266,19 @@ def test_a_subscription_is_made_without_scripts(stack: Stack, look: Look) -> Non
         page.fill("#arn", arn(queue))
         press(page, "Try the pattern")
         expect(page.locator("#tried .big")).to_contain_text("events match")
+        page.fill("#description", "typed before the range")
+        page.locator(".range summary").click()
+        press(page, "Last 7 days")
+        expect(page.locator("#tried")).to_contain_text("last 7 days")
+        assert "range=7d" in page.url
+        page.locator(".range summary").click()
+        page.locator(".range noscript [name=from]").fill("2026-01-01T00:00:00")
+        page.locator(".range noscript [name=to]").fill("2026-01-02T00:00:00")
+        page.locator(".range noscript").get_by_role("button", name="Show").click()
+        expect(page.locator(".range summary")).to_contain_text("2026-01-01")
+        expect(page.locator("#tried .big strong")).to_have_text("0")
         assert page.input_value("#name") == "without scripts"
+        assert page.input_value("#description") == "typed before the range"
         press(page, "Create")
         expect(page.locator("h1")).to_have_text("without scripts")
         press(page, "Check the queue")

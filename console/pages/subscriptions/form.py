@@ -10,6 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from console.api import Refused, Unanswered, path
+from console.html.times import read_range
 from console.page import PATTERN_CHARACTERS_MAX, Page
 from console.pages.subscriptions.pattern import Unfit, raw_json, whole_number
 from console.reading.state import Document
@@ -46,6 +47,8 @@ FIELDS = {
     "/delivery/fairness": "fairness",
 }
 """Which field a pointer of the API is about, the longest first."""
+TRIES = ("test", "range")
+"""What the form is sent for without being saved: the pattern is tried, in another range of time."""
 NUMBERS = ("messages_per_s", "retry_for_s", "retry_pause_max_s")
 
 
@@ -58,7 +61,7 @@ async def new(page: Page) -> Response:
 async def create(page: Page) -> Response:
     """Make it, or show the form again."""
     values = NEW | {"enabled": ""} | await page.form()
-    if values.get("does") == "test":
+    if values.get("does") in TRIES:
         return await _tried(page, values, None)
     try:
         made = await page.api.post(paths.SUBSCRIPTIONS, document_of(values))
@@ -78,7 +81,7 @@ async def replace(page: Page) -> Response:
     """Change it unless somebody else has meanwhile, or show the form again."""
     values = NEW | {"enabled": ""} | await page.form()
     subscription_id = page.path("id")
-    if values.get("does") == "test":
+    if values.get("does") in TRIES:
         return await _tried(page, values, subscription_id)
     seen = {"If_Match": values["etag"]} if values["etag"] else {}
     try:
@@ -100,6 +103,8 @@ async def again(page: Page) -> Response:
 
 
 async def _tried(page: Page, values: dict[str, str], subscription_id: str | None) -> Response:
+    if values["does"] == "range":
+        page.range = read_range(None, values.get("from"), values.get("to"))
     context = _context(page, values, subscription_id) | await _try(page, values["filter"])
     return page.render("subscriptions/form.html", **context)
 
