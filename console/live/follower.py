@@ -46,10 +46,14 @@ class Batch:
 
 
 class Since(NamedTuple):
-    """Where a follower's list ends above: it has all received until `at_ms`, and none before `floor_ms`."""
+    """Where a follower's list ends above: it has all received until `at_ms`, and none before `floor_ms`.
+
+    Of what was received later it `has` so many, for the view need not have been behind with all.
+    """
 
     at_ms: int
     floor_ms: int = 0
+    has: int = 0
 
 
 class Follower:

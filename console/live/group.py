@@ -117,11 +117,11 @@ class Group:
         caller, now_ms = self._api.of(session), _now_ms()
         visible_ms = await self._view.until_ms(caller, now_ms)
         until_ms = max(visible_ms, now_ms - BEHIND_MAX_MS)
-        starts = [min(each.since.at_ms, until_ms) for each in coming]
+        starts = [_begin(each.since, until_ms) for each in coming]
         if self._followers:
-            starts.append(self._until_ms)
+            starts.append(self._until_ms - OVERLAP_MS)
         known = () if coming or self._is_late else self._known
-        from_ms, to_ms = min(starts) - OVERLAP_MS, now_ms + OVERLAP_MS
+        from_ms, to_ms = min(starts), now_ms + OVERLAP_MS
         found = await received(caller, self._turn, self._body, from_ms, to_ms, known)
         was_late, behind_ms = self._is_late, now_ms - visible_ms
         self._is_late = behind_ms > OVERLAP_MS
@@ -156,12 +156,16 @@ class Group:
 
 def _since(found: Found, since: Since, until_ms: int) -> Batch:
     """What is newer than a list, or how much when that is too much; and what became visible late."""
-    from_ms = max(min(since.at_ms, until_ms) - OVERLAP_MS, since.floor_ms)
-    events, more = _after(found, from_ms)
-    newer = len(_after(found, since.at_ms).events)
-    if newer > PAGE:
-        return Batch([], until_ms, newer, more)
+    events, more = _after(found, _begin(since, until_ms))
+    newer = len(_after(found, max(since.at_ms, since.floor_ms)).events)
+    if newer - since.has > PAGE:
+        return Batch([], until_ms, newer - since.has, more)
     return Batch(events[: newer + PAGE], until_ms, 0, more)
+
+
+def _begin(since: Since, until_ms: int) -> int:
+    """From when on there may be what a list has not; it is told nothing older than its last event."""
+    return max(min(since.at_ms, until_ms) - OVERLAP_MS, since.floor_ms)
 
 
 def _after(found: Found, from_ms: int) -> Found:

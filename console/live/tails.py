@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
-from console.api import Api
+from console.api import Api, Caller
 from console.live.follower import Follower, Since
 from console.live.group import Group
 from console.live.turns import Turns
@@ -57,6 +57,10 @@ class Tails:
             self._counts -= Counter([tenant])
             if not group.leave(follower):
                 del self._groups[tenant, key]
+
+    async def visible_until_ms(self, caller: Caller, now_ms: int) -> int:
+        """All received before it is found by whoever asks now, ms since 1970. Raises `NotSignedIn`."""
+        return await self._view.until_ms(caller, now_ms)
 
     async def stop(self) -> None:
         """End all questions."""

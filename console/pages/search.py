@@ -20,10 +20,11 @@ from console.line import export, fields
 from console.line.criteria import criteria
 from console.line.given import given
 from console.line.parse import Line
+from console.live.question import BEHIND_MAX_MS
 from console.page import Page
 from console.pages.counted import timeline
 from console.pages.event import Told, panel
-from console.parts import SOON_S, Asked, in_order, present
+from console.parts import SOON_S, Asked, Parts, in_order, present
 from console.reading.seen import seen
 from contracts import paths
 from contracts.criteria import instant_ms, rfc_3339
@@ -74,6 +75,7 @@ async def search(page: Page) -> Response:
     asked, parts = asked_of(page), await page.parts()
     opened = page.query.get("event")
     counted = parts.ask(timeline(page, asked.line))
+    until_ms = await _complete_until(page, asked, parts)
     first = parts.ask(page.api.post(paths.SEARCH, asked.body() | {"cursor": asked.cursor}))
     bars = Bars(page, counted)
     shown = {
@@ -82,16 +84,32 @@ async def search(page: Page) -> Response:
         "rows": _found(page, asked, opened, first),
         "late": bars.late(),
     }
-    return page.stream(in_order(around(page, asked, opened), shown), parts)
+    return page.stream(in_order(around(page, asked, opened, until_ms), shown), parts)
 
 
-def around(page: Page, asked: Search, opened: str | None) -> str:
-    """What of the page is known before anything was found."""
+async def _complete_until(page: Page, asked: Search, parts: Parts) -> int | None:
+    """Until when the list has all, ms since 1970, as far as the view is before it is asked for.
+
+    Live begins there, whenever it is switched on; None for a list that it cannot go on with.
+    """
+    period = asked.period
+    if not period.relative or asked.cursor:
+        return None
+    told = parts.ask(page.site.tails.visible_until_ms(page.api, period.to_ms))
+    await asyncio.wait([told], timeout=SOON_S)
+    if told.done() and isinstance(visible_ms := told.result(), int):
+        return visible_ms
+    return period.to_ms - BEHIND_MAX_MS  # as if it were as far behind as live reaches back
+
+
+def around(page: Page, asked: Search, opened: str | None, until_ms: int | None = None) -> str:
+    """What of the page is known before anything was found; live goes on from `until_ms`."""
     line, tenant = asked.line, page.session.tenant
     return page.text(
         "search.html",
         line=line,
         opened=opened,
+        until_ms=until_ms,
         completions=json.dumps(fields.completions()),
         pattern=json.dumps(line.pattern, indent=2, ensure_ascii=False),
         is_counted=criteria(line) is not None,

@@ -58,16 +58,18 @@ async def tail(page: Page) -> Response:
 
 def since_of(page: Page) -> Since:
     """What the list has: of a browser that comes again, until what it was told. Raises `Refused` 400."""
-    last = page.request.headers.get("last-event-id")
-    at_ms = _ms("since", last or page.query.get("since", ""), page.now_ms)
-    return Since(min(at_ms, page.now_ms), _ms("floor", page.query.get("floor", ""), 0))
+    last, now_ms = page.request.headers.get("last-event-id"), page.now_ms
+    at_ms = _number("since", last or page.query.get("since", ""), now_ms)
+    floor_ms = _number("floor", page.query.get("floor", ""), 0)
+    has = 0 if last else _number("has", page.query.get("has", ""), 0)
+    return Since(min(at_ms, now_ms), min(floor_ms, now_ms), has)
 
 
-def _ms(name: str, text: str, default: int) -> int:
+def _number(name: str, text: str, default: int) -> int:
     if not text:
         return default
     if not re.fullmatch("[0-9]{1,14}", text):
-        detail = f"{name} is {text[:20]!r}, not milliseconds since 1970."
+        detail = f"{name} is {text[:20]!r}, no whole number: milliseconds since 1970, or events."
         raise Refused(400, {"title": "No live tail", "detail": detail})
     return int(text)
 

@@ -52,7 +52,8 @@ function rowsOf(body, enhance) {
     holder.querySelector("a").href = url;
   }
 
-  return { fresh, put, floor: last ? Number(last.dataset.at) : 0 };
+  const since = (at) => all().filter((row) => Number(row.dataset.at) >= at).length;
+  return { fresh, put, since, floor: last ? Number(last.dataset.at) : 0 };
 }
 
 export function enhanceTail(enhance, say) {
@@ -144,6 +145,7 @@ export function enhanceTail(enhance, say) {
     source = null;
     if (!live) say_behind("");
     if (!live) return release();
+    url.searchParams.set("has", rows.since(Number(url.searchParams.get("since"))));
     source = new EventSource(url);
     source.addEventListener("batch", came);
     source.addEventListener("error", () => source?.readyState === EventSource.CLOSED && refused());

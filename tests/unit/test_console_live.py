@@ -305,6 +305,30 @@ def test_who_comes_back_is_told_what_came_meanwhile_and_by_whomever_else_it_was_
     asyncio.run(scene())
 
 
+def test_what_the_list_has_already_is_not_counted_as_newer() -> None:
+    async def scene() -> None:
+        log, since = Log(), now_ms() - 60_000  # so far the view was when the list was made
+        log.receive(PAGE - 50, ago_ms=40_000)
+        late = log.receive(100, ago_ms=50_000)  # visible before live was switched on
+        begins = Since(since, 0, PAGE - 50)
+        async with tails_of(log).follow(Session(), "all", {}, begins) as follower:
+            assert set(late) <= set(await told(follower, late))
+
+    asyncio.run(scene())
+
+
+def test_nothing_older_than_the_lists_last_event_is_asked_for() -> None:
+    async def scene() -> None:
+        log, now = Log(), now_ms()
+        begins = Since(now - 3_600_000, now - 5_000, 50)
+        async with tails_of(log).follow(Session(), "all", {}, begins) as follower:
+            event = log.receive()
+            assert await told(follower, event) == event
+        assert instant_ms(log.asked[0]["from"]) == now - 5_000
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize(("count", "more"), [(PAGE + 1, False), (20 * PAGE, True)])
 def test_too_much_for_a_list_is_counted_and_not_told(count: int, more: bool) -> None:
     async def scene() -> None:

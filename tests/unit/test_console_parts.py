@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import contextlib
+import re
+import time
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
@@ -11,11 +13,14 @@ from starlette.responses import StreamingResponse
 
 from console import parts as parts_of_pages
 from console.api import Refused, Unanswered
+from console.live.question import BEHIND_MAX_MS
+from console.live.tails import Tails
 from console.page import Page
 from console.pages import event, faults, overview, search
 from console.parts import Parts, in_order
 from console.session import NotSignedIn
 from contracts import paths
+from contracts.criteria import rfc_3339
 from tests.unit.test_console_pages import Answers, Somebody, page
 
 ID = "01a21916-9edd-72db-a79f-6315f0fbf002"
@@ -130,6 +135,26 @@ def test_an_opened_event_and_the_bars_are_there_while_rows_are_looked_for() -> N
         later = await rest(pieces)
         assert f'data-id="{ID}"' in later
         assert "data-timeline" not in later
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(("behind_s", "held"), [(0.0, False), (75.0, False), (0.0, True)])
+def test_live_goes_on_where_the_view_was_when_the_list_was_asked_for(
+    behind_s: float, held: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "SOON_S", 0.05)
+
+    async def scene() -> None:
+        api, now_ms = Held(*([paths.STATUS] if held else [])), time.time_ns() // 1_000_000
+        status = {"measured_at": rfc_3339(now_ms), "view": {"seconds_behind": behind_s}}
+        monkeypatch.setitem(ANSWERS, paths.STATUS, status)
+        here = asked("/search", api)
+        here.site = here.site._replace(tails=Tails(api, 1, 1))  # type: ignore[arg-type]
+        sent = await rest(await begun(search.search(here)))
+        [since] = map(int, re.findall(r"/search/tail[^\"]*since=([0-9]+)", sent))
+        back_ms = BEHIND_MAX_MS if held else behind_s * 1000
+        assert since == pytest.approx(now_ms - back_ms, abs=2_000)
 
     asyncio.run(scene())
 
