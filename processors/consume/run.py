@@ -10,7 +10,6 @@ import functools
 import logging
 from typing import Any, cast
 
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -23,7 +22,7 @@ from processors.consume.loss import GuardedConsumer
 from processors.consume.watchdog import watch
 from service.connections import METADATA_AGE_MS, KafkaConnection
 from service.kafka.bootstrap import close_when_cancelled
-from service.kafka.coordinator import hear_group_errors
+from service.kafka.coordinator import mend_coordinator
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +31,19 @@ FETCH_BYTES_MAX = 24 * 1024 * 1024
 """Two batches of rows or more, in a buffer that is reused (`service.memory`).
 
 It counts bytes as they are in the log; aiokafka decompresses a record batch when its turn comes.
+"""
+
+
+MEMBERSHIP: dict[str, Any] = {
+    "max_poll_interval_ms": 15 * 60 * 1000,
+    "session_timeout_ms": 15_000,  # aiokafka gives members as long to join a rebalance
+    "heartbeat_interval_ms": 3_000,
+    "partition_assignment_strategy": (StickyPartitionAssignor,),
+}
+"""Of a group's members. Who joins takes few partitions from the others.
+
+One strategy and no second: aiokafka joins once for each, with one more each time. A member of more
+than Kafka knew begins another rebalance, so two whose turns differ do it to each other for ever.
 """
 
 
@@ -74,11 +86,7 @@ async def run(
         check_crcs=False,  # `processors.consume.checksums` does it, for less
         fetch_max_bytes=FETCH_BYTES_MAX,
         max_partition_fetch_bytes=4 * RECORD_BYTES_MAX,
-        max_poll_interval_ms=15 * 60 * 1000,
-        session_timeout_ms=15_000,
-        heartbeat_interval_ms=3_000,
-        # who joins takes few partitions from the others; earlier releases know the second alone
-        partition_assignment_strategy=(StickyPartitionAssignor, RoundRobinPartitionAssignor),
+        **MEMBERSHIP,
         listener=consume,
         parser=_undecoded,
         decoder=_body,
@@ -87,7 +95,7 @@ async def run(
     consume.consumer_of = lambda: subscriber.consumer
     subscriber(consume.handle)
     fetch_with_checksums()
-    hear_group_errors()
+    mend_coordinator()
     close_when_cancelled()
     await broker.connect()  # makes the builder of consumers, asks nobody yet
     config = broker.config.broker_config

@@ -18,7 +18,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError, for_code
 
 from service.connections import KafkaConnection
-from service.kafka.coordinator import hear_group_errors
+from service.kafka.coordinator import mend_coordinator
 
 START_TIMEOUT_S = 15.0
 FETCH_TIMEOUT_MS = 2_000
@@ -108,7 +108,7 @@ async def _time_of(
 @contextlib.asynccontextmanager
 async def observing(connection: KafkaConnection, group: str) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer that knows the group's offsets and is no member of it."""
-    hear_group_errors()
+    mend_coordinator()
     observer = AIOKafkaConsumer(
         group_id=group,
         enable_auto_commit=False,

@@ -37,8 +37,7 @@ from tests.schema import create_table_that_keeps_all
 TENANT = "faults"
 ERASING = "SELECT count() FROM system.mutations WHERE database = '{database}' AND NOT is_done"
 POLL_S = 0.05
-DONE_S = 420.0
-"""Kafka waits five minutes for a member that ended in the middle of its first join."""
+DONE_S = 120.0
 
 Position = tuple[int, int]
 

@@ -1,4 +1,7 @@
-"""Errors that aiokafka's group coordinator leaves unheard or unsaid."""
+"""What aiokafka's group coordinator leaves unheard, unsaid or undone.
+
+How a member joins and leaves is in tests/adapters/test_membership.py.
+"""
 
 import asyncio
 import functools
@@ -19,10 +22,11 @@ from aiokafka.protocol.coordination import (
     FindCoordinatorRequest,
     FindCoordinatorResponse_v0,
 )
+from aiokafka.protocol.group import JoinGroupRequest
 
 from service.connections import KafkaConnection
 from service.kafka.backlog import observing
-from service.kafka.coordinator import GroupAdmin, hear_group_errors
+from service.kafka.coordinator import GroupAdmin, mend_coordinator
 
 PARTITION = TopicPartition("events", 0)
 
@@ -31,7 +35,7 @@ class Coordinator:
     """What the methods under test need of a coordinator whose broker answers `code` for the group."""
 
     def __init__(self, code: int) -> None:
-        hear_group_errors()
+        mend_coordinator()
         self.group_id = "events.route"
         self.coordinator_id: int | None = 1
         self._client = self
@@ -39,7 +43,9 @@ class Coordinator:
         self._heartbeat_task: asyncio.Task[None] | None = None
         self._commit_refresh_task: asyncio.Task[None] | None = None
         self._coordination_task: asyncio.Task[None] | None = None
-        self.generation = -1  # of no group
+        self.member_id = ""  # of no group
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
+        self.answers.set()
         for name in (
             *("_send_req", "_stop_heartbeat_task", "_stop_commit_offsets_refresh_task"),
             "_maybe_leave_group",
@@ -47,6 +53,8 @@ class Coordinator:
             setattr(self, name, functools.partial(getattr(GroupCoordinator, name), self))
 
     async def send(self, node: int, request: Any, **options: Any) -> Any:
+        self.asked.set()
+        await self.answers.wait()
         topics = [("events", [(0, 7, "", 0)])] if not self._code else []
         return OffsetFetchResponse_v3(0, topics, self._code)
 
@@ -97,6 +105,25 @@ async def test_why_the_tasks_of_a_coordinator_ended_is_said_once_and_by_us(
         await check()
     assert [record.name for record in caplog.records] == ["service.kafka.coordinator"] * 3
     assert all("unexpected" in record.getMessage() for record in caplog.records)
+
+
+async def test_who_stops_before_it_has_an_id_waits_for_it_and_joins_no_further() -> None:
+    """Kafka gives the id at once, and every join of the group would wait for its bearer."""
+    mend_coordinator()
+    coordinator: Any = Coordinator(0)
+    coordinator.answers.clear()
+    coordinator._closing = asyncio.get_running_loop().create_future()
+    join = functools.partial(
+        JoinGroupRequest, "events.route", 1, 1, group_instance_id=None, protocol_type="consumer"
+    )
+    asked = asyncio.ensure_future(coordinator._send_req(join(member_id="", group_protocols=[])))
+    await coordinator.asked.wait()
+    coordinator._closing.set_result(None)
+    coordinator.answers.set()
+    assert await asked
+    coordinator.member_id = "given"
+    with pytest.raises(KafkaError, match="closes"):
+        await coordinator._send_req(join(member_id="given", group_protocols=[]))
 
 
 class Node:

@@ -14,7 +14,7 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher
-from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
 from aiokafka.record import default_records
 from faststream.kafka import KafkaBroker
 from packaging.requirements import Requirement
@@ -43,6 +43,14 @@ PLACES = {
         "fa4b12e914ce9fcf",
     ),
     "ending its tasks (service: coordinator)": (GroupCoordinator.close, "f30d831089456312"),
+    "leaving a group (service: coordinator)": (
+        GroupCoordinator._maybe_leave_group,
+        "016cd88a16e6c4b5",
+    ),
+    "joining once for each strategy (processors: run; service: coordinator)": (
+        CoordinatorGroupRebalance.perform_group_join,
+        "ff2c2109b2e9868d",
+    ),
     "starting its commit refresh (service: coordinator)": (
         GroupCoordinator.start_commit_offsets_refresh_task,
         "09f8ca6fe7f3152b",
