@@ -64,6 +64,15 @@ class Members:
         self.alive[name].kill()
         await self.ended(name)
 
+    async def freeze(self, name: str) -> None:
+        """SIGSTOP until the others have all; then it goes on, and learns that it is no member."""
+        self._free(set(self.partitions), name, time.monotonic())
+        child = self.alive.pop(name)
+        child.send_signal(signal.SIGSTOP)
+        await self.settled()
+        child.send_signal(signal.SIGCONT)
+        self.alive[name] = child
+
     async def ended(self, name: str) -> None:
         """Wait for its end."""
         await asyncio.wait_for(self.alive[name].wait(), WITHIN_S)
@@ -113,6 +122,10 @@ async def _is_killed(members: Members) -> None:
     await members.kill("two")
 
 
+async def _is_frozen(members: Members) -> None:
+    await members.freeze("two")
+
+
 async def _is_killed_and_replaced(members: Members) -> None:
     await members.kill("two")
     await members.start("four")
@@ -147,6 +160,7 @@ STORIES: dict[str, Callable[[Members], Awaitable[None]]] = {
     "one stops while it joins": _joins_and_ends("stops-joining"),
     "all are replaced, one after another": _all_are_replaced,
     "one is killed": _is_killed,
+    "one is frozen, and wakes": _is_frozen,
     "one is killed, another starts at once": _is_killed_and_replaced,
     "one is killed while it joins": _joins_and_ends("joining"),
     "one is killed when it has joined": _joins_and_ends("joined"),
