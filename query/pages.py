@@ -10,6 +10,7 @@ from contracts.criteria import Criteria
 from contracts.filters import Filter
 from query.cursor import Rest
 from query.scan import Limits, Paused, Scan, Select, Stopped, TooSlow
+from query.sizes import Sizes
 from query.slots import Slots
 
 PAGE_BYTES = 8_000_000
@@ -38,6 +39,7 @@ class Pages:
         self._database = database
         self._limits = limits
         self._slots = slots
+        self._sizes = Sizes()
 
     async def find(
         self,
@@ -52,7 +54,7 @@ class Pages:
         Raises `TooManySearches`, `TooBroad`, `TooSlow` and `ClickHouseFailed`.
         """
         async with self._slots.taken(tenant):
-            scan = Scan(self._select, self._database, self._limits, tenant, criteria, filter_)
+            scan = self._scan(tenant, criteria, filter_)
             try:
                 async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
                     found = scan.newest_first(rest, count, pausing=True)
@@ -65,7 +67,7 @@ class Pages:
     ) -> tuple[Counts, Page]:
         """How many events of `rest` the filter accepts, and the newest of them. Raises as `find` does."""
         async with self._slots.taken(tenant):
-            scan = Scan(self._select, self._database, self._limits, tenant, Criteria(), filter_)
+            scan = self._scan(tenant, Criteria(), filter_)
             try:
                 async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
                     to_ms = rest.position.received_ms
@@ -76,6 +78,10 @@ class Pages:
                     return counts, await _fill(found, rest, samples, scan.took)
             except TimeoutError:
                 raise TooSlow(rest.position) from None
+
+    def _scan(self, tenant: str, criteria: Criteria, filter_: Filter | None) -> Scan:
+        known = (self._select, self._database, self._limits, self._sizes)
+        return Scan(*known, tenant, criteria, filter_)
 
 
 async def _fill(

@@ -1,8 +1,6 @@
 """A search's events, newest first, read from ClickHouse at a bounded cost.
 
-The range is read in windows that begin at its end and grow, so that whoever wants recent events
-never reads old ones; what an index finds is looked for in large windows at once. They grow as far as
-the time that the last one took allows, and a search that has used its share of time ends there, so that
+The range is read in windows (`windows.py`). A search that has used its share of time ends there, so that
 others get their turn. ClickHouse refuses a window with too many rows, which is then made smaller, and
 stops a slow one.
 """
@@ -31,27 +29,12 @@ from contracts.criteria import Criteria
 from contracts.encoding.codec import represent
 from contracts.filters import Filter
 from query.cursor import Rest
+from query.sizes import Sizes
+from query.windows import Windows
 from service.clickhouse import ClickHouseFailed
 
-FIRST_WINDOW_MS = 4 * 60 * 1000
-INDEXED_WINDOW_MS = 24 * 60 * 60 * 1000
-"""Where an index says which rows have the value."""
-AGE_SHARE = 8
-"""A window is at least this part of the time since then: years are not looked at minute by minute."""
-GROWTH = 128
-"""At most: each window reads anew what lies in no order of time."""
-GROWTH_MIN = 16
-QUERY_S = 0.01
-"""What a query takes that reads nothing: no reason to grow less."""
-REST_SHARE = 1 / 3
-"""A window that would reach so much of what is left takes all of it, as each reads some rows anew."""
-PAGE_SHARE, WINDOW_SHARE = 1 / 5, 1 / 10
-"""Of a search's deadline: after which its page ends, and what the next window may take."""
-ROWS_MIN = 50
-"""Rows that a query asks for at least: repeats are left out, and must not make it a query each. At
-first not more, for events may have a megabyte each."""
-ANSWER_BYTES = 16_000_000
-"""What the next query may answer if its rows are as large as those before."""
+PAGE_SHARE = 1 / 5
+"""Of a search's deadline: after which its page ends."""
 
 
 class Select(Protocol):
@@ -99,6 +82,7 @@ class Scan:
         select: Select,
         database: str,
         limits: Limits,
+        sizes: Sizes,
         tenant: str,
         criteria: Criteria,
         filter_: Filter | None = None,
@@ -109,6 +93,7 @@ class Scan:
         self._tenant = tenant
         self._criteria = criteria
         self._filter = filter_
+        self._sizes = sizes
         self._deadline_s = time.monotonic() + limits.timeout_s
         self.took = Statistics()
 
@@ -119,42 +104,36 @@ class Scan:
 
         With `pausing` it may end at `Paused` after its share of the time.
         """
-        criteria = self._criteria
-        is_indexed = criteria.entity_id is not None or any(criteria.key_attributes.values())
-        end, position = Position(rest.from_ms), rest.position
-        age_ms = time.time_ns() // 1_000_000 - position.received_ms
-        first_ms = INDEXED_WINDOW_MS if is_indexed else FIRST_WINDOW_MS
-        rows, window_ms = ROWS_MIN, max(first_ms, age_ms // AGE_SHARE)
-        pause_s = time.monotonic() + self._limits.timeout_s * PAGE_SHARE
+        limits, end, position, left = self._limits, Position(rest.from_ms), rest.position, count
+        windows = Windows(
+            *(rest, time.time_ns() // 1_000_000, limits.rows_max, limits.timeout_s),
+            is_indexed=self._is_indexed(),
+        )
+        pause_s = time.monotonic() + limits.timeout_s * PAGE_SHARE
         while position > end:
             began_s = time.monotonic()
             if pausing and began_s > pause_s:
                 raise Paused(position)
-            from_ms = max(rest.from_ms, position.received_ms - window_ms)
-            query = select_newest(
-                *(self._database, self._tenant, criteria, from_ms, position, rows, self._filter)
-            )
+            from_ms = windows.start(position.received_ms)
+            rows = self._sizes.rows(self._tenant, count)
             try:
-                answer = await self._select(position, *query, self._limits.rows_max)
+                found = await self._newest(from_ms, position, rows, windows.rows_max)
             except TooBroad:
-                if window_ms <= FIRST_WINDOW_MS:
-                    raise
-                window_ms = max(window_ms // GROWTH, FIRST_WINDOW_MS)
-                continue
-            found, took = read_newest(answer)
-            self.took.add(took)
-            for each, representation in await self._standing(position, found):
+                if windows.shrink():
+                    continue
+                raise
+            standing = await self._standing(position, found)
+            for each, representation in standing:
                 yield each, representation
+            left -= len(standing)
             if len(found) == rows:
                 position = position_of(found[-1])
-                rows = max(ROWS_MIN, min(count, rows * ANSWER_BYTES // len(answer)))
             else:
                 position = Position(from_ms)
-                took_s = max(time.monotonic() - began_s - QUERY_S, QUERY_S / 10)
-                growth = self._limits.timeout_s * WINDOW_SHARE / took_s
-                window_ms = round(window_ms * min(max(growth, GROWTH_MIN), GROWTH))
-                left_ms = from_ms - rest.from_ms
-                window_ms = left_ms if window_ms > left_ms * REST_SHARE else window_ms
+                windows.grow(from_ms, time.monotonic() - began_s, len(found), left)
+
+    def _is_indexed(self) -> bool:
+        return self._criteria.entity_id is not None or any(self._criteria.key_attributes.values())
 
     async def count(self, filter_: Filter, from_ms: int, to_ms: int) -> Counts:
         """How many events of [from_ms, to_ms) there are, and match; raises `Stopped`."""
@@ -164,6 +143,18 @@ class Scan:
         self.took.add(took)
         return counts
 
+    async def _newest(
+        self, from_ms: int, before: Position, rows: int, rows_max: int
+    ) -> list[StoredEvent]:
+        """The newest matching rows of [from_ms, before), at most `rows`."""
+        place = (self._database, self._tenant, self._criteria, from_ms, before, rows, self._filter)
+        answer = await self._select(before, *select_newest(*place), rows_max)
+        found, took = read_newest(answer)
+        self.took.add(took)
+        if found:
+            self._sizes.note(self._tenant, len(found), len(answer))
+        return found
+
     async def _standing(
         self, at: Position, found: list[StoredEvent]
     ) -> list[tuple[Position, bytes]]:
@@ -171,7 +162,7 @@ class Scan:
         if not found:
             return []
         query = select_standing(self._database, self._tenant, found)
-        standing, took = read_standing(await self._select(at, query))
+        standing, took = read_standing(await self._select(at, *query))
         self.took.add(took)
         rows: dict[Position, StoredEvent] = {}
         for each in found:
@@ -183,13 +174,16 @@ class Scan:
         ]
 
     async def _select(
-        self, at: Position, sql: str, parameters: dict[str, Any] | None = None, rows_max: int = 0
+        self, at: Position, sql: str, parameters: dict[str, Any], rows_max: int = 0
     ) -> bytes:
-        """Run a query that must end by the deadline; one that names its ids needs no `rows_max`."""
+        """Run a query that must end by the deadline; one that names its ids has no `rows_max`."""
         seconds = self._deadline_s - time.monotonic()
         if seconds <= 0.001:  # 0 would mean no limit to ClickHouse
             raise TooSlow(at)
-        settings = read_limits(rows_max, seconds, self._limits.threads)
+        threads = (
+            self._limits.threads if rows_max else 1
+        )  # of few rows they cost more than they save
+        settings = read_limits(rows_max, seconds, threads)
         try:
             return await self._run(sql, parameters, settings)
         except ClickHouseFailed as error:

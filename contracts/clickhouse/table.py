@@ -31,8 +31,9 @@ INSERT_SETTINGS: dict[str, str | int] = {
 }
 
 SHOWN = """tenant, id, entity_id, entity_name, event_source, event_type, operation, payload_entity_id,
-    key_attributes, base64Encode(payload) AS payload, base64Encode(fault) AS fault, precedence,
+    key_attributes, base64Encode(payload) AS payload_base64, base64Encode(fault) AS fault_base64, precedence,
     toUnixTimestamp64Milli(received_at) AS received_ms"""
+"""No name of a column for what is not that column: conditions would mean it."""
 SELECT_EVENT = """
 SELECT {shown},
     (tenant, id) IN ( -- as a condition it costs more
@@ -95,8 +96,8 @@ class StoredEvent(msgspec.Struct):
     operation: Operation
     payload_entity_id: str
     key_attributes: dict[str, str]
-    payload: str | None
-    fault: str | None
+    payload_base64: str | None
+    fault_base64: str | None
     precedence: int | str  # ClickHouse may quote integers of 64 bits
     received_ms: int | str  # since 1970
     erased: bool | int = False  # the row may be there for a while
@@ -107,8 +108,8 @@ class StoredEvent(msgspec.Struct):
             entity_id=self.entity_id,
             entity_name=self.entity_name,
             event_payload=PayloadJson(
-                base64_encoded_fault_json=self.fault,
-                base64_encoded_payload_json=self.payload,
+                base64_encoded_fault_json=self.fault_base64,
+                base64_encoded_payload_json=self.payload_base64,
                 entity_id=self.payload_entity_id,
                 key_attributes=self.key_attributes,
                 operation=self.operation,

@@ -12,8 +12,9 @@ from contracts.criteria import Criteria
 from query import scan
 from query.cursor import Rest
 from query.pages import Pages
-from query.scan import FIRST_WINDOW_MS, Limits
+from query.scan import Limits
 from query.slots import Slots
+from query.windows import FIRST_WINDOW_MS
 from tests.builders import NO_ROWS
 
 NOW_MS = 1_790_000_000_000

@@ -1,5 +1,6 @@
 """How a search divides its range: small windows first, then all that is left, each moment once."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -7,26 +8,37 @@ import pytest
 from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
 from query.cursor import Rest
-from query.scan import FIRST_WINDOW_MS, Limits, Scan
+from query.scan import Limits, Scan, TooBroad
+from query.sizes import ROWS_MIN, TENANTS_MAX, Sizes
+from query.windows import FIRST_WINDOW_MS, INDEXED_ROWS_MAX, INDEXED_WINDOW_MS, Windows
+from service.clickhouse import ClickHouseFailed
 from tests.builders import NO_ROWS
 
 NOW_MS = 1_764_000_000_000
 DAY_MS = 24 * 60 * 60 * 1000
 
 
-async def asked(days: int) -> list[tuple[int, int]]:
-    """The windows, newest first, of a search for a text that no event has."""
-    windows: list[tuple[int, int]] = []
+ENTITY = Criteria(entity_id="none")
+
+
+async def asked(
+    days: int, criteria: Criteria, limits: Limits, refused: int = 0
+) -> list[tuple[int, int, int]]:
+    """Windows and rows that may be read of a search that finds nothing, and is `refused` at first."""
+    windows: list[tuple[int, int, int]] = []
 
     async def select(
         sql: str, parameters: dict[str, Any] | None, settings: dict[str, Any]
     ) -> bytes:
         assert parameters is not None, sql
         assert settings["max_threads"] == 1
-        windows.append((parameters["from_ms"], parameters["to_ms"]))
+        rows_max = settings["max_rows_to_read"]
+        windows.append((parameters["from_ms"], parameters["to_ms"], rows_max))
+        if len(windows) <= refused:
+            raise ClickHouseFailed("too many rows", 158)
         return NO_ROWS
 
-    scan = Scan(select, "events", Limits(1, 60.0, 1), "acme", Criteria(q="none"))
+    scan = Scan(select, "events", limits, Sizes(), "acme", criteria)
     async for _ in scan.newest_first(Rest(NOW_MS - days * DAY_MS, Position(NOW_MS)), 50):
         raise AssertionError("nothing was there")
     return windows
@@ -38,8 +50,14 @@ def now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time_ns", lambda: NOW_MS * 1_000_000)
 
 
-async def test_what_is_recent_is_looked_at_first_and_a_month_in_four_windows() -> None:
-    windows = await asked(30)
+async def text(days: int) -> list[tuple[int, int]]:
+    """The windows, newest first, of a search for a text that no event has."""
+    found = await asked(days, Criteria(q="none"), Limits(1, 60.0, 1))
+    return [(begin, end) for begin, end, _ in found]
+
+
+async def test_what_is_recent_is_looked_at_first_and_a_month_in_few_windows() -> None:
+    windows = await text(30)
     assert windows[0] == (NOW_MS - FIRST_WINDOW_MS, NOW_MS)
     assert len(windows) <= 4
     assert windows[-1][0] == NOW_MS - 30 * DAY_MS
@@ -48,6 +66,58 @@ async def test_what_is_recent_is_looked_at_first_and_a_month_in_four_windows() -
 
 async def test_no_small_piece_is_left_for_the_end() -> None:
     for days in (1, 2, 7, 90, 365):
-        windows = await asked(days)
-        lengths = [end - begin for begin, end in windows]
-        assert len(windows) == 1 or lengths[-1] > lengths[-2]
+        lengths = [end - begin for begin, end in await text(days)]
+        assert len(lengths) == 1 or lengths[-1] > lengths[-2]
+
+
+@pytest.mark.parametrize("criteria", [ENTITY, Criteria(key_attributes={"a": "none"})])
+async def test_what_an_index_finds_is_looked_for_in_the_whole_range_at_once(
+    criteria: Criteria,
+) -> None:
+    whole = (NOW_MS - 365 * DAY_MS, NOW_MS, INDEXED_ROWS_MAX)
+    assert await asked(365, criteria, Limits(10**7, 60.0, 1)) == [whole]
+    assert await asked(365, criteria, Limits(1000, 60.0, 1)) == [(*whole[:2], 1000)]
+
+
+async def test_an_empty_value_has_no_index() -> None:
+    found = await asked(30, Criteria(key_attributes={"a": ""}), Limits(10**7, 60.0, 1))
+    assert found[0] == (NOW_MS - FIRST_WINDOW_MS, NOW_MS, 10**7)
+
+
+async def test_where_the_index_leaves_many_rows_the_newest_are_read_first() -> None:
+    refused, *windows = await asked(30, ENTITY, Limits(10**7, 60.0, 1), refused=1)
+    assert refused == (NOW_MS - 30 * DAY_MS, NOW_MS, INDEXED_ROWS_MAX)
+    assert windows[0] == (NOW_MS - INDEXED_WINDOW_MS, NOW_MS, 10**7)
+    assert windows[-1][0] == NOW_MS - 30 * DAY_MS
+    assert all(one[0] == other[1] for one, other in pairwise(windows))
+
+
+async def test_a_window_with_too_many_rows_is_made_smaller_as_long_as_it_can_be() -> None:
+    windows = await asked(30, ENTITY, Limits(10**7, 60.0, 1), refused=3)
+    lengths = [end - begin for begin, end, _ in windows]
+    assert lengths[0] > lengths[1] > lengths[2] > lengths[3] >= FIRST_WINDOW_MS
+    with pytest.raises(TooBroad):
+        await asked(30, ENTITY, Limits(10**7, 60.0, 1), refused=99)
+
+
+@pytest.mark.parametrize(("found", "largest"), [(0, 500), (1, 100), (10, 16), (40, 16)])
+def test_a_window_grows_no_further_than_the_page_needs(found: int, largest: int) -> None:
+    rest = Rest(NOW_MS - 3650 * DAY_MS, Position(NOW_MS))
+    windows = Windows(rest, NOW_MS, 10**7, 5.0, is_indexed=False)
+    began_ms = windows.start(NOW_MS)
+    windows.grow(began_ms, 0.0, found, 50)
+    assert began_ms - windows.start(began_ms) == largest * FIRST_WINDOW_MS
+
+
+def test_how_many_rows_are_asked_for_follows_how_large_they_were() -> None:
+    sizes = Sizes()
+    assert sizes.rows("acme", 200) == ROWS_MIN
+    sizes.note("acme", 50, 50 * 2_000)
+    assert [sizes.rows("acme", count) for count in (1, 50, 200)] == [50, 50, 200]
+    assert sizes.rows("other", 200) == ROWS_MIN
+    sizes.note("acme", 2, 2_000_000)
+    assert sizes.rows("acme", 200) == ROWS_MIN
+    for number in range(TENANTS_MAX):
+        sizes.note(f"tenant-{number}", 1, 1_000)
+    sizes.note("acme", 1, 1_000)
+    assert [sizes.rows(f"tenant-{number}", 200) for number in (0, 1)] == [ROWS_MIN, 200]
