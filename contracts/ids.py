@@ -67,6 +67,11 @@ def names_sql(names: Iterable[tuple[str, object]]) -> str:
     return ", ".join([f"('{tenant}', '{event_id}')" for tenant, event_id in names])
 
 
+def ids_sql(ids: Iterable[object]) -> str:
+    """What stands between the brackets of `id IN (...)`; the ids were checked."""
+    return ", ".join([f"'{event_id}'" for event_id in ids])
+
+
 PARTITION_AT, PARTITION_MASK = 33, 0xFFF
 """Where the text of an id that is made has its partition: the last 12 bits.
 

@@ -19,7 +19,7 @@ from contracts.clickhouse.table import SHOWN, StoredEvent
 from contracts.criteria import Criteria
 from contracts.erasures import ERASURES_TABLE
 from contracts.filters import Filter, to_sql
-from contracts.ids import is_derived
+from contracts.ids import ids_sql, is_derived
 
 TOO_MANY_ROWS = (158, 307)
 """ClickHouse's error codes when a query would read more than its settings allow."""
@@ -120,19 +120,15 @@ def select_standing(
     Only a derived id may have rows that differ.
     """
     ids = list(dict.fromkeys(each.id for each in found))
-    derived = _ids_sql(filter(is_derived, ids))
+    derived = ids_sql(each for each in ids if is_derived(each))
     sql = SELECT_STANDING.format(
         database=database,
         repeated=derived and REPEATED.format(database=database, ids=derived),
         erasures=ERASURES_TABLE,
         erased=ERASED_PRECEDENCE,
-        ids=_ids_sql(ids),
+        ids=ids_sql(ids),
     )
     return sql, {"tenant": tenant}
-
-
-def _ids_sql(ids: Iterable[str]) -> str:
-    return ", ".join([f"'{each}'" for each in ids])
 
 
 class Statistics(msgspec.Struct):

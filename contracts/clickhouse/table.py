@@ -16,7 +16,7 @@ from contracts.clickhouse.replicas import Replicas
 from contracts.encoding.codec import EventJson, PayloadJson, represent
 from contracts.erasures import ERASURES_TABLE
 from contracts.events import EventSource, EventType, Operation
-from contracts.ids import names_sql
+from contracts.ids import ids_sql, names_sql
 
 EVENTS_TABLE = "events"
 DAY_S = 24 * 60 * 60
@@ -39,6 +39,7 @@ SELECT {shown},
     (tenant, id) IN ( -- as a condition it costs more
         SELECT tenant, id FROM {erasures} WHERE (tenant, id) IN ({keys}) AND final) AS erased
 FROM {table}
+PREWHERE id IN ({ids}) -- read alone at first: with the tenants it costs more
 WHERE (tenant, id) IN ({keys}) {gather}
 SETTINGS max_threads = 1 -- few rows: threads cost more than they save
 FORMAT JSONEachRow
@@ -77,7 +78,8 @@ def select_events(
     gather = GATHER if len(names) > 1 else ""
     erasures = f"{database}.{ERASURES_TABLE}"
     known = {"shown": SHOWN, "table": table, "erasures": erasures, "gather": gather}
-    return SELECT_EVENT.format(keys=names_sql(names), **known)
+    ids = ids_sql(event_id for _, event_id in names)
+    return SELECT_EVENT.format(ids=ids, keys=names_sql(names), **known)
 
 
 ERASED = b""

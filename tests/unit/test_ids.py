@@ -7,12 +7,15 @@ import uuid
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from contracts.clickhouse.table import select_events
 from contracts.encoding.codec import decode_draft
 from contracts.encoding.wire import decode_event, encode
-from contracts.ids import made_at_ms, partition_of, read_id
+from contracts.ids import NAMES_MAX, made_at_ms, partition_of, read_id
 from contracts.problems import Problem
 from ingest.events import make
+from query.settings import QuerySettings
 from service.kafka.eventlog import EventLog
 from tests.builders import an_event
 
@@ -80,3 +83,11 @@ def test_ids_of_one_process_are_all_different_and_in_the_order_of_their_making()
     draft = decode_draft(json.dumps(an_event()).encode())
     ids = [make(Log(6), "acme", draft, None, 1_000_000)[0] for _ in range(20_000)]
     assert ids == sorted(set(ids))
+
+
+def test_the_longest_names_of_one_lookup_fit_one_query() -> None:
+    tenant, database = "t" * 64, "d" * 64
+    names = [(tenant, uuid.UUID(int=number)) for number in range(NAMES_MAX)]
+    assert len(select_events(database, names)) < 256 * 1024  # ClickHouse's max_query_size
+    with pytest.raises(ValidationError):
+        QuerySettings(lookup_ids_max=NAMES_MAX + 1)
