@@ -9,14 +9,14 @@ from collections.abc import Iterable
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
-from xdist.workermanage import WorkerController
 
 BUDGETS_S = {
     "console": 240,
     "faults": 300,
+    "alone": 150,
     "view": 180,
     "cluster": 45,
-    "e2e": 470,
+    "e2e": 400,
     "attacks": 120,
     "local": 190,
     "clients": 20,
@@ -37,11 +37,10 @@ ALIKE = {
 }
 """Files that want a stack with the same settings, by the name of their group."""
 
-TOGETHER = ("faults", "view", "cluster", "clients", "console", "drivers")
+TOGETHER = {
+    each: each for each in ("console", "faults", "alone", "cluster", "clients", "drivers")
+} | {"view": "alone"}
 """Folders whose tests share servers of their own: one worker runs them. Elsewhere a file is a group."""
-
-ON_STACK = ("e2e", "attacks", "local", "adapters", "cli")
-"""Folders that use the stack of all tests: the worker that begins with the others starts none."""
 
 
 def arrange(items: list[pytest.Item]) -> None:
@@ -53,16 +52,14 @@ def arrange(items: list[pytest.Item]) -> None:
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # untyped base
     """Gives a worker the tests of a group one after another, then the next group that is left."""
 
-    def _assign_work_unit(self, node: WorkerController) -> None:
-        """Give the first worker what needs no stack and the others what does, while there is any."""
-        shared = node is not self.nodes[0]
-        fits = (scope for scope in self.workqueue if (_folder(scope) in ON_STACK) == shared)
-        self.workqueue.move_to_end(next(fits, next(iter(self.workqueue))), last=False)
-        super()._assign_work_unit(node)
-
     def _split_scope(self, nodeid: str) -> str:
-        folder, file = _folder(nodeid), nodeid.partition("::")[0]
-        return ALIKE.get(file) or (folder if folder in TOGETHER else file)
+        return group(nodeid)
+
+
+def group(nodeid: str) -> str:
+    """The name of the group that a test is of."""
+    file = nodeid.partition("::")[0]
+    return ALIKE.get(file) or TOGETHER.get(_folder(nodeid), file)
 
 
 def _folder(nodeid: str) -> str:

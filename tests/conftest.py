@@ -1,4 +1,4 @@
-"""Fixtures: one stack for the whole run, a tenant of its own for each test."""
+"""Fixtures: one stack for the whole run and all workers, a tenant of its own for each test."""
 
 import os
 import uuid
@@ -9,12 +9,14 @@ import hypothesis
 import pytest
 
 from tests import budget, containers
-from tests import stack as stacks
 from tests.examples import examples
+from tests.shared import shared
 from tests.stack import Another, Stack
 
 # JVMs of tests live for a minute or two: what the second compiler would gain, it costs more
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
+ANOTHER = pytest.StashKey[Another]()
 
 # these machines are shared and noisy: how long an example takes says nothing
 hypothesis.settings.register_profile("tests", deadline=None, max_examples=examples(100))
@@ -49,18 +51,29 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The local stack, started as a person starts it."""
-    running = stacks.start(tmp_path_factory.mktemp("events") / "home")
-    yield running
-    stacks.stop(running)
+    """The local stack, started as a person starts it; tests of other workers use it too."""
+    folder = tmp_path_factory.getbasetemp()
+    with shared(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
-def another(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Another]:
+def another(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Another]:
     """A stack with settings of its own, shared with the tests that want the same ones."""
-    one = Another(lambda: tmp_path_factory.mktemp("another"))
+    one = request.config.stash[ANOTHER] = Another(lambda: tmp_path_factory.mktemp("another"))
     yield one
     one.stop()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End that stack with the group that wants it: it costs a tenth of a core while nobody does."""
+    if ANOTHER in item.config.stash and (
+        nextitem is None or budget.group(nextitem.nodeid) != budget.group(item.nodeid)
+    ):
+        item.config.stash[ANOTHER].stop()
 
 
 @pytest.fixture(scope="session", params=["local", "containers"])

@@ -62,6 +62,8 @@ class Stack:
     home: Path
     port_base: int
     status: dict[str, Any] = field(default_factory=dict)
+    shared: bool = False
+    """Whether others use it meanwhile: none of its processes may be killed or frozen."""
     _tokens: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -124,6 +126,7 @@ class Stack:
 
     def kill(self, name: str, pid: int | None = None) -> None:
         """kill -9, and wait until the supervisor has it running again; at once when `pid` is known."""
+        assert not self.shared, "others use it: a test that kills belongs into tests/alone"
         pid = pid or self.pid(name)
         os.kill(pid, signal.SIGKILL)
         eventually(
@@ -133,6 +136,7 @@ class Stack:
 
     def freeze(self, name: str) -> "Frozen":
         """Stop `name` from doing anything, as an outage would, for as long as the context is open."""
+        assert not self.shared, "others use it: a test that freezes belongs into tests/alone"
         return Frozen(psutil.Process(self.pid(name)))
 
 

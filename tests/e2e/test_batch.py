@@ -9,7 +9,7 @@ import pytest
 import zstandard
 
 from tests.builders import an_event, many_events
-from tests.edge import edge, impatient
+from tests.edge import edge
 from tests.stack import Stack, eventually
 from tests.subscribed import receive, subscribe
 from tests.visible import visible
@@ -183,13 +183,3 @@ def test_what_cannot_be_accepted_is_refused_whole(
         assert answer.status_code == status, answer.text
         if status == 405:
             assert answer.headers["Allow"] == "POST"
-
-
-def test_a_batch_answers_in_time_when_kafka_is_away(stack: Stack, tenant: str) -> None:
-    with impatient(stack, tenant) as client:
-        with stack.freeze("kafka"):
-            answer = client.post(PATH, content=ndjson(an_event(), an_event()), headers=NDJSON)
-            assert answer.status_code == 503
-            assert answer.headers["Retry-After"]
-            assert all(item["problem"]["id"] for item in answer.json()["items"])
-        eventually(lambda: httpx.get(f"{stack.api}/readyz").status_code, until=lambda s: s == 200)

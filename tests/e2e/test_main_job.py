@@ -1,13 +1,9 @@
 """The main job on real servers: one POST becomes a record, a row and a message."""
 
 import itertools
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-
-import httpx
-import pytest
 
 from tests.builders import SEED_SAMPLE, an_event, many_events
+from tests.missing import missing
 from tests.stack import Stack, eventually
 from tests.subscribed import create_queue, receive, subscribe
 from tests.visible import visible
@@ -92,48 +88,6 @@ def test_two_posts_under_one_idempotency_key_are_one_event(any_stack: Stack, ten
         assert third.json()["id"] != first.json()["id"]
 
 
-VICTIMS = ["api", "materialize", "route", "ledger", "clickhouse", "kafka", "sqs", "issuer"]
-
-
-def post_all(stack: Stack, tenant: str, bodies: list[str]) -> dict[str, bytes]:
-    """Post every body until it is accepted, as a careful client does; 201 bodies by id."""
-    headers = stack.headers(tenant)
-
-    def post(numbered: tuple[int, str]) -> httpx.Response:
-        number, body = numbered
-        key = {"Idempotency-Key": f"event-{number}"}
-
-        def once() -> httpx.Response | None:
-            try:
-                return client.post("/api/v1/events", content=body, headers=key)
-            except httpx.TransportError:
-                return None  # the edge was killed under us; the key makes the repeat safe
-
-        answer = eventually(
-            once, until=lambda answer: answer is not None and answer.status_code != 503
-        )
-        assert answer is not None
-        assert answer.status_code == 201, answer.text
-        return answer
-
-    with (
-        httpx.Client(base_url=stack.api, headers=headers, timeout=30) as client,
-        ThreadPoolExecutor(8) as threads,
-    ):
-        return {
-            answer.json()["id"]: answer.content for answer in threads.map(post, enumerate(bodies))
-        }
-
-
-def missing(stack: Stack, tenant: str, accepted: dict[str, bytes]) -> Iterator[str]:
-    """Ids whose GET does not answer what their POST answered; eight are asked for at once."""
-    with stack.client(tenant) as client, ThreadPoolExecutor(8) as threads:
-        answers = threads.map(client.get, (f"/api/v1/events/{each}" for each in accepted))
-        for (event_id, body), answer in zip(accepted.items(), answers, strict=True):
-            if answer.content != body:
-                yield event_id
-
-
 def test_a_thousand_events_come_back_from_get_as_they_were_accepted(
     stack: Stack, tenant: str
 ) -> None:
@@ -144,23 +98,3 @@ def test_a_thousand_events_come_back_from_get_as_they_were_accepted(
     accepted = {answer.json()["id"]: answer.content for answer in answers}
     eventually(lambda: stack.counts(tenant), until=lambda counts: counts == (1000, 1000))
     assert list(itertools.islice(missing(stack, tenant, accepted), 3)) == []
-
-
-@pytest.mark.parametrize("victim", VICTIMS)
-def test_killing_any_one_process_loses_nothing_and_doubles_nothing(
-    stack: Stack, tenant: str, victim: str
-) -> None:
-    stack.headers(tenant)  # a token from before the issuer may be killed
-    bodies = many_events(500)
-    with ThreadPoolExecutor(1) as threads:
-        posting = threads.submit(post_all, stack, tenant, bodies)
-        eventually(lambda: stack.counts(tenant), until=lambda counts: counts[0] >= 50)
-        stack.kill(victim)
-        accepted = posting.result(timeout=120)
-    assert len(accepted) == 500
-    eventually(lambda: stack.counts(tenant)[1], until=lambda count: count == 500)
-    assert stack.counts(tenant) == (500, 500)
-    rows = stack.sql(f"SELECT toString(id) FROM events WHERE tenant = '{tenant}'")
-    assert {event_id for [event_id] in rows} == accepted.keys()
-    some = dict(itertools.islice(accepted.items(), 0, None, 5))  # each costs a query
-    assert list(itertools.islice(missing(stack, tenant, some), 3)) == []

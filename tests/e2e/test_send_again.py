@@ -348,7 +348,7 @@ def test_a_person_is_asked_sees_how_far_it_is_and_may_leave(customer: Customer) 
 
 
 async def kill_router(stack: Stack) -> None:
-    """And end its session, of 15 s, at once: tests/e2e/test_main_job.py waits for that."""
+    """And end its session, of 15 s, at once: tests/alone/test_kills.py waits for that."""
     async with group(stack.status["kafka"], ROUTE_GROUP) as routers:
         members = await routers.members()
         await asyncio.to_thread(stack.kill, "route")

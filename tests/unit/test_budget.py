@@ -1,12 +1,17 @@
-"""Workers share the tests so that as few of them as can be start a stack."""
+"""Workers share the tests by groups, and all of them one stack."""
 
+import random
+from itertools import chain, groupby
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.budget import BUDGETS_S, ON_STACK, ByFolder
+from tests.budget import ALIKE, BUDGETS_S, ByFolder, arrange, group
+
+TESTS = Path(__file__).parent.parent
+LONGEST = ["console", "faults", "alone"]
 
 
 class Worker:
@@ -26,10 +31,14 @@ class Worker:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_the_first_begins_with_what_needs_no_stack(workers: int) -> None:
-    """The others take that when nothing else is left, and all is run once."""
-    folders = ("faults", "e2e", "local", "cli", "model", "unit", "filters", "view")
-    tests = [f"tests/{each}/test_{n}.py::test" for each in folders for n in range(4)]
+def test_a_group_is_one_workers_and_the_longest_are_begun_first(workers: int) -> None:
+    """All is run once; a worker is done with a group before it begins the next."""
+    tests = [f"tests/{each}/test_{n}.py::test" for each in BUDGETS_S for n in range(4)]
+    tests += [f"{file}::test" for file in ALIKE]
+    random.Random(1).shuffle(tests)
+    items: Any = [SimpleNamespace(nodeid=each) for each in tests]
+    arrange(items)
+    tests = [each.nodeid for each in items]
     config: Any = SimpleNamespace(
         option=SimpleNamespace(loadscopereorder=False),
         getvalue=lambda name: ["popen"] * workers,
@@ -40,6 +49,7 @@ def test_the_first_begins_with_what_needs_no_stack(workers: int) -> None:
         scheduler.add_node(node)
         scheduler.add_node_collection(node, tests)
     scheduler.schedule()
+    assert [group(tests[node.given[0]]) for node in nodes] == LONGEST[:workers]
     done = [0] * workers
     while any(done[n] < len(node.given) for n, node in enumerate(nodes)):
         for number, node in enumerate(nodes):
@@ -47,12 +57,25 @@ def test_the_first_begins_with_what_needs_no_stack(workers: int) -> None:
                 scheduler.mark_test_complete(node, node.given[done[number]])
                 done[number] += 1
     assert sorted(index for node in nodes for index in node.given) == list(range(len(tests)))
-    for number, node in enumerate(nodes):
-        shared = [tests[index].split("/")[1] in ON_STACK for index in node.given]
-        assert shared == sorted(shared, reverse=number > 0)
+    run = [[name for name, _ in groupby(group(tests[n]) for n in node.given)] for node in nodes]
+    assert sorted(chain(*run)) == sorted({group(each) for each in tests})
+
+
+def test_those_who_want_the_same_stack_are_a_group() -> None:
+    for one, other in (
+        ("tests/alone/test_kills.py", "tests/view/test_audit.py"),
+        ("tests/console/test_live.py", "tests/e2e/test_send_again.py"),
+        ("tests/e2e/test_lifecycle.py", "tests/attacks/test_destinations.py"),
+    ):
+        assert group(f"{one}::test[a]") == group(f"{other}::test_more")
+    assert group("tests/e2e/test_batch.py::test") != group("tests/e2e/test_search.py::test")
+
+
+@pytest.mark.parametrize("file", sorted(ALIKE))
+def test_a_file_that_has_a_group_is_there(file: str) -> None:
+    assert (TESTS.parent / file).exists()
 
 
 def test_every_folder_of_tests_has_a_budget() -> None:
-    tests = Path(__file__).parent.parent
-    folders = {path.parent.name for path in tests.glob("*/test_*.py")}
+    folders = {path.parent.name for path in TESTS.glob("*/test_*.py")}
     assert folders == set(BUDGETS_S)

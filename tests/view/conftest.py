@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,8 @@ from processors.consume.replay import Log
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection, KafkaConnection
 from tests import forked
-from tests import stack as stacks
 from tests.processes import TLS
-from tests.stack import Stack, events, eventually
+from tests.stack import Another, Stack, events, eventually
 
 
 @dataclass
@@ -151,8 +150,6 @@ def silent(doing: str, done: int, total: int) -> None:
 
 
 @pytest.fixture(scope="package")
-def view(tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
-    """A stack of its own."""
-    running = stacks.start(tmp_path_factory.mktemp("view") / "home")
-    yield View(running)
-    stacks.stop(running)
+def view(another: Another) -> View:
+    """The stack of the tests that damage it."""
+    return View(another.with_settings())

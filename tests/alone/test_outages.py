@@ -1,11 +1,12 @@
 """A server that is away: clear answers at once, nothing lost, everything there when it is back."""
 
+import json
 import time
 
 import httpx
 
 from tests.builders import an_event
-from tests.edge import impatient
+from tests.edge import edge, impatient
 from tests.stack import Stack, eventually
 from tests.subscribed import create_queue, receive, subscribe
 
@@ -43,6 +44,20 @@ def test_without_kafka_a_post_is_refused_in_time_and_readiness_says_why(
         assert reader.get(accepted.headers["Location"]).content == accepted.content
 
 
+def test_a_batch_is_answered_in_time_when_kafka_is_away(stack: Stack, tenant: str) -> None:
+    lines, headers = (
+        "{0}\n{0}\n".format(json.dumps(an_event())),
+        {"Content-Type": "application/x-ndjson"},
+    )
+    with impatient(stack, tenant) as client:
+        with stack.freeze("kafka"):
+            answer = client.post("/api/v1/events:batch", content=lines, headers=headers)
+            assert answer.status_code == 503
+            assert answer.headers["Retry-After"]
+            assert all(item["problem"]["id"] for item in answer.json()["items"])
+        eventually(lambda: httpx.get(f"{stack.api}/readyz").status_code, until=lambda s: s == 200)
+
+
 def test_without_clickhouse_events_are_accepted_and_appear_when_it_is_back(
     stack: Stack, tenant: str
 ) -> None:
@@ -52,6 +67,18 @@ def test_without_clickhouse_events_are_accepted_and_appear_when_it_is_back(
             assert {answer.status_code for answer in answers} == {201}
         eventually(lambda: stack.counts(tenant), until=lambda counts: counts == (20, 20))
         assert client.get(answers[0].headers["Location"]).content == answers[0].content
+
+
+def test_a_search_is_answered_in_time_when_clickhouse_hangs(stack: Stack, tenant: str) -> None:
+    headers = stack.headers(tenant)
+    with edge(stack, "query", SEARCH_TIMEOUT_S="0.5") as (port, _):
+        url = f"http://127.0.0.1:{port}/api/v1/events"
+        assert httpx.get(url, headers=headers, timeout=20).status_code == 200
+        with stack.freeze("clickhouse"):
+            hangs = httpx.get(url, headers=headers, timeout=20)
+    assert hangs.status_code == 503
+    assert hangs.headers["Retry-After"]
+    assert hangs.elapsed.total_seconds() < 5
 
 
 def test_without_sqs_events_are_accepted_and_delivered_when_it_is_back(
