@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.state import State, this_process
-from tests import shared as sharing
+from tests import stack as stacks
 from tests.shared import shared
 from tests.stack import Stack
 
@@ -37,8 +37,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         said.append("stop")
         (stack.home / "state.json").unlink()
 
-    monkeypatch.setattr(sharing.stacks, "start", start)
-    monkeypatch.setattr(sharing.stacks, "stop", stop)
+    monkeypatch.setattr(stacks, "start", start)
+    monkeypatch.setattr(stacks, "stop", stop)
     return said
 
 
