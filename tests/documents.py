@@ -29,8 +29,10 @@ def with_commands() -> list[Path]:
     return [each for each in files if "```sh\n" in each.read_text()]
 
 
-def run(document: Path, stack: Stack, folder: Path) -> str:
+def run(document: Path, stack: Stack, folder: Path, commands: Path) -> str:
     """Run all commands of `document` in one shell at the project's root; what they printed.
+
+    `events` is that in the folder `commands`.
 
     Fails when one fails, or prints something else than the block behind it.
     """
@@ -43,19 +45,7 @@ def run(document: Path, stack: Stack, folder: Path) -> str:
     program = "\n".join(script).replace("source .venv/bin/activate", "")
     for port, name in LOCAL_PORTS.items():
         program = program.replace(f"http://127.0.0.1:{port}", stack.status[name])
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "EVENTS_HOME": str(stack.home),
-        "EVENTS_API": stack.api,
-        "EVENTS_KAFKA__BOOTSTRAP_SERVERS": stack.status["kafka"],
-        "AWS_ENDPOINT_URL_SQS": stack.status["sqs"],
-        "TMPDIR": str(folder),
-        "COLUMNS": "200",
-    }
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", program],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
+    done = _shell(program, stack, folder, commands)
     assert done.returncode == 0, done.stdout + done.stderr
     for number, text in expected.items():
         begin = MARK.format(number=number) + "\n"
@@ -63,3 +53,22 @@ def run(document: Path, stack: Stack, folder: Path) -> str:
         pattern = ".*".join(map(re.escape, text.strip().split("...")))
         assert re.fullmatch(pattern, printed.strip(), re.DOTALL), f"shown:\n{text}\nis:\n{printed}"
     return done.stdout
+
+
+def _shell(
+    program: str, stack: Stack, folder: Path, commands: Path
+) -> "subprocess.CompletedProcess[str]":
+    """Run it as a person does who uses the stack."""
+    environment = os.environ | {
+        "PATH": f"{commands}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "EVENTS_HOME": str(stack.home),
+        "EVENTS_API": stack.api,
+        "EVENTS_KAFKA__BOOTSTRAP_SERVERS": stack.status["kafka"],
+        "AWS_ENDPOINT_URL_SQS": stack.status["sqs"],
+        "TMPDIR": str(folder),
+        "COLUMNS": "200",
+    }
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", program],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
