@@ -13,8 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 BUDGETS_S = {
     "console": 240,
     "faults": 300,
-    "alone": 150,
     "view": 180,
+    "alone": 150,
     "cluster": 45,
     "e2e": 400,
     "attacks": 120,
@@ -40,7 +40,10 @@ ALIKE = {
 TOGETHER = {
     each: each for each in ("console", "faults", "alone", "cluster", "clients", "drivers")
 } | {"view": "alone"}
-"""Folders whose tests share servers of their own: one worker runs them. Elsewhere a file is a group."""
+"""Folders whose tests share servers of their own: one worker runs them. Elsewhere a file is a group.
+
+The view's tests count all that their stack has, so they come first on the one that they share.
+"""
 
 
 def arrange(items: list[pytest.Item]) -> None:
