@@ -34,7 +34,7 @@ class Supervisor:
     def __init__(self, home: Path, ports: Ports, given: dict[str, str]) -> None:
         self._home = home
         self._ports = ports
-        self._environment = stack.environment(ports, given)
+        self._environment = stack.environment(ports, stack.AT_REST | given)
         self._groups: list[dict[str, asyncio.Task[None]]] = []
         self._state = state.State(ports.base, ports.endpoints, state.this_process())
         self._unsaved = ""

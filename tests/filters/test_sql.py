@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from chdb.state.sqlitelike import Connection, connect
 from clickhouse_connect.driver.binding import format_bind_value
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,9 @@ from contracts.filters import Filter, Refused, View, matches, parse, to_sql
 from tests.examples import examples
 from tests.filters import strategies
 
+if TYPE_CHECKING:
+    from chdb.state.sqlitelike import Connection
+
 COLUMNS = """event_type LowCardinality(String), event_source LowCardinality(String),
     operation LowCardinality(String), entity_id String, entity_name Nullable(String),
     key_attributes Map(LowCardinality(String), String), payload Nullable(String),
@@ -22,7 +24,9 @@ COLUMNS = """event_type LowCardinality(String), event_source LowCardinality(Stri
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Connection]:
+def engine() -> "Iterator[Connection]":
+    from chdb.state.sqlitelike import connect  # large: every worker reads this file, one runs it
+
     connection = connect(":memory:")
     connection.query(f"CREATE TABLE events (n UInt32, {COLUMNS}) ENGINE = Memory")
     yield connection
@@ -48,7 +52,7 @@ def row(number: int, event: EventJson) -> str:
     return f"({', '.join(listed)})"
 
 
-def test_sql_is_naive(engine: Connection) -> None:
+def test_sql_is_naive(engine: "Connection") -> None:
     @settings(max_examples=examples(60))
     @given(
         st.lists(strategies.patterns, min_size=4, max_size=8),
@@ -68,7 +72,7 @@ def test_sql_is_naive(engine: Connection) -> None:
     check()
 
 
-def asked(engine: Connection, filters: list[Filter], events: list[EventJson]) -> list[list[int]]:
+def asked(engine: "Connection", filters: list[Filter], events: list[EventJson]) -> list[list[int]]:
     """What each filter says of each event."""
     engine.query("TRUNCATE TABLE events")
     engine.query(f"INSERT INTO events VALUES {', '.join(row(n, e) for n, e in enumerate(events))}")

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from chdb.state.sqlitelike import Connection, connect
 
 from bench.ingest import bodies
 from bench.rows import seed
 from contracts.clickhouse.schema import migrations, statements
 from tests.grouping.messages import GROUPS, Group
+
+if TYPE_CHECKING:
+    from chdb.state.sqlitelike import Connection
 
 INSERT = """
 INSERT INTO {database}.events
@@ -26,6 +28,8 @@ class Engine:
     """A database in this process, which has one engine."""
 
     def __init__(self, database: str) -> None:
+        from chdb.state.sqlitelike import connect  # large: every worker reads this file
+
         self._connection: Connection = connect(":memory:")
         self._database = database
         self.run(f"CREATE DATABASE {database}")
