@@ -12,7 +12,7 @@ PORT_BASE = 8800
 REGION = "eu-west-1"
 PROCESSORS = ("materialize", "route", "ledger")
 AT_REST = {"EVENTS_BATCH_WAIT_MS": "200"}
-"""For a stack that mostly rests: the router too asks Kafka five times a second, not twenty. Each costs both."""
+"""For a stack that mostly rests: the router too asks Kafka five times a second, not twenty."""
 
 
 @dataclass(frozen=True)
