@@ -11,10 +11,10 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 BUDGETS_S = {
-    "console": 240,
-    "faults": 300,
     "view": 180,
     "alone": 150,
+    "console": 240,
+    "faults": 300,
     "cluster": 45,
     "e2e": 400,
     "attacks": 120,

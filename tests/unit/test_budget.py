@@ -11,7 +11,7 @@ import pytest
 from tests.budget import ALIKE, BUDGETS_S, ByFolder, arrange, group
 
 TESTS = Path(__file__).parent.parent
-LONGEST = ["console", "faults", "alone"]
+LONGEST = ["alone", "console", "faults"]
 
 
 class Worker:
