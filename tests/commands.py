@@ -39,7 +39,8 @@ def on_path(folder: Path) -> Iterator[Path]:
     command.write_text(COMMAND.format(python=sys.executable, address=address))
     command.chmod(0o755)
     argv = [sys.executable, "-m", "tests.commands", address]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
+    pipe = subprocess.PIPE  # its own input too: Python remembers of it that it cannot be sought in
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True) as server:
         assert server.stdout is not None
         assert server.stdout.readline() == "ready\n"
         try:
