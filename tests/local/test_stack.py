@@ -2,14 +2,13 @@
 
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from tests import forked
 from tests.stack import Stack, events, eventually
 
 
@@ -42,11 +41,10 @@ def test_nothing_running_is_told_by_message_and_exit_code(tmp_path: Path) -> Non
     "command", ["up", "down", "status", "reset", "post", "get", "sql", "tail", "token"]
 )
 def test_every_command_explains_itself_and_takes_home_and_ports(command: str) -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "cli", command, "--help"],
-        capture_output=True, text=True, timeout=60, check=True,
-        env=os.environ | {"COLUMNS": "200"},
-    ).stdout  # fmt: skip
+    wide = os.environ | {"COLUMNS": "200"}
+    answer = forked.run("cli", [command, "--help"], timeout_s=60, environment=wide)
+    assert answer.returncode == 0, answer.stderr
+    shown = answer.stdout
     assert "--home" in shown
     assert "--port-base" in shown
 

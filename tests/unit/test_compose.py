@@ -56,26 +56,33 @@ print(*(each.__file__ for each in sys.modules.values() if getattr(each, "__file_
 """
 
 
-@pytest.mark.parametrize("command", [["audit"], ["rebuild"], ["accept-log", "new"], ["migrate"]])
-def test_the_image_alone_has_the_commands_of_operators(tmp_path: Path, command: list[str]) -> None:
-    """What the Dockerfile copies, in a folder of its own, loads nothing from the repository."""
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the Dockerfile copies, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("image")
     for source, target in re.findall(r"^COPY (\S+) (\S+)$", DOCKERFILE, re.MULTILINE):
         if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, tmp_path / target)
+            shutil.copytree(ROOT / source, folder / target)
         elif source.endswith(".py"):
-            (tmp_path / target).mkdir(exist_ok=True)
-            shutil.copy(ROOT / source, tmp_path / target)
+            (folder / target).mkdir(exist_ok=True)
+            shutil.copy(ROOT / source, folder / target)
+    return folder
+
+
+@pytest.mark.parametrize("command", [["audit"], ["rebuild"], ["accept-log", "new"], ["migrate"]])
+def test_the_image_alone_has_the_commands_of_operators(image: Path, command: list[str]) -> None:
+    """It loads nothing from the repository."""
     answer = subprocess.run(
         [sys.executable, "-P", "-c", LOADED, *command],
-        env={"PYTHONPATH": str(tmp_path)},
-        cwd=tmp_path,
+        env={"PYTHONPATH": str(image)},
+        cwd=image,
         timeout=60,
         check=True,
         capture_output=True,
         text=True,
     )
     loaded = [Path(each) for each in answer.stdout.splitlines()]
-    assert tmp_path / "processors" / "upkeep" / "commands.py" in loaded
+    assert image / "processors" / "upkeep" / "commands.py" in loaded
     ours = [each.relative_to(ROOT).parts[0] for each in loaded if each.is_relative_to(ROOT)]
     assert set(ours) <= {".venv"}
 
