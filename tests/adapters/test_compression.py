@@ -100,7 +100,7 @@ async def test_the_broker_keeps_batches_as_they_came_and_every_client_reads_them
     texts = [line.split(" ") for line in printed.splitlines()]
     assert sorted((int(n), text[: len(text) // 200]) for n, text in texts) == wanted
 
-    folders = (stack.home / "kafka" / "data").glob(f"{topic}-[0-9]")
+    folders = [*(stack.home / "kafka" / "data").glob(f"{topic}-[0-9]")]
     in_log = eventually(
         lambda: {codec for folder in folders for codec in codecs(folder)},
         until=lambda found: bool(found),
