@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.attempts import NOW_MS, an_attempt, append
+from tests.builders import an_event
 from tests.console.browser import Looking, numbers
-from tests.console.conftest import TENANT
+from tests.console.conftest import TENANT, post
 from tests.queues import arn
-from tests.stack import Stack, eventually
+from tests.stack import Stack
 from tests.subscribed import create_queue, subscribe
 
 Look = Callable[..., AbstractContextManager[Looking]]
@@ -20,21 +21,13 @@ HOSTILE = "<script>alert(1)</script>\u202etxt"
 
 @pytest.fixture(scope="module")
 def dead(stack: Stack, console: str) -> str:
-    """A subscription to a queue that was never there: what it accepts is dead by now."""
+    """A subscription to a queue that is not there, and three events that the ledger says are dead."""
     with stack.client(TENANT) as client:
-        made = subscribe(client, f"late-{uuid.uuid4().hex[:8]}", event_type=["WARNING"])
-        for number in range(3):
-            body = {
-                "entity_id": f"late-{number}",
-                "event_payload": {"operation": "UPDATE", "key_attributes": {}},
-                "event_source": "ORDER",
-                "event_type": "WARNING",
-            }
-            assert client.post("/api/v1/events", json=body).status_code == 201
-        eventually(
-            lambda: client.get(f"/api/v1/subscriptions/{made}/health").json()["dead"],
-            until=lambda count: count == 3,
-        )
+        made = subscribe(client, f"late-{uuid.uuid4().hex[:8]}", entity_id=["nobody"])
+    ids = post(stack, [an_event(event_type="WARNING") for _ in range(3)])
+    known = {"tenant": TENANT, "subscription_id": made, "state": "dead", "message_id": ""}
+    known |= {"code": "QueueDoesNotExist", "message": "There is no such queue."}
+    append(stack, *(an_attempt(**known, event_id=each) for each in ids))
     return made
 
 
