@@ -15,6 +15,7 @@ from starlette.requests import Request
 from console.api import Api
 from console.app import PAGES
 from console.html.assets import Assets
+from console.html.course import fewer
 from console.html.environment import environment
 from console.line.given import given
 from console.live.tails import Tails
@@ -370,6 +371,27 @@ def test_the_numbers_of_a_job_lead_to_its_own_deliveries() -> None:
         assert path == "/subscriptions/s1/deliveries"
         asked = {"attempts": [state], "job": ["j1"], "from": [told["created_at"]]}
         assert query == {"tenant": ["acme"], **asked}
+
+
+GROUP = {"fingerprint": "0123456789abcdef", "status": 502, "message": "no upstream", "count": 12}
+GROUP |= {"before": 5, "entities": 7, "buckets": [4, 8], "last_seen": "2026-01-31T12:00:00.000Z"}
+GROUP["state"] = {"state": "open", "said": "open", "reopened_at": None}
+SHOWN = {"faults": [GROUP], "groups": 1, "count": 12, "next": None}
+
+
+def test_the_numbers_of_groups_lead_to_what_they_count_under_the_lists_conditions() -> None:
+    overview = links(page("/").text("overview/faults.html", groups=SHOWN, fewer=fewer))
+    assert overview["12"][1]["q"] == ["fault:0123456789abcdef"]
+    assert overview["7"] == (
+        "/faults/0123456789abcdef/entities",
+        {"tenant": ["acme"], "range": ["24h"]},
+    )
+    given = {"q": "", "status": "502", "event_source": "ORDER", "operation": "READ"}
+    known = {"found": SHOWN, "given": given, "next": None, "fewer": fewer, "is_narrowed": True}
+    found = links(page("/faults").text("faults/found.html", **known))
+    assert found["12"][1]["q"] == ["fault:0123456789abcdef source:ORDER operation:READ"]
+    asked = {"event_source": ["ORDER"], "operation": ["READ"]}
+    assert found["7"][1] == {"tenant": ["acme"], "range": ["24h"], **asked}
 
 
 def test_how_many_match_leads_to_them_by_the_pattern() -> None:
