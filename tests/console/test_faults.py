@@ -37,7 +37,7 @@ def test_a_kind_of_failure_is_found_from_the_first_page_and_leads_to_an_event(lo
         expect(page.locator("h1")).to_contain_text("FAULT")
         page.go_back()
         expect(page.locator("#apart")).to_be_visible()
-        page.locator("section[aria-labelledby=entities] a").first.click()
+        page.locator("section[aria-labelledby=entities] td a").first.click()
         expect(page.locator("table.events tbody tr[data-id]").first).to_be_visible()
 
 
