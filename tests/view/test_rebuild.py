@@ -26,7 +26,7 @@ from tests.stack import Stack, eventually
 from tests.view.conftest import View, by_parts, silent
 from tests.view.shown import under, visible
 
-PAUSE_S = 0.01
+PAUSE_S = 0.03
 """Between two posts, and between two reads: what goes on is what counts, not how much."""
 
 
