@@ -31,7 +31,6 @@ BUDGETS_S = {
 """By folder, in the order in which they are begun: the longest that cannot be divided first."""
 
 ALIKE = {
-    "tests/e2e/test_send_again.py": "console",
     "tests/e2e/test_lifecycle.py": "pausing",
     "tests/attacks/test_destinations.py": "pausing",
 }

@@ -64,7 +64,7 @@ def test_a_group_is_one_workers_and_the_longest_are_begun_first(workers: int) ->
 def test_those_who_want_the_same_stack_are_a_group() -> None:
     for one, other in (
         ("tests/alone/test_kills.py", "tests/view/test_audit.py"),
-        ("tests/console/test_live.py", "tests/e2e/test_send_again.py"),
+        ("tests/console/test_live.py", "tests/console/test_pages.py"),
         ("tests/e2e/test_lifecycle.py", "tests/attacks/test_destinations.py"),
     ):
         assert group(f"{one}::test[a]") == group(f"{other}::test_more")
