@@ -13,8 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 BUDGETS_S = {
     "view": 180,
     "alone": 200,
-    "console": 240,
     "faults": 300,
+    "console": 240,
     "cluster": 45,
     "e2e": 400,
     "attacks": 120,

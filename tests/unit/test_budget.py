@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests import conftest
 from tests.budget import ALIKE, BUDGETS_S, ByFolder, arrange, group
 
 TESTS = Path(__file__).parent.parent
-LONGEST = ["alone", "console", "faults"]
+LONGEST = ["alone", "faults", "console"]
 
 
 class Worker:
@@ -69,6 +70,26 @@ def test_those_who_want_the_same_stack_are_a_group() -> None:
     ):
         assert group(f"{one}::test[a]") == group(f"{other}::test_more")
     assert group("tests/e2e/test_batch.py::test") != group("tests/e2e/test_search.py::test")
+
+
+@pytest.mark.parametrize(
+    ("next_", "ended"),
+    [
+        ("tests/alone/test_status.py::test", False),
+        ("tests/e2e/test_batch.py::test", True),
+        (None, True),
+    ],
+)
+def test_a_stack_with_settings_ends_with_its_group(next_: str | None, ended: bool) -> None:
+    stopped = list[bool]()
+    another: Any = SimpleNamespace(stop=lambda: stopped.append(True))
+    item: Any = SimpleNamespace(
+        nodeid="tests/view/test_owed.py::test",
+        config=SimpleNamespace(stash={conftest.ANOTHER: another}),
+    )
+    nextitem: Any = next_ and SimpleNamespace(nodeid=next_)
+    conftest.pytest_runtest_teardown(item, nextitem)
+    assert bool(stopped) == ended
 
 
 @pytest.mark.parametrize("file", sorted(ALIKE))
