@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from contracts.clickhouse.search import Position, Statistics
 from contracts.criteria import Criteria
+from query import windows
 from query.cursor import Rest
 from query.pages import Pages
 from query.scan import Limits, TooBroad, TooSlow
@@ -258,6 +259,18 @@ def test_a_range_with_too_many_rows_is_read_in_smaller_windows(many: Database) -
     rest = Rest(NOW_MS - 20_000_000, RANGE.position)
     pages = many.walk(Criteria(event_type="WARNING"), 200, rest, rows_max=10_000)
     assert sum(map(len, pages)) == 500
+
+
+def test_a_value_that_an_index_leaves_in_many_rows_is_found_all_the_same(
+    many: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ClickHouse refuses the whole range, as it does for a frequent value of a large table."""
+    monkeypatch.setattr(windows, "INDEXED_ROWS_MAX", 1_000)
+    rest = Rest(NOW_MS - 1_999_999, RANGE.position)
+    pages = many.walk(Criteria(entity_id="1"), 200, rest)
+    assert [len(page) for page in pages] == [200] * 10 + [0]
+    assert many.walk(Criteria(entity_id="nobody"), 50) == [[]]
+    assert many.took[0].rows_read < 1_000
 
 
 def test_a_search_past_its_time_is_too_slow(many: Database) -> None:
