@@ -28,9 +28,10 @@ def state_of(subscription: Document, health: object) -> State:
         error = health["last_error"]
         return State("failing", error["advice"] if error else "Its queue takes nothing.")
     if health["waiting"]:
-        return State("retrying", f"{health['waiting']:,} events failed and are tried again.")
+        told = "1 event failed and is" if health["waiting"] == 1 else "{:,} events failed and are"
+        return State("retrying", f"{told.format(health['waiting'])} tried again.")
     if health["behind"]["since"]:
-        return State(
-            "behind", f"{health['behind']['records']:,} records are still to be looked at."
-        )
+        records = health["behind"]["records"]
+        told = "1 record is" if records == 1 else f"{records:,} records are"
+        return State("behind", f"{told} still to be looked at.")
     return State("delivering", "Its queue takes what it is sent.")

@@ -66,14 +66,15 @@ def page(path: str, query: str = "", method: str = "GET", referer: str = "") -> 
     return Page(Request(scope), Somebody(), site())
 
 
-def shown(subscription: dict[str, Any], pattern: str | None = "{}") -> str:
+def shown(subscription: dict[str, Any], pattern: str | None = "{}", dead: int = 0) -> str:
+    health = HEALTH | {"dead": dead}
     return page("/subscriptions/1").text(
         "subscriptions/one.html",
         it=subscription,
-        state=state_of(subscription, HEALTH),
+        state=state_of(subscription, health),
         pattern=pattern,
-        health=HEALTH,
-        dead={"count": 0, "counts": []},
+        health=health,
+        dead={"count": 0, "beyond": 0, "counts": []},
         jobs={"jobs": [], "next": None},
         changes={"items": []},
         changes_shown=1,
@@ -154,6 +155,31 @@ def test_what_a_subscription_cannot_have_is_not_offered(query: str, offered: boo
     text = search.around(here, search.asked_of(here), None)
     assert ("Subscribe to this" in text) == offered
     assert ("No subscription:" in text) != offered
+
+
+def test_a_bookmark_of_a_search_is_named_by_its_line() -> None:
+    for query, title in (
+        ("q=fault.status%3A502+%22a<b%22", "fault.status:502 &#34;a&lt;b&#34; · "),
+        ("", ""),
+    ):
+        here = page("/search", query)
+        text = search.around(here, search.asked_of(here), None)
+        assert f"<title>{title}Search · acme · Events</title>" in text
+        assert "<h1>Search</h1>" in text
+
+
+def test_what_is_dead_and_is_not_there_any_more_is_said() -> None:
+    assert "Nothing was given up" in shown(WHOLE)
+    text = shown(WHOLE, dead=2)
+    assert "Nothing was given up" not in text
+    assert "2 are dead and cannot be sent again" in text
+
+
+@pytest.mark.parametrize(
+    ("waiting", "told"), [(1, "1 event failed and is"), (1_200, "1,200 events")]
+)
+def test_what_waits_is_told_in_one_sentence(waiting: int, told: str) -> None:
+    assert state_of(WHOLE, HEALTH | {"waiting": waiting}).sentence.startswith(told)
 
 
 @pytest.mark.parametrize(
