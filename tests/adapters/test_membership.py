@@ -13,6 +13,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
 from aiokafka.protocol.group import JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest
 
 from processors.consume.run import MEMBERSHIP
@@ -26,6 +31,15 @@ PARTITIONS = 6
 DEADLINE_S = 30.0
 POLL_S = 0.05
 SESSION_MS = 60_000
+NOT_YET = tuple(
+    error.errno
+    for error in (
+        GroupLoadInProgressError,
+        GroupCoordinatorNotAvailableError,
+        NotCoordinatorForGroupError,
+    )
+)
+"""What a broker says of a group in its first moments."""
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -52,7 +66,10 @@ class Ghost:
     async def _join(self) -> Any:
         times = (SESSION_MS, SESSION_MS)
         request = JoinGroupRequest(self._name, *times, self.id, None, "consumer", self._protocols)
-        return await self._client.send(BROKER, request)
+        async with asyncio.timeout(DEADLINE_S):
+            while (answer := await self._client.send(BROKER, request)).error_code in NOT_YET:
+                await asyncio.sleep(POLL_S)
+        return answer
 
     async def lead(self, generation: int) -> None:
         """As the leader: all partitions are nobody's."""
