@@ -42,6 +42,11 @@ class Search(NamedTuple):
     period: Range
     cursor: str | None
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether its list ends now, so that live can go on with it."""
+        return self.period.relative is not None and not self.cursor
+
     def body(self, limit: int = SHOWN) -> dict[str, Any]:
         """The request to the API."""
         line = self.line
@@ -75,8 +80,7 @@ async def search(page: Page) -> Response:
     asked, parts = asked_of(page), await page.parts()
     opened = page.query.get("event")
     counted = parts.ask(timeline(page, asked.line))
-    until_ms = await _complete_until(page, asked, parts)
-    first = parts.ask(page.api.post(paths.SEARCH, asked.body() | {"cursor": asked.cursor}))
+    first = parts.ask(_first(page, asked, parts))
     bars = Bars(page, counted)
     shown = {
         "early": bars.early(),
@@ -84,32 +88,34 @@ async def search(page: Page) -> Response:
         "rows": _found(page, asked, opened, first),
         "late": bars.late(),
     }
-    return page.stream(in_order(around(page, asked, opened, until_ms), shown), parts)
+    return page.stream(in_order(around(page, asked, opened), shown), parts)
 
 
-async def _complete_until(page: Page, asked: Search, parts: Parts) -> int | None:
-    """Until when the list has all, ms since 1970, as far as the view is before it is asked for.
+async def _first(page: Page, asked: Search, parts: Parts) -> tuple[int, Any]:
+    """The first page of the list, and until when it has all: as far as the view was before.
 
-    Live begins there, whenever it is switched on; None for a list that it cannot go on with.
+    Live begins there, whenever it is switched on.
     """
-    period = asked.period
-    if not period.relative or asked.cursor:
-        return None
-    told = parts.ask(page.site.tails.visible_until_ms(page.api, period.to_ms))
-    await asyncio.wait([told], timeout=SOON_S)
-    if told.done() and isinstance(visible_ms := told.result(), int):
-        return visible_ms
-    return period.to_ms - BEHIND_MAX_MS  # as if it were as far behind as live reaches back
+    now_ms = asked.period.to_ms
+    until_ms: int = now_ms - BEHIND_MAX_MS  # unless it is told in time: as far as live reaches back
+    if asked.goes_on:
+        told = parts.ask(page.site.tails.visible_until_ms(page.api, now_ms))
+        await asyncio.wait([told], timeout=SOON_S)
+        if told.done() and isinstance(visible_ms := told.result(), int):
+            until_ms = visible_ms
+    body = asked.body() | {"cursor": asked.cursor}
+    return until_ms, await page.api.post(paths.SEARCH, body)
 
 
-def around(page: Page, asked: Search, opened: str | None, until_ms: int | None = None) -> str:
-    """What of the page is known before anything was found; live goes on from `until_ms`."""
+def around(page: Page, asked: Search, opened: str | None) -> str:
+    """What of the page is known before anything was found."""
     line, tenant = asked.line, page.session.tenant
     return page.text(
         "search.html",
         line=line,
         opened=opened,
-        until_ms=until_ms,
+        goes_on=asked.goes_on,
+        since=asked.period.to_ms - BEHIND_MAX_MS,
         completions=json.dumps(fields.completions()),
         pattern=json.dumps(line.pattern, indent=2, ensure_ascii=False),
         is_counted=criteria(line) is not None,
@@ -151,7 +157,7 @@ class Bars:
 
 
 async def _found(
-    page: Page, asked: Search, opened: str | None, first: Asked[Any]
+    page: Page, asked: Search, opened: str | None, first: Asked[tuple[int, Any]]
 ) -> AsyncIterator[str]:
     """Rows, then the row that says how the search ended. `first` is the first page of them."""
     body, cursor, shown, read = asked.body(), asked.cursor, 0, Read(0, 0)
@@ -159,7 +165,8 @@ async def _found(
     while shown < SHOWN:
         try:
             if shown == 0 and cursor == asked.cursor:
-                found = present(await first)
+                until_ms, found = present(await first)
+                yield f'<template data-until="{until_ms}"></template>'
             else:
                 more = {"limit": SHOWN - shown, "cursor": cursor}
                 found = await page.api.post(paths.SEARCH, body | more)

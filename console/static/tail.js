@@ -65,6 +65,8 @@ export function enhanceTail(enhance, say) {
   const rows = rowsOf(body, enhance);
   const url = new URL(button.dataset.url, location.href);
   url.searchParams.set("floor", rows.floor);
+  const until = document.querySelector("[data-until]");
+  if (until) url.searchParams.set("since", until.dataset.until);
   let source = null;
   let waiting = [];
   let lost = 0;

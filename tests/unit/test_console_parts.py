@@ -151,8 +151,9 @@ def test_live_goes_on_where_the_view_was_when_the_list_was_asked_for(
         monkeypatch.setitem(ANSWERS, paths.STATUS, status)
         here = asked("/search", api)
         here.site = here.site._replace(tails=Tails(api, 1, 1))  # type: ignore[arg-type]
-        sent = await rest(await begun(search.search(here)))
-        [since] = map(int, re.findall(r"/search/tail[^\"]*since=([0-9]+)", sent))
+        pieces = await begun(search.search(here))
+        await until(pieces, "Looking for events")  # whatever is waited for
+        [since] = map(int, re.findall('data-until="([0-9]+)"', await rest(pieces)))
         back_ms = BEHIND_MAX_MS if held else behind_s * 1000
         assert since == pytest.approx(now_ms - back_ms, abs=2_000)
 
