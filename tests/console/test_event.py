@@ -13,6 +13,7 @@ from tests.console.conftest import post
 from tests.console.looks import Look
 from tests.stack import Stack
 
+LONG_AGO = "0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b"  # so that nobody waits for the view to have it
 SCRIPT = "<script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">"
 MARKS = "abc\u202edcba\u202c\u2066\u0000\u001b[31mred\u200b"
 LINE = "x" * 740_000  # as long as an event may be
@@ -107,5 +108,5 @@ def test_bytes_that_are_no_text_are_shown_in_hexadecimal(
 
 def test_an_event_that_is_not_there_is_said_to_be_missing(look: Look) -> None:
     with look() as window:
-        page = window.go(f"/events/{uuid.uuid4()}")
+        page = window.go(f"/events/{LONG_AGO}")
         assert "Not found" in page.locator("[data-state=error]").inner_text()
