@@ -52,7 +52,7 @@ class MaterializeSettings(ConsumerSettings):
     clickhouse: ClickHouseConnection = ClickHouseConnection()
     tables: ClusterSettings = ClusterSettings()
     batch_rows_max: int = Field(
-        10_000, ge=1, le=500_000, description="Most rows of one insert; one insert is one part."
+        30_000, ge=1, le=500_000, description="Most rows of one insert; one insert is one part."
     )
     batch_bytes_min: int = Field(
         1_000_000,

@@ -28,6 +28,7 @@ INSERT_SETTINGS: dict[str, str | int] = {
     "async_insert": 0,  # the answer means written; on by default since 26.x
     "insert_deduplicate": 0,  # the offsets in the table are the authority, never a token
     "max_insert_threads": 1,  # one block, so one part per insert
+    "optimize_on_insert": 0,  # no two rows of a batch have one id: nothing to merge within it
 }
 
 SHOWN = """tenant, id, entity_id, entity_name, event_source, event_type, operation, payload_entity_id,

@@ -13,6 +13,11 @@ LAYERS_MAX = 4
 READINGS_SHARE, READINGS_MIN_BYTES = 3, 64 * 1024
 """All readings of a text have at most so many times its bytes, or so many; the rest is left out."""
 
+BEYOND_SHARE, FOLDS_MAX = 16, 4
+"""Text is folded letter by letter if at most one byte of so many is not ASCII and so few letters change."""
+
+_APART, _INSTEAD = APART.encode(), "\ufffd".encode()
+_ASCII = bytes(range(128))
 _BACKSLASH = "\udc5c"  # half a character, which no decoded text holds
 _UNITS = re.compile(
     r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})"
@@ -25,6 +30,24 @@ def folded(text: str) -> str:
     return text.casefold().replace(APART, "\ufffd")
 
 
+def _folded(text: str) -> bytes:
+    """`folded` in UTF-8. Most JSON has few letters beyond ASCII, and bytes are folded much faster."""
+    if text.isascii():
+        return folded(text).encode()
+    stored = text.encode()
+    beyond = stored.translate(None, delete=_ASCII)
+    if len(beyond) * BEYOND_SHARE > len(stored):
+        return folded(text).encode()
+    folds = {letter: letter.casefold() for letter in set(beyond.decode())}
+    changed = [letter for letter, fold in folds.items() if letter != fold]
+    if len(changed) > FOLDS_MAX:
+        return folded(text).encode()
+    stored = stored.lower().replace(_APART, _INSTEAD)
+    for letter in changed:  # what one becomes is not folded any further
+        stored = stored.replace(letter.encode(), folds[letter].encode())
+    return stored
+
+
 def search_text(payload: bytes | None, fault: bytes | None) -> bytes:
     """What both say where their bytes do not say it, in UTF-8: empty for ASCII without a backslash.
 
@@ -34,34 +57,32 @@ def search_text(payload: bytes | None, fault: bytes | None) -> bytes:
         fault is None or (b"\\" not in fault and fault.isascii())
     ):
         return b""
-    return APART.encode().join(
-        [read for text in (payload, fault) if text and (read := _read(text))]
-    )
+    return _APART.join([read for text in (payload, fault) if text and (read := _read(text))])
 
 
 def _read(stored: bytes) -> bytes:
     """All readings of one text, within their bound: escapes and letters can be made to grow fifteenfold."""
     most = max(READINGS_MIN_BYTES, READINGS_SHARE * len(stored))
-    found = APART.join(_readings(stored, most)).encode()
+    found = _APART.join(_readings(stored, most))
     if len(found) > most:
         return found[:most].decode(errors="ignore").encode()  # no half of a character
     return found
 
 
-def _readings(stored: bytes, most: int) -> list[str]:
-    """The text read layer by layer, outermost first, until all that is read has `most` characters."""
+def _readings(stored: bytes, most: int) -> list[bytes]:
+    """The text read layer by layer, outermost first, until all that is read has `most` bytes."""
     is_ascii = stored.isascii()
     if is_ascii and b"\\" not in stored:
         return []
     text = stored.decode("utf-8", "replace")
-    found = [] if is_ascii else [folded(text)]
+    found = [] if is_ascii else [_folded(text)]
     for _ in range(LAYERS_MAX):
         if "\\" not in text or sum(map(len, found)) >= most:
             break
         text, before = _unescaped(text), text
         if text == before:
             break
-        found.append(folded(text))
+        found.append(_folded(text))
     return found
 
 

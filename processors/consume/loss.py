@@ -171,9 +171,14 @@ class GuardedConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # untyped base
         self._fail = fail
 
     async def getmany(self, *partitions: TopicPartition, **limits: Any) -> dict[Any, Any]:
-        """See `AIOKafkaConsumer`. FastStream would log these errors and ask again for ever."""
+        """See `AIOKafkaConsumer`, but it waits until there are records: after none FastStream sleeps.
+
+        FastStream would log these errors and ask again for ever.
+        """
         try:
-            return dict(await super().getmany(*partitions, **limits))
+            while not (found := await super().getmany(*partitions, **limits)):
+                pass  # it waited for its timeout
+            return dict(found)
         except (NoOffsetForPartitionError, OffsetOutOfRangeError):
             await self._hold(self.assignment())
         except (CorruptRecordException, UnsupportedCodecError) as error:

@@ -41,7 +41,8 @@ class Ledger:
         """Store what is missing of `records`; returns those that are no attempts."""
         read = spans(records)
         await self._learn(read.keys())
-        rows, rejects = read_attempts(without(records, await self._stored(records)))
+        stored = await stored_of(read, self._table, self._may_hold)
+        rows, rejects = read_attempts(without(records, stored))
         try:
             for block in by_day(rows):  # each into one partition of the table
                 await self._table.insert(block)
@@ -57,9 +58,6 @@ class Ledger:
         if unknown := set(partitions) - self._may_hold.keys():
             await self._table.wait_for_inserts(unknown)
             self._may_hold |= await self._table.high_water(unknown)
-
-    async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
-        return await stored_of(records, self._table, self._may_hold)
 
 
 def read_attempts(records: Sequence[LogRecord]) -> tuple[list[AttemptRow], list[Reject]]:

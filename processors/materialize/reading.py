@@ -43,9 +43,9 @@ def split(
     records: Sequence[LogRecord],
 ) -> tuple[Sequence[LogRecord], Sequence[LogRecord]]:
     """Records with a value, events as they should be, and tombstones."""
+    if all(map(_value, records)):  # nearly always
+        return records, []
     tombstones = [record for record in records if record.value is None]
-    if not tombstones:
-        return records, tombstones
     return [record for record in records if record.value is not None], tombstones
 
 

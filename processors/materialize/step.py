@@ -17,6 +17,7 @@ name is asked for only where it may be read again, possibly behind its tombstone
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from operator import attrgetter
 from typing import Protocol
 
 from contracts.encoding.block import Block, Name
@@ -30,6 +31,12 @@ BLOCKS_BYTES = 64 * 1024 * 1024
 """What is encoded is inserted when it has so many bytes: a batch of Kafka's may hold far more."""
 
 
+Spans = dict[int, tuple[int, int]]
+"""First and last offset of records, by partition."""
+
+_partition, _offset = attrgetter("partition"), attrgetter("offset")
+
+
 class Positions(Protocol):
     """What a table says of the positions that it has. Methods raise `Transient` when ClickHouse fails."""
 
@@ -39,7 +46,7 @@ class Positions(Protocol):
     async def high_water(self, partitions: Collection[int]) -> dict[int, int]:
         """The highest stored offset of each of these partitions, -1 for none."""
 
-    async def present(self, spans: dict[int, tuple[int, int]]) -> set[tuple[int, int]]:
+    async def present(self, spans: Spans) -> set[tuple[int, int]]:
         """The stored (partition, offset) within the spans: first and last offset by partition."""
 
 
@@ -83,14 +90,15 @@ class Materialize:
     async def __call__(self, records: Sequence[LogRecord]) -> list[Reject]:
         """Store what is missing of `records`, erase; returns those that are neither."""
         events, tombstones = split(records)
-        await self._learn({record.partition for record in events})
-        stored = await self._stored(events)
+        read = spans(events)
+        await self._learn(read.keys())
+        stored = await stored_of(read, self._table, self._may_hold)
         erasures, rejects = read_erasures(tombstones)
         if erasures:
             self._names.add_all(each.event_id for each in erasures)
             await self._table.erase(erasures)
         batch = Sorted(self._names, dict(self._may_hold), erasures)
-        for partition, (_, last) in spans(events).items():
+        for partition, (_, last) in read.items():
             self._may_hold[partition] = max(self._may_hold[partition], last)
         try:
             for chunk in chunks(events):
@@ -107,7 +115,7 @@ class Materialize:
                 shown = await self._table.shown(batch.names(derived=True))
                 batch.decide(shown, erased)
         except BaseException:  # its outcome is unknown, also when we are being cancelled
-            self.assigned({record.partition for record in events})
+            self.assigned(read.keys())
             raise
         return sorted(rejects, key=lambda reject: reject.record.offset)
 
@@ -128,19 +136,20 @@ class Materialize:
             for partition, offset in (await self._table.high_water(unknown)).items():
                 self._may_hold[partition] = max(offset, self._copied.get(partition, 0) - 1)
 
-    async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
-        return await stored_of(records, self._table, self._may_hold)
-
 
 async def stored_of(
-    records: Sequence[LogRecord], table: Positions, may_hold: Mapping[int, int]
+    read: Spans, table: Positions, may_hold: Mapping[int, int]
 ) -> set[tuple[int, int]]:
-    """Partition and offset of those of `records` that the table holds already.
+    """Partition and offset of those of the records in the spans `read` that the table holds already.
 
     It is asked of those at offsets that it may hold, by partition. Raises `Transient`.
     """
-    doubtful = [record for record in records if record.offset <= may_hold[record.partition]]
-    return await table.present(spans(doubtful)) if doubtful else set()
+    doubtful = {
+        partition: (first, min(last, may_hold[partition]))
+        for partition, (first, last) in read.items()
+        if first <= may_hold[partition]
+    }
+    return await table.present(doubtful) if doubtful else set()
 
 
 def without(
@@ -152,8 +161,9 @@ def without(
     return [record for record in records if (record.partition, record.offset) not in stored]
 
 
-def spans(records: Sequence[LogRecord]) -> dict[int, tuple[int, int]]:
+def spans(records: Sequence[LogRecord]) -> Spans:
     """First and last offset of `records` by partition; within one they are in order."""
-    last = {record.partition: record.offset for record in records}
-    first = {record.partition: record.offset for record in reversed(records)}
+    partitions, offsets = [*map(_partition, records)], [*map(_offset, records)]
+    last = dict(zip(partitions, offsets, strict=True))
+    first = dict(zip(reversed(partitions), reversed(offsets), strict=True))
     return {partition: (first[partition], last[partition]) for partition in last}

@@ -90,3 +90,14 @@ async def test_a_batch_that_cannot_be_read_ends_the_process(
     consumer = GuardedConsumer(mock.AsyncMock(), failures.append)
     assert await consumer.getmany() == {}
     assert failures == [error]
+
+
+async def test_records_are_waited_for_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FastStream sleeps after an answer without records, while some come."""
+    found = {TopicPartition("events", 0): ["a record"]}
+    getmany = mock.AsyncMock(side_effect=[{}, {}, found])
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", getmany)
+    consumer = GuardedConsumer(mock.AsyncMock(), mock.Mock())
+    assert await consumer.getmany(timeout_ms=100, max_records=7) == found
+    await consumer.stop()
+    assert getmany.call_args_list == 3 * [mock.call(timeout_ms=100, max_records=7)]

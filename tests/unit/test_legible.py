@@ -38,6 +38,12 @@ def test_what_is_read(stored: bytes, expected: list[str]) -> None:
     assert seen(b"plain", stored) == (expected or [""])
 
 
+@given(st.text(max_size=8), st.text(st.characters(max_codepoint=127, exclude_characters="\\")))
+def test_few_letters_beyond_ascii_are_folded_as_many_are(letters: str, between: str) -> None:
+    text = (between * 4).join(letters) + "é"
+    assert seen(text.encode(errors="replace")) == [folded(text.encode(errors="replace").decode())]
+
+
 @given(texts, st.booleans(), st.integers(1, 3))
 def test_json_in_json_is_read_to_its_inmost_text(text: str, ascii_only: bool, layers: int) -> None:
     stored = text
