@@ -39,7 +39,7 @@ from processors.consume.run import FETCH_BYTES_MAX
 from service.connections import KafkaConnection
 
 TENANT = "bench"
-BATCH_ROWS = 10_000
+BATCH_ROWS = 30_000
 CONSUME_TIMEOUT_S = 300
 COLUMNS = ", ".join((*INSERT_COLUMNS, "precedence"))
 

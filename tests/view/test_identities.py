@@ -13,6 +13,7 @@ from tests.builders import an_event, many_events
 from tests.stack import events, eventually
 from tests.view.conftest import View
 from tests.view.records import append, record
+from tests.view.shown import rows
 
 pytestmark = pytest.mark.long
 
@@ -145,6 +146,7 @@ def test_an_event_that_two_records_gave_a_row_is_named_twice(unmerged: View, ten
     body, event_id = an_event(), derived_id(tenant, b"twice", 0, "1000144")
     now_ms = time.time_ns() // 1_000_000
     append(unmerged.stack, *[record(tenant, body, event_id, now_ms) for _ in range(2)])
+    eventually(lambda: rows(unmerged, event_id))  # `post` counts from what is there
     unmerged.post(tenant, [*many_events(1)])
     eventually(lambda: unmerged.audit("--to-end"))
     partition, offset = unmerged.position(event_id)
