@@ -12,7 +12,7 @@ import msgspec
 
 from contracts.clickhouse.deliveries import AttemptBlock, AttemptRow, decode_storable
 from processors.consume.step import LogRecord, Reject
-from processors.materialize.step import Positions, spans, stored_of, without
+from processors.materialize.step import Positions, Spans, spans, stored_of, without
 
 
 class Table(Positions, Protocol):
@@ -41,8 +41,7 @@ class Ledger:
         """Store what is missing of `records`; returns those that are no attempts."""
         read = spans(records)
         await self._learn(read.keys())
-        stored = await stored_of(read, self._table, self._may_hold)
-        rows, rejects = read_attempts(without(records, stored))
+        rows, rejects = read_attempts(without(records, await self._stored(read)))
         try:
             for block in by_day(rows):  # each into one partition of the table
                 await self._table.insert(block)
@@ -58,6 +57,9 @@ class Ledger:
         if unknown := set(partitions) - self._may_hold.keys():
             await self._table.wait_for_inserts(unknown)
             self._may_hold |= await self._table.high_water(unknown)
+
+    async def _stored(self, read: Spans) -> set[tuple[int, int]]:
+        return await stored_of(read, self._table, self._may_hold)
 
 
 def read_attempts(records: Sequence[LogRecord]) -> tuple[list[AttemptRow], list[Reject]]:

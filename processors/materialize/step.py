@@ -92,7 +92,7 @@ class Materialize:
         events, tombstones = split(records)
         read = spans(events)
         await self._learn(read.keys())
-        stored = await stored_of(read, self._table, self._may_hold)
+        stored = await self._stored(read)
         erasures, rejects = read_erasures(tombstones)
         if erasures:
             self._names.add_all(each.event_id for each in erasures)
@@ -135,6 +135,9 @@ class Materialize:
             self._names = await self._table.filter()
             for partition, offset in (await self._table.high_water(unknown)).items():
                 self._may_hold[partition] = max(offset, self._copied.get(partition, 0) - 1)
+
+    async def _stored(self, read: Spans) -> set[tuple[int, int]]:
+        return await stored_of(read, self._table, self._may_hold)
 
 
 async def stored_of(

@@ -11,13 +11,12 @@ from contracts.jobs import Job, Progress
 from contracts.topics import DELIVERIES_RETRY
 from processors import __main__ as processor
 from processors.consume.consume import Consume, next_offsets
-from processors.consume.step import LogRecord
 from processors.deliver import router
 from processors.deliver.jobs import WINDOW, JobRunner, Part
 from processors.deliver.lane import Lane
 from processors.deliver.rate import Rate
 from processors.ledger.step import Ledger
-from processors.materialize.step import Materialize
+from processors.materialize.step import Materialize, Spans
 from processors.settings import LedgerSettings, MaterializeSettings, RouteSettings
 from service.kafka.eventlog import EventLog
 
@@ -25,7 +24,7 @@ from service.kafka.eventlog import EventLog
 class NoReadBack(Materialize):
     """Trusts the committed offsets: what is read again is inserted again."""
 
-    async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
+    async def _stored(self, read: Spans) -> set[tuple[int, int]]:
         return set()
 
 
@@ -40,7 +39,7 @@ class CommitsFirst(Consume):
 class NoReadBackOfAttempts(Ledger):
     """The same of the ledger."""
 
-    async def _stored(self, records: Sequence[LogRecord]) -> set[tuple[int, int]]:
+    async def _stored(self, read: Spans) -> set[tuple[int, int]]:
         return set()
 
 
