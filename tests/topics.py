@@ -11,6 +11,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from service.connections import KafkaConnection
 
 WITHIN_S = 60
+FOR_EVER = {"retention.ms": "-1"}
+"""Records of tests are of any time; a broker deletes what is too old half a minute after its start and
+every five minutes then."""
 
 
 @contextlib.asynccontextmanager
@@ -20,7 +23,7 @@ async def a_topic(kafka: KafkaConnection, partitions: int) -> AsyncIterator[str]
     admin = AIOKafkaAdminClient(**kafka.client_args())
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(name, partitions, 1)])
+        await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=FOR_EVER)])
         async with AIOKafkaConsumer(**kafka.client_args()) as consumer:
             places = [TopicPartition(name, number) for number in range(partitions)]
             await asyncio.wait_for(consumer.end_offsets(places), WITHIN_S)  # its leaders answer

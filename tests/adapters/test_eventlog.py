@@ -27,7 +27,7 @@ from service.kafka.partition import QueueLimits, Unaccepted, Unacknowledged
 from service.kafka.topic_id import TopicId
 from tests.records import consumed
 from tests.stack import Stack
-from tests.topics import a_topic
+from tests.topics import FOR_EVER, a_topic
 
 PARTITIONS = 3
 LIMITS = QueueLimits(waiting_bytes=1 << 20, ack_s=5)
@@ -256,7 +256,9 @@ async def made_anew(kafka: KafkaConnection, topic: str) -> None:
     await admin.delete_topics([topic])
     give_up = time.monotonic() + 60
     while True:  # it is gone a moment later
-        created = await admin.create_topics([NewTopic(topic, PARTITIONS, 1)])
+        created = await admin.create_topics(
+            [NewTopic(topic, PARTITIONS, 1, topic_configs=FOR_EVER)]
+        )
         if not created.topic_errors[0][1]:
             break
         assert time.monotonic() < give_up
@@ -270,7 +272,7 @@ async def test_a_topic_that_was_made_anew_takes_nothing_until_the_next_start_and
     other = f"{topic}-other"
     admin = AIOKafkaAdminClient(**kafka.client_args())
     await admin.start()
-    await admin.create_topics([NewTopic(other, PARTITIONS, 1)])
+    await admin.create_topics([NewTopic(other, PARTITIONS, 1, topic_configs=FOR_EVER)])
     log = EventLog(kafka, (topic, other), LIMITS)
     await log.start()
     await until(lambda: log.ready)
