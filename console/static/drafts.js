@@ -9,12 +9,10 @@ export function enhanceDrafts() {
   const kept = sessionStorage.getItem(key);
   sessionStorage.removeItem(key);
   if (kept && performance.getEntriesByType("navigation")[0]?.type === "back_forward") restore(form, new Map(JSON.parse(kept)));
-  const keep = () => {
+  addEventListener("pagehide", () => {
     const typed = [...new FormData(form)].filter(([name]) => !HIDDEN.includes(name));
     sessionStorage.setItem(key, JSON.stringify(typed));
-  };
-  form.addEventListener("input", keep); // a busy browser may end a page before it runs what is to be last
-  addEventListener("pagehide", keep);
+  });
 }
 
 function restore(form, typed) {

@@ -108,15 +108,18 @@ class Looking:
             self.wrong.append(f"asked elsewhere: {request.url}")
 
 
-@functools.cache
-def profile(browser: Browser, scripts: bool) -> BrowserContext:
-    """One for all windows, in which the console stores nothing: its start costs as much as a test."""
+def own_profile(browser: Browser, scripts: bool) -> BrowserContext:
+    """A new one."""
     return browser.new_context(
         timezone_id=ZONE,
         java_script_enabled=scripts,
         bypass_csp=False,
         permissions=["clipboard-read", "clipboard-write"],
     )
+
+
+profile = functools.cache(own_profile)
+"""One for all windows, in which the console stores nothing: its start costs as much as a test."""
 
 
 @contextmanager
@@ -126,9 +129,13 @@ def looking(
     width: int = WIDE,
     scheme: Scheme = "light",
     scripts: bool = True,
+    own: bool = False,
 ) -> Iterator[Looking]:
-    """A window of its own; when it closes nothing may have gone wrong in it."""
-    context = profile(browser, scripts)
+    """A window of its own; when it closes nothing may have gone wrong in it.
+
+    It has its `own` profile where what is done to it, such as to its clock, would be done to all.
+    """
+    context = (own_profile if own else profile)(browser, scripts)
     try:
         window = Looking(base, context.new_page(), context)
         window.page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
@@ -142,3 +149,5 @@ def looking(
     finally:
         for page in context.pages:
             page.close()
+        if own:
+            context.close()

@@ -94,7 +94,7 @@ def test_how_far_a_job_is_is_asked_again_when_it_was_not_answered(browser: Brows
         <main><div data-refresh="/progress">{part.format(50)}</div></main>
         <script type="module" src="{Assets().url("console.js")}"></script>"""
     answers = [fulfil(status=503), fulfil(body=part.format(60)), fulfil(body="<p>Done</p>")]
-    with console_of(EndlessApi()) as url, looking(browser, url) as window:
+    with console_of(EndlessApi()) as url, looking(browser, url, own=True) as window:
         window.page.route("**/job", fulfil(body=job, content_type="text/html"))
         window.page.route("**/progress", lambda route: answers.pop(0)(route))
         window.page.clock.install()
