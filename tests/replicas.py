@@ -25,10 +25,13 @@ class TakesTurns(Recorder):
     def _answer(self, sql: str) -> bytes:
         if "metadata_modification_time" not in sql:
             return super()._answer(sql)
-        made = [
-            sent.sql for sent in self.sent if sent.sql.startswith("CREATE TABLE events.migrating")
-        ]
-        return json.dumps([made[-1].split("'")[-2], 0]).encode()
+        created, dropped = (
+            [sent.sql for sent in self.sent if sent.sql.startswith(f"{each} events.migrating")]
+            for each in ("CREATE TABLE", "DROP TABLE IF EXISTS")
+        )
+        if len(created) == len(dropped):
+            return b""
+        return json.dumps([created[-1].split("'")[-2], 0]).encode()
 
 
 class Replicas(Recorder):

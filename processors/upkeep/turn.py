@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 LEASE_S = 10.0
 """Beyond the deadline of the statement that is run in between."""
+RENEWED_S = LEASE_S / 2
+"""A turn that was renewed less long ago is not renewed."""
 CREATE = "CREATE TABLE {table}{on_cluster} (nothing UInt8) ENGINE = Memory COMMENT '{name}'"
 RENEW = "ALTER TABLE {table}{on_cluster} MODIFY COMMENT '{name}'"
 DROP = "DROP TABLE IF EXISTS {table}{on_cluster}"
@@ -28,7 +30,7 @@ SELECT comment, dateDiff('second', metadata_modification_time, now()) FROM syste
 WHERE concat(database, '.', name) = '{table}' FORMAT JSONCompactEachRow
 """
 TABLE_ALREADY_EXISTS = 57
-POLL_S = 0.1
+POLL_S = 0.25
 
 
 @contextlib.asynccontextmanager
@@ -37,8 +39,8 @@ async def turn(
 ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Wait until no other has the turn, and have it while the context is open.
 
-    Gives what renews it, to be called before each statement, for which seven eighths of the lease are
-    left then. It raises `ClickHouseFailed` when another has taken the turn meanwhile; so does this, when
+    Gives what renews it, to be called before each statement: all of `lease_s` but `RENEWED_S` is left
+    then. It raises `ClickHouseFailed` when another has taken the turn meanwhile; so does this, when
     others have had it for ten leases.
     """
     its = _Turn(clickhouse, f"{database}.migrating", lease_s)
@@ -66,16 +68,19 @@ class _Turn:
     async def take(self) -> None:
         give_up = time.monotonic() + 10 * self._lease_s
         said = ""
-        while not await self._created():
-            holder, age_s = await self._held()
-            if holder == self._name:  # created by a statement whose answer was lost
-                break
+        while True:
+            (
+                holder,
+                age_s,
+            ) = await self._held()  # asked first: on a cluster a statement costs every host
+            if not holder and await self._created():
+                return
             if age_s > self._lease_s:
                 log.warning("another migration has stood still for %d s: going on", age_s)
                 await self._run(DROP)
                 continue
-            if holder != said:
-                log.info(
+            if holder and holder != said:
+                log.warning(
                     "waiting for another migration; for one that was killed %g s", self._lease_s
                 )
                 said = holder
@@ -85,7 +90,7 @@ class _Turn:
 
     async def renew(self) -> None:
         now_s = time.monotonic()
-        if now_s < self._renewed_s + self._lease_s / 8:
+        if now_s < self._renewed_s + RENEWED_S:
             return
         holder, _ = await self._held()
         if holder != self._name:
@@ -94,15 +99,22 @@ class _Turn:
         self._renewed_s = now_s
 
     async def give_back(self) -> None:
-        holder, _ = await self._held()
-        if holder == self._name:
-            await self._run(DROP)
+        """What fails here has failed before, and says more there; the table ends with its lease."""
+        try:
+            holder, _ = await self._held()
+            if holder == self._name:
+                await self._run(DROP)
+        except ClickHouseFailed as error:
+            log.warning("the turn was not given back, the next waits for its end: %s", error)
 
     async def _created(self) -> bool:
         self._renewed_s = time.monotonic()
         try:
             await self._run(CREATE)
         except ClickHouseFailed as error:
+            if error.code is None:  # no answer: who has it now?
+                holder, _ = await self._held()
+                return holder == self._name
             if error.code != TABLE_ALREADY_EXISTS:
                 raise
             return False

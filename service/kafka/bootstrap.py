@@ -15,29 +15,31 @@ from aiokafka.client import AIOKafkaClient
 
 _bootstrap = AIOKafkaClient.bootstrap
 _create_conn = client.create_conn
-_opened: ContextVar[list[Any]] = ContextVar("opened")
+_last: ContextVar[list[Any]] = ContextVar("last")
+"""The connection that a start has opened last. Tasks that it leaves behind have it too: one, not a list."""
 
 
 def close_when_cancelled() -> None:
-    """Have every client of this process close the connections of a start that ends without success."""
+    """Have every client of this process close the connection of a start that ends without success."""
     AIOKafkaClient.bootstrap = _bootstrap_or_close
     client.create_conn = _create_and_note
 
 
 async def _bootstrap_or_close(self: Any) -> None:
-    opened: list[Any] = []
-    before = _opened.set(opened)
+    last: list[Any] = []
+    before = _last.set(last)
     try:
         await _bootstrap(self)
     except BaseException:  # a cancellation too
-        for connection in opened:
+        for connection in last:  # those before have been closed: one server is asked at a time
             connection.close()
         raise
     finally:
-        _opened.reset(before)
+        _last.reset(before)
+        last.clear()
 
 
 async def _create_and_note(*arguments: Any, **options: Any) -> Any:
     connection = await _create_conn(*arguments, **options)
-    _opened.get([]).append(connection)
+    _last.get([])[:] = [connection]
     return connection

@@ -14,6 +14,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from contracts.topics import EVENTS, SUBSCRIPTIONS
 from service.connections import KafkaConnection
+from service.kafka import bootstrap
 from service.kafka.backlog import observing, retention_of
 from service.kafka.cluster import Address, Cluster
 from service.kafka.first_ids import FirstIds
@@ -159,3 +160,26 @@ async def test_a_start_that_is_given_up_leaves_no_connection(
             await asking
         assert await closed(reader)
         writer.transport.abort()
+
+
+async def test_what_a_start_leaves_behind_keeps_none_but_its_last_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """aiokafka's own task asks for the cluster again and again, in the context of the start."""
+    kept: list[list[Any]] = []
+
+    async def open_nothing(*_: Any, **options: Any) -> Any:
+        return object()
+
+    async def start(_: Any) -> None:
+        async def ask_again() -> None:
+            for _ in range(100):
+                await bootstrap._create_and_note()
+            kept.append(bootstrap._last.get())
+
+        await asyncio.create_task(ask_again())
+
+    monkeypatch.setattr(bootstrap, "_create_conn", open_nothing)
+    monkeypatch.setattr(bootstrap, "_bootstrap", start)
+    await bootstrap._bootstrap_or_close(None)
+    assert [len(each) for each in kept] == [0]

@@ -14,6 +14,7 @@ from contracts.encoding.block import INSERT_COLUMNS
 from docs.make import REFERENCE
 from docs.make.tables import COLUMNS, page
 from docs.make.tables import OBJECTS as OBJECTS_TOLD
+from processors.upkeep import turn as turns
 from processors.upkeep.migrate import Migrate, SchemaRefused
 from processors.upkeep.turn import turn
 from service.clickhouse import ClickHouse, ClickHouseFailed
@@ -182,7 +183,11 @@ def test_two_never_have_the_turn_at_once(run: Callable[[Check], None]) -> None:
     run(check)
 
 
-def test_a_turn_that_is_renewed_lasts_beyond_its_lease(run: Callable[[Check], None]) -> None:
+def test_a_turn_that_is_renewed_lasts_beyond_its_lease(
+    run: Callable[[Check], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "RENEWED_S", 0.2)
+
     async def check(database: Database) -> None:
         await database.migrate().pending()
         ended: list[str] = []
@@ -204,8 +209,10 @@ def test_a_turn_that_is_renewed_lasts_beyond_its_lease(run: Callable[[Check], No
 
 
 def test_who_was_killed_in_its_turn_holds_up_the_others_for_its_lease_alone(
-    run: Callable[[Check], None],
+    run: Callable[[Check], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(turns, "RENEWED_S", 0.2)
+
     async def check(database: Database) -> None:
         await database.migrate().pending()
         killed = turn(database.clickhouse, database.name, lease_s=2)
