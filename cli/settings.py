@@ -1,5 +1,6 @@
 """`events settings`: every setting of every service, from the models themselves."""
 
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -32,16 +33,22 @@ def rows() -> list[tuple[str, str, str, str]]:
     """Variable, default, services that read it, meaning; in the order of the models."""
     from service.settings import models, variables
 
-    found: dict[str, tuple[set[str], list[str], str]] = {}
+    found: dict[str, tuple[dict[str, list[str]], str]] = {}
     for service, model in models().items():
         for name, default, meaning, _ in variables(model):
-            defaults, readers, _ = found.setdefault(name, (set(), [], meaning))
-            defaults.add(_shown(default))
-            readers.append(service)
+            defaults, _ = found.setdefault(name, ({}, meaning))
+            defaults.setdefault(_shown(default), []).append(service)
     return [
-        (variable, " / ".join(sorted(defaults)), ", ".join(readers), meaning)
-        for variable, (defaults, readers, meaning) in found.items()
+        (variable, _by_reader(defaults), ", ".join(chain(*defaults.values())), meaning)
+        for variable, (defaults, meaning) in found.items()
     ]
+
+
+def _by_reader(defaults: dict[str, list[str]]) -> str:
+    """The default, or each with the services whose it is."""
+    if len(defaults) == 1:
+        return next(iter(defaults))
+    return ", ".join(f"{default} ({', '.join(by)})" for default, by in defaults.items())
 
 
 def as_markdown() -> str:

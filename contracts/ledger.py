@@ -27,7 +27,7 @@ class DeliveryCriteria(BaseModel):
     attempts: AttemptState | None = Field(
         None,
         description="Every attempt that ended so, as `last_hour` of the health counts them, in place of each"
-        " delivery's latest one.",
+        " delivery's latest one. Not together with `state`.",
     )
     code: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
         None, description="Whose latest attempt had this error code, exactly."
@@ -103,7 +103,9 @@ class DeliveryShown(BaseModel):
     event_id: str | None = Field(
         description="Null for a range that ended as a whole: cancelled, or dead as it left Kafka."
     )
-    state: DeliveryState = Field(description=STATE)
+    state: DeliveryState | None = Field(
+        description=f"{STATE} Null with `attempts`: whether another followed is not looked for."
+    )
     attempt: Attempted
     destination: str
     range: UndeliveredRange | None

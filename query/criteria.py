@@ -70,7 +70,7 @@ def parse_as(model: type[Asked], pairs: Pairs) -> Asked:
     """What the parameters of `model`, with a range, ask for. Raises as `parse_search` does."""
     search = read_as(model, pairs)
     if search.from_ is not None and search.to is not None and search.from_ >= search.to:
-        raise _refused([{"pointer": "/from", "detail": "must be earlier than `to`"}])
+        raise refused([{"pointer": "/from", "detail": "must be earlier than `to`"}])
     return search
 
 
@@ -78,7 +78,7 @@ def read_as(model: type[Read], pairs: Pairs) -> Read:
     """What the parameters of `model`, one of pydantic's, ask for. Raises as `parse_search` does."""
     repeated = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
     if repeated:
-        raise _refused([{"pointer": pointer((name,)), "detail": "came twice"} for name in repeated])
+        raise refused([{"pointer": pointer((name,)), "detail": "came twice"} for name in repeated])
     given: dict[str, Any] = {k: v for k, v in pairs if not k.startswith(ATTRIBUTE)}
     attributes = {k.removeprefix(ATTRIBUTE): v for k, v in pairs if k.startswith(ATTRIBUTE)}
     if attributes and "key_attributes" not in given:
@@ -86,7 +86,7 @@ def read_as(model: type[Read], pairs: Pairs) -> Read:
     try:
         found: Read = cast("Any", model).model_validate(given)
     except ValidationError as error:
-        raise _refused([_named(each) for each in error.errors(include_url=False)]) from None
+        raise refused([_named(each) for each in error.errors(include_url=False)]) from None
     return found
 
 
@@ -111,7 +111,8 @@ def _named(error: ErrorDetails) -> dict[str, Any]:
     return entry
 
 
-def _refused(errors: list[dict[str, Any]]) -> Problem:
+def refused(errors: list[dict[str, Any]]) -> Problem:
+    """400 that names these parameters, as JSON pointers, and what is wrong with each."""
     count = len(errors)
     return Problem(
         400,

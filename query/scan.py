@@ -35,6 +35,8 @@ from service.clickhouse import ClickHouseFailed
 
 PAGE_SHARE = 1 / 5
 """Of a search's deadline: after which its page ends."""
+WIDE_SHARE = 1 / 4
+"""Of the time left: what is asked for at once leaves enough for what follows when it takes too long."""
 
 
 class Select(Protocol):
@@ -116,10 +118,11 @@ class Scan:
                 raise Paused(position)
             from_ms = windows.start(position.received_ms)
             rows = self._sizes.rows(self._tenant, count)
+            share = WIDE_SHARE if windows.is_wide else 1.0
             try:
-                found = await self._newest(from_ms, position, rows, windows.rows_max)
-            except TooBroad:
-                if windows.shrink():
+                found = await self._newest(from_ms, position, rows, windows.rows_max, share)
+            except (TooBroad, TooSlow) as stopped:
+                if (windows.is_wide or isinstance(stopped, TooBroad)) and windows.shrink():
                     continue
                 raise
             standing = await self._standing(position, found)
@@ -144,11 +147,11 @@ class Scan:
         return counts
 
     async def _newest(
-        self, from_ms: int, before: Position, rows: int, rows_max: int
+        self, from_ms: int, before: Position, rows: int, rows_max: int, share: float
     ) -> list[StoredEvent]:
-        """The newest matching rows of [from_ms, before), at most `rows`."""
+        """The newest matching rows of [from_ms, before), at most `rows`, in a share of the time left."""
         place = (self._database, self._tenant, self._criteria, from_ms, before, rows, self._filter)
-        answer = await self._select(before, *select_newest(*place), rows_max)
+        answer = await self._select(before, *select_newest(*place), rows_max, share)
         found, took = read_newest(answer)
         self.took.add(took)
         if found:
@@ -174,10 +177,15 @@ class Scan:
         ]
 
     async def _select(
-        self, at: Position, sql: str, parameters: dict[str, Any], rows_max: int = 0
+        self,
+        at: Position,
+        sql: str,
+        parameters: dict[str, Any],
+        rows_max: int = 0,
+        share: float = 1.0,
     ) -> bytes:
         """Run a query that must end by the deadline; one that names its ids has no `rows_max`."""
-        seconds = self._deadline_s - time.monotonic()
+        seconds = (self._deadline_s - time.monotonic()) * share
         if seconds <= 0.001:  # 0 would mean no limit to ClickHouse
             raise TooSlow(at)
         threads = (

@@ -13,7 +13,7 @@ from contracts.ledger import DeliveryCriteria, DeliverySearch
 from contracts.problems import Problem
 from contracts.subscriptions import Subscription, encode_json
 from query.advice import advice
-from query.criteria import next_query, parse_as, read_pairs
+from query.criteria import next_query, parse_as, read_pairs, refused
 from query.cursor import decode, encode
 from query.deliveries import Deliveries
 from query.events import JSON_TYPE
@@ -68,6 +68,8 @@ class GetDeliveries(_OfSubscription):
         tenant, subscription_id, known = await self._subscription(scope)
         pairs = read_pairs(scope["query_string"])
         search = parse_as(DeliverySearch, pairs)
+        if search.state and search.attempts:
+            raise refused([{"pointer": "/state", "detail": "not together with `attempts`"}])
         asked = search.model_dump_json(include=set(DeliveryCriteria.model_fields)).encode()
         of = (tenant, Criteria(), subscription_id.encode() + asked)
         if search.cursor is not None:
@@ -84,7 +86,10 @@ class GetDeliveries(_OfSubscription):
             path = paths.DELIVERIES.format(id=subscription_id)
             link = f'<{path}?{next_query(pairs, cursor)}>; rel="next"'
             headers.append((b"link", link.encode("ascii")))
-        shown = {"deliveries": [_delivery(each) for each in page.attempts], "next": cursor}
+        shown = {
+            "deliveries": [_delivery(each, latest=not search.attempts) for each in page.attempts],
+            "next": cursor,
+        }
         await respond(send, 200, headers, encode_json(shown))
 
 
@@ -101,7 +106,7 @@ class GetHealth(_OfSubscription):
         await respond(send, 200, (JSON_TYPE,), encode_json(shown))
 
 
-def _delivery(attempt: StoredAttempt) -> dict[str, Any]:
+def _delivery(attempt: StoredAttempt, *, latest: bool) -> dict[str, Any]:
     cancelled = {
         "partition": attempt.event_partition,
         "offset": attempt.event_offset,
@@ -110,7 +115,7 @@ def _delivery(attempt: StoredAttempt) -> dict[str, Any]:
     return {
         "subscription_id": attempt.subscription,
         "event_id": None if attempt.is_range else attempt.event,
-        "state": attempt.shown,
+        "state": attempt.shown if latest else None,
         "attempt": attempt.document(),
         "destination": attempt.destination,
         "range": cancelled if attempt.is_range else None,

@@ -48,9 +48,14 @@ class Windows:
         """Where the window begins that ends at `before_ms`."""
         return max(self._end_ms, before_ms - self._ms)
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether the next one is what an index is asked for at once."""
+        return self.rows_max < self._narrow[1]
+
     def shrink(self) -> bool:
         """ClickHouse refused the last one: try a smaller one. False when there is none."""
-        if self.rows_max < self._narrow[1]:
+        if self.is_wide:
             self._ms, self.rows_max = self._narrow
         elif self._ms > FIRST_WINDOW_MS:
             self._ms = max(self._ms // SHRINKING, FIRST_WINDOW_MS)

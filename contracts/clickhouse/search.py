@@ -217,5 +217,6 @@ def read_limits(rows_max: int, seconds: float, threads: int) -> dict[str, Any]:
         "use_top_k_dynamic_filtering": 0,  # what matches is rare, or its window small: it only costs
         "wait_end_of_query": 1,  # an error is a status, never text after the first rows
         "cancel_http_readonly_queries_on_client_close": 1,  # what nobody waits for ends
+        "output_format_write_statistics": 1,  # what a search read is told
         "readonly": 2,  # it holds for such queries alone
     }

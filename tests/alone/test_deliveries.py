@@ -210,6 +210,8 @@ def test_a_subscriptions_deliveries_by_state_code_and_time_page_by_page(ledger: 
         attempts = ledger.paged(attempts=ended, limit=9)
         assert sorted(attempts) == sorted(those)
         assert len(attempts) == hour[ended]
+        told = ledger.list(attempts=ended)["deliveries"]  # some failed, then came through
+        assert {(each["state"], each["attempt"]["state"]) for each in told} == {(None, ended)}
 
 
 def test_what_cannot_be_asked_is_named(ledger: Ledger) -> None:
@@ -217,6 +219,7 @@ def test_what_cannot_be_asked_is_named(ledger: Ledger) -> None:
     for wrong, pointer in (
         ({"state": "lost"}, "/state"),
         ({"attempts": "cancelled"}, "/attempts"),
+        ({"attempts": "failed", "state": "waiting"}, "/state"),
         ({"limit": "201"}, "/limit"),
         ({"from": "yesterday"}, "/from"),
         ({"event_type": "FAULT"}, "/event_type"),

@@ -243,7 +243,9 @@ def test_nobody_finds_the_events_of_another_tenant(
     cursor = search(client, limit=1)["next"]
     with stack.client(tenant) as stranger:
         found = search(stranger)
-        assert found.pop("cost")["rows_read"] <= 8192  # of a granule that both have rows in
+        assert (
+            found.pop("cost")["rows_read"] <= 8192
+        )  # of granules that both have rows in, of each part
         assert found == {"events": [], "received_at": [], "next": None, "reached": None}
         assert search(stranger, entity_id=posted[0]["entity_id"])["events"] == []
         refused = stranger.get(PATH, params={"cursor": cursor})

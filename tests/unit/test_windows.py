@@ -8,7 +8,7 @@ import pytest
 from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
 from query.cursor import Rest
-from query.scan import Limits, Scan, TooBroad
+from query.scan import Limits, Scan, TooBroad, TooSlow
 from query.sizes import ROWS_MIN, TENANTS_MAX, Sizes
 from query.windows import FIRST_WINDOW_MS, INDEXED_ROWS_MAX, INDEXED_WINDOW_MS, Windows
 from service.clickhouse import ClickHouseFailed
@@ -22,7 +22,7 @@ ENTITY = Criteria(entity_id="none")
 
 
 async def asked(
-    days: int, criteria: Criteria, limits: Limits, refused: int = 0
+    days: int, criteria: Criteria, limits: Limits, refused: int = 0, code: int = 158
 ) -> list[tuple[int, int, int]]:
     """Windows and rows that may be read of a search that finds nothing, and is `refused` at first."""
     windows: list[tuple[int, int, int]] = []
@@ -35,7 +35,7 @@ async def asked(
         rows_max = settings["max_rows_to_read"]
         windows.append((parameters["from_ms"], parameters["to_ms"], rows_max))
         if len(windows) <= refused:
-            raise ClickHouseFailed("too many rows", 158)
+            raise ClickHouseFailed("too many rows, or too slow", code)
         return NO_ROWS
 
     scan = Scan(select, "events", limits, Sizes(), "acme", criteria)
@@ -54,6 +54,16 @@ async def text(days: int) -> list[tuple[int, int]]:
     """The windows, newest first, of a search for a text that no event has."""
     found = await asked(days, Criteria(q="none"), Limits(1, 60.0, 1))
     return [(begin, end) for begin, end, _ in found]
+
+
+async def test_what_an_index_is_asked_for_at_once_may_take_too_long() -> None:
+    """A text beside an entity whose payloads are large: 159 is TIMEOUT_EXCEEDED."""
+    limits = Limits(10_000_000, 60.0, 1)
+    windows = await asked(30, ENTITY, limits, refused=1, code=159)
+    assert windows[0][:2] == (NOW_MS - 30 * DAY_MS, NOW_MS)
+    assert windows[1][0] == NOW_MS - INDEXED_WINDOW_MS
+    with pytest.raises(TooSlow):
+        await asked(30, ENTITY, limits, refused=2, code=159)
 
 
 async def test_what_is_recent_is_looked_at_first_and_a_month_in_few_windows() -> None:

@@ -16,8 +16,10 @@ async def deliveries(page: Page) -> Response:
     """A page of deliveries, newest first, of the page's time range."""
     subscription_id = page.path("id")
     subscription = await page.api.get(path(paths.SUBSCRIPTION, id=subscription_id))
-    state = page.query.get("state") if page.query.get("state") in STATES else None
     attempts = page.query.get("attempts") if page.query.get("attempts") in ATTEMPTS else None
+    state = page.query.get("state") if page.query.get("state") in STATES else None
+    if attempts:
+        state = None  # is a delivery's, which has many
     found = await page.api.get(
         path(paths.DELIVERIES, id=subscription_id),
         state=state,
