@@ -65,10 +65,10 @@ class Log:
     async def stop(self) -> None:
         """Disconnect, within a bound."""
         with contextlib.suppress(KafkaError, TimeoutError, OSError):
-            async with asyncio.timeout(self._deadline_s):
-                await self._consumer.stop()
-                await self._admin.close()
-                await self._topic_id.close()
+            async with asyncio.timeout(self._deadline_s), contextlib.AsyncExitStack() as closing:
+                closing.push_async_callback(self._topic_id.close)
+                closing.push_async_callback(self._admin.close)
+                closing.push_async_callback(self._consumer.stop)
 
     async def topic_id(self) -> uuid.UUID:
         """The id that the topic `events` has now: another one when it was made anew."""

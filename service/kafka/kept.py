@@ -54,15 +54,16 @@ async def _asking(
     admin = GroupAdmin(**connection.client_args())
     consumer = AIOKafkaConsumer(group_id=None, **connection.consumer_args())
     try:
-        async with asyncio.timeout(3 * connection.request_timeout_s + more_s):
-            try:
-                await admin.start()
-                await consumer.start()
-                [about] = await admin.describe_topics([topic])
-                asked = [TopicPartition(topic, each["partition"]) for each in about["partitions"]]
-                yield consumer, admin, sorted(asked)
-            finally:
-                await consumer.stop()
-                await admin.close()
+        async with (
+            asyncio.timeout(3 * connection.request_timeout_s + more_s),
+            contextlib.AsyncExitStack() as opened,  # closes each, whatever becomes of the others
+        ):
+            opened.push_async_callback(admin.close)
+            opened.push_async_callback(consumer.stop)
+            await admin.start()
+            await consumer.start()
+            [about] = await admin.describe_topics([topic])
+            asked = [TopicPartition(topic, each["partition"]) for each in about["partitions"]]
+            yield consumer, admin, sorted(asked)
     except (KafkaError, TimeoutError, OSError) as error:
         raise NotTold(f"asking for the offsets of {topic}: {error!r}") from error

@@ -148,11 +148,12 @@ class Producer:
     async def close(self) -> None:
         """Disconnect; what is not acknowledged fails."""
         self._ended.cancel()
-        for queues in self.queues.values():
-            for queue in queues:
-                queue.fail("the producer was closed")
-        await self._links.close()
-        await self._cluster.close()
+        for queue in [each for queues in self.queues.values() for each in queues]:
+            queue.fail("the producer was closed")
+        try:
+            await self._links.close()
+        finally:  # also when its owner is ended meanwhile
+            await self._cluster.close()
 
     def _add(self, *queues: PartitionQueue) -> None:
         """Send what `queues` hold, after the linger."""

@@ -231,3 +231,24 @@ async def test_a_connection_that_opens_as_the_producer_closes_is_closed(
         await asyncio.wait_for(appended, WITHIN_S)
     await asyncio.wait_for(closing[0], WITHIN_S)
     await asyncio.wait_for(made[0].closed, WITHIN_S)
+
+
+async def test_a_producer_whose_owner_ends_while_it_closes_leaves_no_connection(
+    kafka: KafkaConnection, topic: str
+) -> None:
+    producer = await Producer.connect(kafka, (topic,), QueueLimits(1 << 20, WITHIN_S), FirstIds())
+    [asked] = producer._cluster._connections.values()
+    closed, waiting = asyncio.Event(), asyncio.Event()
+
+    async def close_for_ever() -> None:
+        waiting.set()
+        await closed.wait()
+
+    producer._links.close = close_for_ever  # type: ignore[method-assign]
+    closing = asyncio.create_task(producer.close())
+    async with asyncio.timeout(WITHIN_S):
+        await waiting.wait()
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert not asked.connected()
