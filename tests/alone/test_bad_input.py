@@ -38,6 +38,12 @@ def repeated(name: str) -> Request:
     return send
 
 
+def subscribe(arn: str, **filter_: Any) -> Request:
+    """A subscription whose queue is named by `arn`."""
+    asked = {"name": "x", "filter": filter_, "destination": {"type": "sqs", "arn": arn}}
+    return lambda client, headers: client.post("/api/v1/subscriptions", headers=headers, json=asked)
+
+
 def ask(method: str, path: str) -> Request:
     return lambda client, headers: client.request(method, path, headers=headers)
 
@@ -85,40 +91,13 @@ CASES: dict[str, tuple[Request, int]] = {
     "form data": (post(Content_Type="application/x-www-form-urlencoded"), 415),
     "UTF-16": (post(Content_Type="application/json; charset=utf-16"), 415),
     "an encoding that is not taken": (post(Content_Encoding="br"), 415),
-    "an unknown destination": (
-        lambda client, headers: client.post(
-            "/api/v1/subscriptions",
-            headers=headers,
-            json={
-                "name": "x",
-                "filter": {},
-                "destination": {"type": "sqs", "arn": "http://169.254.169.254/"},
-            },
-        ),
-        405,
-    ),
+    "an unknown destination": (subscribe(arn="http://169.254.169.254/"), 405),
     "a region that AWS does not have": (
-        lambda client, headers: client.post(
-            "/api/v1/subscriptions",
-            headers=headers,
-            json={
-                "name": "x",
-                "filter": {},
-                "destination": {"type": "sqs", "arn": "arn:aws:sqs:eu-west-9:000000000000:q"},
-            },
-        ),
+        subscribe(arn="arn:aws:sqs:eu-west-9:000000000000:q"),
         405,
     ),
     "an operator that is not known": (
-        lambda client, headers: client.post(
-            "/api/v1/subscriptions",
-            headers=headers,
-            json={
-                "name": "x",
-                "filter": {"event_type": [{"regex": "F"}]},
-                "destination": {"type": "sqs", "arn": "arn:aws:sqs:eu-west-1:000000000000:q"},
-            },
-        ),
+        subscribe(arn="arn:aws:sqs:eu-west-1:000000000000:q", event_type=[{"regex": "F"}]),
         405,
     ),
 }
