@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts import paths
 from contracts.criteria import instant_ms
 from contracts.ids import made_at_ms
 from local.stack import Ports, environment
@@ -277,7 +278,12 @@ def test_a_search_that_would_read_too_much_is_told_how_to_ask_for_less(
     eventually(lambda: stack.counts(tenant)[1], until=lambda count: count == 5000)
     with own_query(stack, search_rows_max="1000") as url:
         headers = stack.headers(tenant)
-        broad = httpx.get(url, headers=headers, params={"entity_name": "nobody"}, timeout=30)
+        found = httpx.get(url, headers=headers, params={"entity_name": "nobody"}, timeout=30)
+        assert (found.status_code, found.json()["events"]) == (200, [])
+        test = {"filter": {"entity_name": ["nobody"]}}
+        broad = httpx.post(
+            url.replace(PATH, paths.BACK_TEST), headers=headers, json=test, timeout=30
+        )
         assert broad.status_code == 400, broad.text
         assert "too broad" in broad.json()["detail"]
         assert [error["pointer"] for error in broad.json()["errors"]] == ["/from"]

@@ -10,7 +10,7 @@ from contracts.criteria import Criteria
 from query.cursor import Rest
 from query.scan import Limits, Scan, TooBroad, TooSlow
 from query.sizes import ROWS_MIN, TENANTS_MAX, Sizes
-from query.windows import FIRST_WINDOW_MS, INDEXED_ROWS_MAX, INDEXED_WINDOW_MS, Windows
+from query.windows import FIRST_WINDOW_MS, INDEXED_ROWS_MAX, INDEXED_WINDOW_MS, Windows, is_broad
 from service.clickhouse import ClickHouseFailed
 from tests.builders import NO_ROWS
 
@@ -106,8 +106,38 @@ async def test_a_window_with_too_many_rows_is_made_smaller_as_long_as_it_can_be(
     windows = await asked(30, ENTITY, Limits(10**7, 60.0, 1), refused=3)
     lengths = [end - begin for begin, end, _ in windows]
     assert lengths[0] > lengths[1] > lengths[2] > lengths[3] >= FIRST_WINDOW_MS
-    with pytest.raises(TooBroad):
+    with pytest.raises(TooBroad):  # ClickHouse has a limit of its own
         await asked(30, ENTITY, Limits(10**7, 60.0, 1), refused=99)
+
+
+def test_what_lies_in_no_order_of_time_is_read_and_does_not_count() -> None:
+    """Twelve million rows under Idempotency-Keys: every window of the month reads the time of all."""
+    unordered, rows_max = 12_000_000, 10_000_000
+    rest = Rest(NOW_MS - 30 * DAY_MS, Position(NOW_MS))
+    windows = Windows(rest, NOW_MS, rows_max, 5.0, is_indexed=False)
+    assert windows.rows_max == rows_max
+    assert windows.shrink()
+    assert windows.rows_max == 0
+    assert windows.start(NOW_MS) == NOW_MS - FIRST_WINDOW_MS
+    windows.grow(NOW_MS - FIRST_WINDOW_MS, 0.2, unordered, 0, 50)
+    assert windows.rows_max == rows_max + unordered
+    began_ms = windows.start(NOW_MS - FIRST_WINDOW_MS)
+    assert began_ms < NOW_MS - 16 * FIRST_WINDOW_MS
+    assert windows.shrink()  # too many that are in order
+    assert windows.rows_max == rows_max + unordered
+
+
+async def test_a_search_goes_on_below_what_lies_in_no_order_of_time() -> None:
+    windows = await asked(30, Criteria(q="none"), Limits(10**7, 60.0, 1), refused=1)
+    assert windows[0] == (NOW_MS - FIRST_WINDOW_MS, NOW_MS, 10**7)
+    assert windows[1] == (NOW_MS - FIRST_WINDOW_MS, NOW_MS, 0)
+    assert {rows_max for _, _, rows_max in windows[2:]} == {10**7}  # this one read none
+    assert windows[-1][0] == NOW_MS - 30 * DAY_MS
+
+
+def test_a_count_of_a_day_is_never_refused_for_its_rows() -> None:
+    assert not is_broad(NOW_MS - DAY_MS, NOW_MS)
+    assert is_broad(NOW_MS - DAY_MS - 1, NOW_MS)
 
 
 @pytest.mark.parametrize(("found", "largest"), [(0, 500), (1, 100), (10, 16), (40, 16)])
@@ -115,7 +145,7 @@ def test_a_window_grows_no_further_than_the_page_needs(found: int, largest: int)
     rest = Rest(NOW_MS - 3650 * DAY_MS, Position(NOW_MS))
     windows = Windows(rest, NOW_MS, 10**7, 5.0, is_indexed=False)
     began_ms = windows.start(NOW_MS)
-    windows.grow(began_ms, 0.0, found, 50)
+    windows.grow(began_ms, 0.0, 0, found, 50)
     assert began_ms - windows.start(began_ms) == largest * FIRST_WINDOW_MS
 
 
