@@ -35,8 +35,8 @@ from service.clickhouse import ClickHouseFailed
 
 PAGE_SHARE = 1 / 5
 """Of a search's deadline: after which its page ends."""
-WIDE_SHARE = 1 / 4
-"""Of the time left: what is asked for at once leaves enough for what follows when it takes too long."""
+GUESS_SHARE = 1 / 4
+"""Of the time left: a window that may be too large leaves enough for what follows when it is."""
 
 
 class Select(Protocol):
@@ -107,10 +107,7 @@ class Scan:
         With `pausing` it may end at `Paused` after its share of the time.
         """
         limits, end, position, left = self._limits, Position(rest.from_ms), rest.position, count
-        windows = Windows(
-            *(rest, time.time_ns() // 1_000_000, limits.rows_max, limits.timeout_s),
-            is_indexed=self._is_indexed(),
-        )
+        windows = Windows(rest, limits.rows_max, limits.timeout_s, is_indexed=self._is_indexed())
         pause_s = time.monotonic() + limits.timeout_s * PAGE_SHARE
         while position > end:
             began_s, read = time.monotonic(), self.took.rows_read
@@ -118,11 +115,11 @@ class Scan:
                 raise Paused(position)
             from_ms = windows.start(position.received_ms)
             rows = self._sizes.rows(self._tenant, count)
-            share = WIDE_SHARE if windows.is_wide else 1.0
+            share = GUESS_SHARE if windows.is_guess else 1.0
             try:
                 found = await self._newest(from_ms, position, rows, windows.rows_max, share)
             except (TooBroad, TooSlow) as stopped:
-                if (windows.is_wide or isinstance(stopped, TooBroad)) and windows.shrink():
+                if (windows.is_guess or isinstance(stopped, TooBroad)) and windows.shrink():
                     continue
                 raise
             standing = await self._standing(position, found)
