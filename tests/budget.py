@@ -13,8 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 BUDGETS_S = {
     "view": 250,
     "alone": 200,
-    "faults": 390,
     "console": 230,
+    "faults": 390,
     "cluster": 60,
     "e2e": 265,
     "attacks": 125,
@@ -31,18 +31,20 @@ BUDGETS_S = {
 """By folder, in the order in which they are begun: the longest that cannot be divided first."""
 
 ALIKE = {
-    "tests/e2e/test_lifecycle.py": "pausing",
-    "tests/attacks/test_destinations.py": "pausing",
+    "pausing": ("tests/e2e/test_lifecycle.py", "tests/attacks/test_destinations.py"),
+    "faults of deliveries": tuple(
+        f"tests/faults/test_{each}.py"
+        for each in (
+            *("delivery", "delivery_faults", "delivery_kills"),
+            *("job_kills", "ledger", "loss", "neighbours"),
+        )
+    ),
 }
-"""Files that want a stack with the same settings, by the name of their group."""
+"""Files that want a stack with the same settings, or servers of their own beside their folder's others."""
+ALIKE_BY_FILE = {file: name for name, files in ALIKE.items() for file in files}
 
-TOGETHER = {
-    each: each for each in ("console", "faults", "alone", "cluster", "clients", "drivers")
-} | {"view": "alone"}
-"""Folders whose tests share servers of their own: one worker runs them. Elsewhere a file is a group.
-
-The view's tests count all that their stack has, so they come first on the one that they share.
-"""
+TOGETHER = ("view", "alone", "console", "faults", "cluster", "clients", "drivers")
+"""Folders whose tests share servers of their own: one worker runs them. Elsewhere a file is a group."""
 
 
 def arrange(items: list[pytest.Item]) -> None:
@@ -61,7 +63,8 @@ class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # untyped base
 def group(nodeid: str) -> str:
     """The name of the group that a test is of."""
     file = nodeid.partition("::")[0]
-    return ALIKE.get(file) or TOGETHER.get(_folder(nodeid), file)
+    folder = _folder(nodeid)
+    return ALIKE_BY_FILE.get(file) or (folder if folder in TOGETHER else file)
 
 
 def _folder(nodeid: str) -> str:

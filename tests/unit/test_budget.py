@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests import conftest
-from tests.budget import ALIKE, BUDGETS_S, ByFolder, arrange, group
+from tests.budget import ALIKE_BY_FILE, BUDGETS_S, ByFolder, arrange, group
 
 TESTS = Path(__file__).parent.parent
-LONGEST = ["alone", "faults", "console"]
+LONGEST = ["view", "alone", "console"]
 
 
 class Worker:
@@ -35,7 +35,7 @@ class Worker:
 def test_a_group_is_one_workers_and_the_longest_are_begun_first(workers: int) -> None:
     """All is run once; a worker is done with a group before it begins the next."""
     tests = [f"tests/{each}/test_{n}.py::test" for each in BUDGETS_S for n in range(4)]
-    tests += [f"{file}::test" for file in ALIKE]
+    tests += [f"{file}::test" for file in ALIKE_BY_FILE]
     random.Random(1).shuffle(tests)
     items: Any = [SimpleNamespace(nodeid=each) for each in tests]
     arrange(items)
@@ -64,18 +64,25 @@ def test_a_group_is_one_workers_and_the_longest_are_begun_first(workers: int) ->
 
 def test_those_who_want_the_same_stack_are_a_group() -> None:
     for one, other in (
-        ("tests/alone/test_kills.py", "tests/view/test_audit.py"),
+        ("tests/view/test_rebuild.py", "tests/view/test_audit.py"),
+        ("tests/faults/test_loss.py", "tests/faults/test_job_kills.py"),
         ("tests/console/test_live.py", "tests/console/test_pages.py"),
         ("tests/e2e/test_lifecycle.py", "tests/attacks/test_destinations.py"),
     ):
         assert group(f"{one}::test[a]") == group(f"{other}::test_more")
-    assert group("tests/e2e/test_batch.py::test") != group("tests/e2e/test_search.py::test")
+    for one, other in (
+        ("tests/alone/test_kills.py", "tests/view/test_audit.py"),
+        ("tests/faults/test_kills.py", "tests/faults/test_job_kills.py"),
+        ("tests/e2e/test_batch.py", "tests/e2e/test_search.py"),
+    ):
+        assert group(f"{one}::test") != group(f"{other}::test")
 
 
 @pytest.mark.parametrize(
     ("next_", "ended"),
     [
-        ("tests/alone/test_status.py::test", False),
+        ("tests/view/test_rebuild.py::test", False),
+        ("tests/alone/test_status.py::test", True),
         ("tests/e2e/test_batch.py::test", True),
         (None, True),
     ],
@@ -92,7 +99,7 @@ def test_a_stack_with_settings_ends_with_its_group(next_: str | None, ended: boo
     assert bool(stopped) == ended
 
 
-@pytest.mark.parametrize("file", sorted(ALIKE))
+@pytest.mark.parametrize("file", sorted(ALIKE_BY_FILE))
 def test_a_file_that_has_a_group_is_there(file: str) -> None:
     assert (TESTS.parent / file).exists()
 
