@@ -118,8 +118,15 @@ def own_profile(browser: Browser, scripts: bool) -> BrowserContext:
     )
 
 
-profile = functools.cache(own_profile)
-"""One for all windows, in which the console stores nothing: its start costs as much as a test."""
+@functools.cache
+def profile(browser: Browser, scripts: bool) -> BrowserContext:
+    """One for all windows, in which the console stores nothing: its start costs as much as a test.
+
+    A window stays: with the last one much of the browser ends, and begins again for the next.
+    """
+    made = own_profile(browser, scripts)
+    made.new_page()
+    return made
 
 
 @contextmanager
@@ -136,6 +143,7 @@ def looking(
     It has its `own` profile where what is done to it, such as to its clock, would be done to all.
     """
     context = (own_profile if own else profile)(browser, scripts)
+    stays = context.pages
     try:
         window = Looking(base, context.new_page(), context)
         window.page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
@@ -148,6 +156,7 @@ def looking(
         assert not window.wrong, window.wrong
     finally:
         for page in context.pages:
-            page.close()
+            if page not in stays:
+                page.close()
         if own:
             context.close()
