@@ -159,7 +159,7 @@ async def test_over_tls(kafka: KafkaConnection, topic: str, tmp_path: Path) -> N
 async def test_without_an_answer_the_connection_ends(
     kafka: KafkaConnection, topic: str, made: list[bytes | None], error: type[Exception]
 ) -> None:
-    hasty = kafka.model_copy(update={"request_timeout_s": 0.5})
+    hasty = kafka.model_copy(update={"request_timeout_s": 3.0})
     async with Line(kafka).listening() as line, opened(line, hasty) as connection:
         line.change = lambda data: made
         answers = [connection.produce(batches(topic), TIMEOUT_MS) for _ in range(2)]

@@ -12,6 +12,13 @@ POST = b"POST /healthz HTTP/1.1\r\nHost: edge\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 
+def trailing(attacker: Attacker) -> None:
+    """A trailer of 40 MB: of an event, since that is answered when its body has ended and no sooner."""
+    fields = "".join(f"{name}: {text}\r\n" for name, text in attacker.door.headers().items())
+    head = f"POST {PATH} HTTP/1.1\r\nHost: edge\r\n{fields}".encode()
+    attacker.send(head + CHUNKED + END + b"2\r\n{}\r\n0\r\nA: " + b"a" * 40_000_000)
+
+
 def smuggled(attacker: Attacker) -> None:
     """A chunked post without a token, which comes as a trailer."""
     fields = attacker.door.headers()
@@ -53,7 +60,7 @@ CASES = (
     Case("100 headers", GET + b"A: b\r\n" * 99 + END, 200),
     Case("101 headers", GET + b"A: b\r\n" * 100 + END, 431),
     Case("nothing but blank lines", many(b"", END, 10_000_000), 431, costs=True),
-    Case("a trailer of 40 MB", many(POST + CHUNKED + b"\r\n0\r\nA: ", b"a", 40_000_000), 431),
+    Case("a trailer of 40 MB", trailing, 431),
     Case("20,000 pipelined requests", pipelined, None, costs=True),
     # a chunked body's trailers are not headers (section 7.1.2)
     Case("a token as a trailer", smuggled, 401),

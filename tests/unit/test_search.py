@@ -15,7 +15,7 @@ from contracts.criteria import Criteria, Search, instant_ms
 from contracts.encoding.legible import folded
 from contracts.problems import Problem
 from query.criteria import next_query, parse_search, read_pairs
-from query.cursor import WINDOW_S_MAX, Rest, decode, encode
+from query.cursor import Rest, decode, encode
 from tests.builders import texts
 
 REST = Rest(1_790_000_000_000, Position(1_790_000_123_456, uuid.UUID(int=7 << 120)))
@@ -120,7 +120,13 @@ def test_every_wrong_parameter_is_named_and_no_value_is_repeated() -> None:
     assert "secret" not in str(found)
 
 
-@given(st.datetimes(timezones=st.just(UTC)).filter(lambda at: 1901 < at.year < 2298))
+@given(
+    st.datetimes(
+        datetime(1902, 1, 1, tzinfo=UTC).replace(tzinfo=None),
+        datetime(2298, 1, 1, tzinfo=UTC).replace(tzinfo=None),
+        timezones=st.just(UTC),
+    )
+)
 def test_a_time_is_the_first_millisecond_that_is_not_before_it(at: datetime) -> None:
     found = instant_ms(at.isoformat(timespec="microseconds"))
     exact_us = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
@@ -174,11 +180,11 @@ def test_the_next_pages_query_has_the_same_parameters_and_fits_a_header(
     assert parse_qsl(following, keep_blank_values=True) == [pairs[0], pairs[2], ("cursor", "new")]
 
 
-@given(st.integers(0, 2**42), st.integers(0, 2**42), st.uuids(), st.integers(0, WINDOW_S_MAX))
+@given(st.integers(0, 2**42), st.integers(0, 2**42), st.uuids())
 def test_a_cursor_says_what_it_was_given(
-    from_ms: int, received_ms: int, event_id: uuid.UUID, window_s: int
+    from_ms: int, received_ms: int, event_id: uuid.UUID
 ) -> None:
-    rest = Rest(from_ms, Position(received_ms, event_id), window_s)
+    rest = Rest(from_ms, Position(received_ms, event_id))
     text = encode(rest, "acme", search(q="a"))
     assert decode(text, "acme", search(q="a", limit=3, cursor=text)) == rest
     assert quote(text) == text

@@ -14,6 +14,7 @@ from tests.fakes import FakeRecord
 from tests.fakes.delivering import FakeQueues, RouterInMemory
 from tests.queues import arn
 from tests.unit.test_deliver import a_subscription
+from tests.unit.test_lane_races import until
 from tests.unit.test_lanes import log_of
 
 MOST = 16
@@ -98,7 +99,8 @@ async def test_many_queues_of_a_tenant_that_begin_to_hang_hold_up_no_other_tenan
         for name in names:
             queues.gate[name] = asyncio.Event()
         await asyncio.wait_for(router.step(0, 10, 1000), 30)
-        assert len(queues.sent["well"]) == 20  # while all of the others hang
+        # while all of the others hang; a busy machine makes the well one look slow too, for a while
+        await until(lambda: len(queues.sent["well"]) == 20)
         assert Place("acme", "h0", 0) in router.places.behind
         for gate in queues.gate.values():
             gate.set()
