@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 
 from local.stack import Ports, environment
-from tests.processes import TLS, free_port, running_module
+from tests.processes import free_port, running_module
 from tests.stack import Stack
 
 
@@ -27,5 +27,5 @@ def impatient(stack: Stack, tenant: str, module: str = "ingest") -> Iterator[htt
     waits = {"ACK_TIMEOUT_S": "3", "KAFKA__REQUEST_TIMEOUT_S": "3"}
     with edge(stack, module, **waits) as (port, _):
         api, headers = f"http://127.0.0.1:{port}", stack.headers(tenant)
-        with httpx.Client(base_url=api, headers=headers, timeout=30, verify=TLS) as client:
+        with httpx.Client(base_url=api, headers=headers, timeout=30) as client:
             yield client

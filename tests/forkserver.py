@@ -13,6 +13,8 @@ import runpy
 import sys
 from typing import IO, Any
 
+from tests import certificates
+
 BROUGHT = (
     *("httpx", "psutil", "prompt_toolkit", "rich.box", "rich.console", "rich.table", "rich.text"),
     *("local.jars", "local.learned", "local.settings", "local.state", "cli.servers", "cli.sender"),
@@ -94,6 +96,7 @@ def _ended_before() -> bool:
 
 def main() -> None:
     """Serve requests until the input ends."""
+    certificates.read_once()
     brought: set[str] = set()
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:

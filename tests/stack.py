@@ -19,7 +19,6 @@ from bench.servers import free_port_base
 from cli.endpoints import endpoints
 from local import state
 from tests import forked
-from tests.processes import TLS
 
 Value = TypeVar("Value")
 
@@ -89,7 +88,7 @@ class Stack:
 
     def client(self, tenant: str = "acme") -> httpx.Client:
         """An HTTP client of the API with the tenant's headers."""
-        return httpx.Client(base_url=self.api, headers=self.headers(tenant), timeout=30, verify=TLS)
+        return httpx.Client(base_url=self.api, headers=self.headers(tenant), timeout=30)
 
     def sql(self, query: str) -> list[list[Any]]:
         """Rows of a query against the events database."""
@@ -98,7 +97,6 @@ class Stack:
             params={"database": "events", "default_format": "JSONCompactEachRow"},
             content=query,
             timeout=30,
-            verify=TLS,
         )
         assert answer.status_code == 200, answer.text
         return [json.loads(line) for line in answer.text.splitlines()]

@@ -9,7 +9,6 @@ import pytest
 from tests.console.browser import WIDE, Scheme
 from tests.console.conftest import PICTURED, TENANT
 from tests.console.looks import Look
-from tests.processes import TLS
 from tests.stack import Stack
 
 PICTURES: dict[str, tuple[str, Scheme]] = {
@@ -43,7 +42,7 @@ def fault(stack: Stack, console: str) -> str:
     """The id of the newest of a day's failures."""
     assert console
     day = A_DAY.format(to=PICTURED, of=TENANT)
-    answer = httpx.post(stack.status["clickhouse"], content=day, timeout=60, verify=TLS)
+    answer = httpx.post(stack.status["clickhouse"], content=day, timeout=60)
     assert answer.status_code == 200, answer.text
     return str(stack.sql(A_FAULT)[0][0])
 

@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from tests.local.endpoint import ask, code, running
-from tests.processes import TLS
 from tests.stack import eventually
 
 SHOWN = "SELECT getSetting('max_threads'), getSetting('join_use_nulls'), currentDatabase()"
@@ -91,7 +90,7 @@ def test_one_request_of_a_session_at_a_time_and_its_neighbours_are_not_held_up(
 
     def insert(number: int) -> httpx.Response:
         mine = {"session_id": f"{name}{number}"}
-        return httpx.post(url, params=mine, content=rows(), timeout=60, verify=TLS)
+        return httpx.post(url, params=mine, content=rows(), timeout=60)
 
     with ThreadPoolExecutor(12) as threads:
         busy = [threads.submit(insert, number) for number in range(12)]  # more than have a turn
@@ -106,7 +105,7 @@ def test_clients_that_leave_free_what_they_held(url: str, name: str) -> None:
     slow = "SELECT number, repeat('x', 20) FROM numbers(100000000)"
     for number in range(11):  # more without a session than there are connections
         mine = {"session_id": name} if number > 8 else {}
-        with httpx.stream("POST", url, params=mine, content=slow, verify=TLS) as answer:
+        with httpx.stream("POST", url, params=mine, content=slow) as answer:
             next(answer.iter_raw())
         eventually(lambda: code(ask(url, "SELECT 1", session_id=name)) == 0)
     assert {ask(url, "SELECT 42").text for _ in range(20)} == {"42\n"}

@@ -17,7 +17,6 @@ from processors.consume.replay import Log
 from service.clickhouse import ClickHouse
 from service.connections import ClickHouseConnection, KafkaConnection
 from tests import forked
-from tests.processes import TLS
 from tests.stack import Another, Stack, events, eventually
 
 
@@ -34,7 +33,6 @@ class View:
             params={"database": "events"},
             content=sql,
             timeout=60,
-            verify=TLS,
         )
         assert answer.status_code == 200, answer.text
 
