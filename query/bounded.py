@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from contracts.clickhouse.ledger import UNQUOTED, Query
@@ -9,7 +11,11 @@ from contracts.clickhouse.search import TOO_MANY_ROWS, TOO_SLOW, Position, read_
 from query.pages import GRACE_S
 from query.scan import Limits, Select, TooBroad, TooSlow
 from query.slots import Slots
+from query.windows import is_broad
 from service.clickhouse import ClickHouseFailed
+
+Ask = Callable[[Query], Awaitable[bytes]]
+"""The answer to a query; raises as `BoundedQueries` does."""
 
 
 class BoundedQueries:
@@ -19,6 +25,10 @@ class BoundedQueries:
         self._run = select
         self._limits = limits
         self._slots = slots
+
+    def over(self, from_ms: int, to_ms: int) -> Ask:
+        """For queries of events of [from_ms, to_ms): a short range is read whatever it holds."""
+        return partial(self, is_bounded=is_broad(from_ms, to_ms))
 
     async def __call__(
         self, query: Query, at: Position | None = None, *, is_bounded: bool = True

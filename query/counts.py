@@ -35,8 +35,9 @@ class CountEvents(_Counting):
         search = parse_as(CountSearch, read_pairs(scope["query_string"]))
         span = span_of(search.begins_ms, search.to, self._days, search.interval)
         query = select_by_time(self._database, tenant, search, span, search.by)
+        ask = self._ask.over(span.from_ms, span.to_ms)
         with counting():
-            found = read_by_time(await self._ask(query), span)
+            found = read_by_time(await ask(query), span)
         if search.by is None:
             found = found or {"": [0] * span.size}
         series = [
@@ -64,8 +65,9 @@ class CountValues(_Counting):
         search = parse_as(FieldSearch, read_pairs(scope["query_string"]))
         span = span_of(search.begins_ms, search.to, self._days, "day")
         query = select_values(self._database, tenant, search, span.from_ms, span.to_ms)
+        ask = self._ask.over(span.from_ms, span.to_ms)
         with counting():
-            distinct, values = read_values(await self._ask(query))
+            distinct, values = read_values(await ask(query))
         answer = FieldValues.model_construct(
             from_=rfc_3339(span.from_ms),
             to=rfc_3339(span.to_ms),

@@ -16,24 +16,36 @@ from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
 from contracts.problems import Problem
 
-CHECKSUM_BYTES = 10
+CHECKSUM_BYTES = 9
 TIME_MS_MAX = 2**44
 """From 1970, either way: more than the years that a search takes, and a time that can be shown."""
-LAYOUT = struct.Struct(f">qq16s{CHECKSUM_BYTES}s")
-"""Start of the time range and position in ms since 1970, the position's id, checksum: a multiple of
-three bytes, so that base64 leaves neither padding nor unused bits."""
+WINDOW_S_MAX = 2**32 - 1
+LAYOUT = struct.Struct(f">qq16sI{CHECKSUM_BYTES}s")
+"""Start of the time range and position in ms since 1970, the position's id, seconds of the window,
+checksum: a multiple of three bytes, so that base64 leaves neither padding nor unused bits."""
+PAGES_AHEAD = 3 / 2
+"""Of the time that the last page took its events from, the next one looks at so much first."""
 
 
 class Rest(NamedTuple):
-    """What of a search is still to come: events before `position`, received at `from_ms` or later."""
+    """What of a search is still to come: events before `position`, received at `from_ms` or later.
+
+    `window_s` is how far back the next page may have to look, in seconds; 0 where nothing says so.
+    """
 
     from_ms: int
     position: Position
+    window_s: int = 0
+
+    def after(self, position: Position) -> "Rest":
+        """What is left behind a page that reached `position`."""
+        window_s = (self.position.received_ms - position.received_ms) * PAGES_AHEAD // 1000
+        return Rest(self.from_ms, position, min(int(window_s), WINDOW_S_MAX))
 
 
 def encode(rest: Rest, tenant: str, criteria: Criteria, pattern: bytes = b"") -> str:
     """The cursor for `rest` of this tenant's search, which may have the JSON of a filter too."""
-    known = (rest.from_ms, rest.position.received_ms, rest.position.event_id.bytes)
+    known = (rest.from_ms, rest.position.received_ms, rest.position.event_id.bytes, rest.window_s)
     packed = LAYOUT.pack(*known, _checksum(rest, tenant, criteria, pattern))
     return base64.urlsafe_b64encode(packed).decode()
 
@@ -44,10 +56,10 @@ def decode(text: str, tenant: str, criteria: Criteria, pattern: bytes = b"") -> 
         packed = base64.b64decode(text, altchars=b"-_", validate=True)
         if base64.urlsafe_b64encode(packed).decode() != text:  # it takes + and / as well
             raise refused(text)
-        from_ms, received_ms, event_id, checksum = LAYOUT.unpack(packed)
+        from_ms, received_ms, event_id, window_s, checksum = LAYOUT.unpack(packed)
     except (binascii.Error, struct.error, ValueError):
         raise refused(text) from None
-    rest = Rest(from_ms, Position(received_ms, uuid.UUID(bytes=event_id)))
+    rest = Rest(from_ms, Position(received_ms, uuid.UUID(bytes=event_id)), window_s)
     if checksum != _checksum(rest, tenant, criteria, pattern):
         raise refused(text)
     if max(abs(from_ms), abs(received_ms)) > TIME_MS_MAX:
@@ -58,7 +70,8 @@ def decode(text: str, tenant: str, criteria: Criteria, pattern: bytes = b"") -> 
 def _checksum(rest: Rest, tenant: str, criteria: Criteria, pattern: bytes) -> bytes:
     fields = criteria.model_dump_json(include=set(Criteria.model_fields))
     position = rest.position
-    parts = (tenant, rest.from_ms, position.received_ms, position.event_id, fields)
+    place = (rest.from_ms, position.received_ms, position.event_id, rest.window_s)
+    parts = (tenant, *place, fields)
     known = "\0".join(map(str, parts)).encode()
     return hashlib.sha256(known + pattern).digest()[:CHECKSUM_BYTES]
 

@@ -56,7 +56,8 @@ class ListFaults(_Faults):
             asked, after = _place(search.cursor, decode(search.cursor, *of))
         groups = Groups(self._database, tenant, search, asked)
         with counting():
-            found = read_groups(await self._ask(groups.page(search.order, after, search.limit + 1)))
+            ask = self._ask.over(asked.from_ms, asked.to_ms)
+            found = read_groups(await ask(groups.page(search.order, after, search.limit + 1)))
             shown, cursor, headers = found[: search.limit], None, [JSON_TYPE]
             states = await self._states.of(
                 tenant, [each.fingerprint for each in shown], asked.from_ms
@@ -90,16 +91,17 @@ class GetFault(_Faults):
             raise _no_such_group()
         groups = Groups(self._database, tenant, search, asked, fingerprint)
         with counting():
-            found = read_groups(await self._ask(groups.page("count", Place(), 1)))
+            ask = self._ask.over(asked.from_ms, asked.to_ms)
+            found = read_groups(await ask(groups.page("count", Place(), 1)))
             if not found:
                 raise _no_such_group()
             states = await self._states.of(tenant, [fingerprint], asked.from_ms)
-            entities = read_entities(await self._ask(groups.entities()))
-            latest = (await self._ask(groups.latest(found[0]))).decode("ascii").split()
+            entities = read_entities(await ask(groups.entities()))
+            latest = (await ask(groups.latest(found[0]))).decode("ascii").split()
             of, count = (self._database, tenant, search, asked), found[0].count
-            others = max(0, int(await self._ask(select_size(*of))) - count)
+            others = max(0, int(await ask(select_size(*of))) - count)
             query = select_features(*of, fingerprint, count, others)
-            features = read_features(await self._ask(query))
+            features = read_features(await ask(query))
         compared = next((each for each in features if not each.field), None)
         group, rest = (compared.in_group, compared.in_rest) if compared else (0, 0)
         detail = FaultDetail.model_construct(

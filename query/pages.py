@@ -97,9 +97,9 @@ async def _fill(
                 received_ms.append(position.received_ms)
                 size += len(representation)
                 if len(events) == count or size >= PAGE_BYTES:
-                    return Page(events, Rest(rest.from_ms, position), received_ms, took)
+                    return Page(events, rest.after(position), received_ms, took)
     except Stopped as stopped:
         if not events and not isinstance(stopped, Paused):
             raise
-        return Page(events, Rest(rest.from_ms, stopped.position), received_ms, took)
+        return Page(events, rest.after(stopped.position), received_ms, took)
     return Page(events, None, received_ms, took)

@@ -30,13 +30,13 @@ from contracts.encoding.codec import represent
 from contracts.filters import Filter
 from query.cursor import Rest
 from query.sizes import Sizes
-from query.windows import Windows
+from query.windows import Windows, is_broad
 from service.clickhouse import ClickHouseFailed
 
 PAGE_SHARE = 1 / 5
 """Of a search's deadline: after which its page ends."""
-WIDE_SHARE = 1 / 4
-"""Of the time left: what is asked for at once leaves enough for what follows when it takes too long."""
+GUESS_SHARE = 1 / 4
+"""Of the time left: a window that may be too large leaves enough for what follows when it is."""
 
 
 class Select(Protocol):
@@ -107,22 +107,19 @@ class Scan:
         With `pausing` it may end at `Paused` after its share of the time.
         """
         limits, end, position, left = self._limits, Position(rest.from_ms), rest.position, count
-        windows = Windows(
-            *(rest, time.time_ns() // 1_000_000, limits.rows_max, limits.timeout_s),
-            is_indexed=self._is_indexed(),
-        )
+        windows = Windows(rest, limits.rows_max, limits.timeout_s, is_indexed=self._is_indexed())
         pause_s = time.monotonic() + limits.timeout_s * PAGE_SHARE
         while position > end:
-            began_s = time.monotonic()
+            began_s, read = time.monotonic(), self.took.rows_read
             if pausing and began_s > pause_s:
                 raise Paused(position)
             from_ms = windows.start(position.received_ms)
             rows = self._sizes.rows(self._tenant, count)
-            share = WIDE_SHARE if windows.is_wide else 1.0
+            share = GUESS_SHARE if windows.is_guess else 1.0
             try:
                 found = await self._newest(from_ms, position, rows, windows.rows_max, share)
             except (TooBroad, TooSlow) as stopped:
-                if (windows.is_wide or isinstance(stopped, TooBroad)) and windows.shrink():
+                if (windows.is_guess or isinstance(stopped, TooBroad)) and windows.shrink():
                     continue
                 raise
             standing = await self._standing(position, found)
@@ -133,7 +130,8 @@ class Scan:
                 position = position_of(found[-1])
             else:
                 position = Position(from_ms)
-                windows.grow(from_ms, time.monotonic() - began_s, len(found), left)
+                took_s, read = time.monotonic() - began_s, self.took.rows_read - read
+                windows.grow(from_ms, took_s, read, len(found), left)
 
     def _is_indexed(self) -> bool:
         return self._criteria.entity_id is not None or any(self._criteria.key_attributes.values())
@@ -141,7 +139,11 @@ class Scan:
     async def count(self, filter_: Filter, from_ms: int, to_ms: int) -> Counts:
         """How many events of [from_ms, to_ms) there are, and match; raises `Stopped`."""
         query = select_counts(self._database, self._tenant, filter_, from_ms, to_ms)
-        answer = await self._select(Position(to_ms), *query, self._limits.rows_max)
+        limits = self._limits
+        rows_max = limits.rows_max if is_broad(from_ms, to_ms) else 0
+        answer = await self._select(
+            Position(to_ms), *query, rows_max=rows_max, threads=limits.threads
+        )
         counts, took = read_counts(answer)
         self.took.add(took)
         return counts
@@ -151,7 +153,9 @@ class Scan:
     ) -> list[StoredEvent]:
         """The newest matching rows of [from_ms, before), at most `rows`, in a share of the time left."""
         place = (self._database, self._tenant, self._criteria, from_ms, before, rows, self._filter)
-        answer = await self._select(before, *select_newest(*place), rows_max, share)
+        bounds: dict[str, Any] = {"rows_max": rows_max, "share": share}
+        bounds |= {"threads": self._limits.threads}
+        answer = await self._select(before, *select_newest(*place), **bounds)
         found, took = read_newest(answer)
         self.took.add(took)
         if found:
@@ -181,16 +185,15 @@ class Scan:
         at: Position,
         sql: str,
         parameters: dict[str, Any],
+        *,
         rows_max: int = 0,
         share: float = 1.0,
+        threads: int = 1,  # of few rows more cost more than they save
     ) -> bytes:
-        """Run a query that must end by the deadline; one that names its ids has no `rows_max`."""
+        """Run a query that must end by the deadline; without `rows_max` that is its only bound."""
         seconds = (self._deadline_s - time.monotonic()) * share
         if seconds <= 0.001:  # 0 would mean no limit to ClickHouse
             raise TooSlow(at)
-        threads = (
-            self._limits.threads if rows_max else 1
-        )  # of few rows they cost more than they save
         settings = read_limits(rows_max, seconds, threads)
         try:
             return await self._run(sql, parameters, settings)

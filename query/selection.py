@@ -21,7 +21,7 @@ from contracts.resending import SAMPLES_MAX, Redrive, Replay
 from contracts.subscription_table import filter_of
 from contracts.subscriptions import Subscription
 from contracts.topics import EVENTS, MATERIALIZE_GROUP
-from query.bounded import BoundedQueries
+from query.bounded import Ask, BoundedQueries
 from service.connections import KafkaConnection
 from service.kafka.kept import NotTold, first_offsets, is_past
 
@@ -79,13 +79,13 @@ class Selection:
 
     async def count(self, wanted: Wanted) -> Counted:
         """How many they are."""
-        return Counted(read_counted(await self._ask(wanted.counts())))
+        return Counted(read_counted(await self._asking(wanted)(wanted.counts())))
 
     async def preview(self, kind: Kind, wanted: Wanted, counted: Counted) -> dict[str, Any]:
         """A `JobPreview`."""
         samples = []
         if counted.all:
-            samples = read_samples(await self._ask(wanted.samples(SAMPLES_MAX)))
+            samples = read_samples(await self._asking(wanted)(wanted.samples(SAMPLES_MAX)))
         return {
             "kind": kind,
             "count": counted.taken,
@@ -106,7 +106,10 @@ class Selection:
 
     async def places(self, wanted: Wanted) -> dict[str, list[int]]:
         """Where they are, the oldest `POSITIONS_MAX`."""
-        return read_placed(await self._ask(wanted.places(POSITIONS_MAX)))
+        return read_placed(await self._asking(wanted)(wanted.places(POSITIONS_MAX)))
+
+    def _asking(self, wanted: Wanted) -> Ask:
+        return self._ask.over(*wanted.received_ms) if wanted.received_ms else self._ask
 
     async def _require_view(self, to_ms: int) -> None:
         try:

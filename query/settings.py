@@ -55,7 +55,8 @@ class QuerySettings(Settings):
     search_rows_max: int = Field(
         10_000_000,
         ge=1000,
-        description="Rows that a query of a search may read; then a shorter time, then 400.",
+        description="Rows that a query of a search may read, or it looks at a shorter time, and a count of"
+        " more than a day, or it is 400.",
     )
     search_timeout_s: float = Field(
         5, gt=0, description="Deadline of one page of a search, and of its wait before; then 503."

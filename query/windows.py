@@ -1,8 +1,10 @@
 """How far back each query of a search looks, and how many rows it may read.
 
-Windows begin at the range's end and grow as far as the time that the last one took allows, so that
-whoever wants recent events never reads old ones. What an index finds is looked for in the whole range at
-once, unless ClickHouse says, before it reads, that the index leaves many rows.
+Windows begin at the range's end and grow as far as the time that the last one took allows, so that a page
+never reads what is far behind it; the next page begins with what the last one needed. What an index finds
+is looked for in the whole range at once, unless ClickHouse says, before it reads, that the index leaves
+many rows. Rows under Idempotency-Keys lie in no order of time: each window reads the time of all of them,
+and they do not count as too many.
 """
 
 from query.cursor import Rest
@@ -12,8 +14,6 @@ INDEXED_WINDOW_MS = 24 * 60 * 60 * 1000
 """Where an index says which rows have the value, and there are many of them."""
 INDEXED_ROWS_MAX = 500_000
 """That an index may leave of the whole range: read in about the time of one more query or two."""
-AGE_SHARE = 8
-"""A window is at least this part of the time since then: years are not looked at minute by minute."""
 GROWTH = 512
 """At most, after a window that took no time."""
 GROWTH_MIN = 16
@@ -26,45 +26,69 @@ REST_SHARE = 1 / 3
 """A window that would reach so much of what is left takes all of it, as each reads some rows anew."""
 WINDOW_SHARE = 1 / 10
 """Of a search's deadline: what the next window may take."""
+SHORT_MS = 25 * 60 * 60 * 1000
+"""A day, also the one that has an hour more, and until now on whichever clock."""
+
+
+def is_broad(from_ms: int, to_ms: int) -> bool:
+    """Whether a count of [from_ms, to_ms) may be refused for its rows.
+
+    Not one of a day: rows in no order of time are read for any time, and have to be.
+    """
+    return to_ms - from_ms > SHORT_MS
 
 
 class Windows:
     """The windows of one search; times in ms since 1970."""
 
-    def __init__(
-        self, rest: Rest, now_ms: int, rows_max: int, timeout_s: float, *, is_indexed: bool
-    ) -> None:
+    def __init__(self, rest: Rest, rows_max: int, timeout_s: float, *, is_indexed: bool) -> None:
         self._end_ms = rest.from_ms
+        self._rows_max = rows_max
+        self._unordered = 0
+        """Rows that every window reads, as far as is known."""
+        self._is_probe = self._is_unbounded = False
         self._share_s = timeout_s * WINDOW_SHARE
-        age_ms = now_ms - rest.position.received_ms
-        self._narrow = max(FIRST_WINDOW_MS, age_ms // AGE_SHARE), rows_max
-        self._ms, self.rows_max = self._narrow
+        self._ms = self._narrow_ms = max(FIRST_WINDOW_MS, rest.window_s * 1000)
+        self._is_wide = is_indexed and rows_max > INDEXED_ROWS_MAX
+        self.is_guess = self._is_wide or self._ms > FIRST_WINDOW_MS
+        """Whether the next one is so large that a smaller one is tried when it takes long."""
         if is_indexed:
-            self._narrow = max(INDEXED_WINDOW_MS, age_ms // AGE_SHARE), rows_max
             self._ms = rest.position.received_ms - rest.from_ms
-            self.rows_max = min(rows_max, INDEXED_ROWS_MAX)
+            self._narrow_ms = max(INDEXED_WINDOW_MS, self._narrow_ms)
 
     def start(self, before_ms: int) -> int:
         """Where the window begins that ends at `before_ms`."""
         return max(self._end_ms, before_ms - self._ms)
 
     @property
-    def is_wide(self) -> bool:
-        """Whether the next one is what an index is asked for at once."""
-        return self.rows_max < self._narrow[1]
+    def rows_max(self) -> int:
+        """How many rows the next one may read; 0: as many as it can in time."""
+        if self._is_wide:
+            return INDEXED_ROWS_MAX
+        return 0 if self._is_unbounded else self._rows_max + self._unordered
 
     def shrink(self) -> bool:
-        """ClickHouse refused the last one: try a smaller one. False when there is none."""
-        if self.is_wide:
-            self._ms, self.rows_max = self._narrow
-        elif self._ms > FIRST_WINDOW_MS:
-            self._ms = max(self._ms // SHRINKING, FIRST_WINDOW_MS)
-        else:
+        """ClickHouse refused the last one: try a smaller one. False when there is none.
+
+        If even the smallest has too many rows, then they are in no order of time: it reads them all, and
+        the next ones may read as many more.
+        """
+        self.is_guess = False
+        if self._is_wide:
+            self._is_wide, self._ms = False, self._narrow_ms
+        elif self._is_unbounded:
             return False
+        else:
+            self._is_probe, self._is_unbounded = True, self._ms <= FIRST_WINDOW_MS
+            self._ms = max(self._ms // SHRINKING, FIRST_WINDOW_MS)
         return True
 
-    def grow(self, start_ms: int, took_s: float, found: int, wanted: int) -> None:
+    def grow(self, start_ms: int, took_s: float, rows_read: int, found: int, wanted: int) -> None:
         """The last one began at `start_ms` and had `found` of the `wanted` events, so not all."""
+        self.is_guess = self._is_wide
+        if self._is_probe:
+            self._unordered = rows_read
+            self._is_probe = self._is_unbounded = False
         growth = self._share_s / max(took_s - QUERY_S, QUERY_S / 10)
         if found:
             growth = min(growth, 2 * wanted / found)

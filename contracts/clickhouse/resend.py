@@ -86,9 +86,19 @@ _sampled = msgspec.json.Decoder(StoredSample).decode
 
 
 class Wanted:
-    """The rows of one redrive or replay, and the queries over them."""
+    """The rows of one redrive or replay, and the queries over them.
 
-    def __init__(self, rows: str, parameters: dict[str, Any], order: str) -> None:
+    `received_ms` is the time [from, to) that is read for them, None for rows that are named by id.
+    """
+
+    def __init__(
+        self,
+        rows: str,
+        parameters: dict[str, Any],
+        order: str,
+        received_ms: tuple[int, int] | None = None,
+    ) -> None:
+        self.received_ms = received_ms
         self._rows = rows
         self._parameters = parameters
         self._order = order
@@ -144,7 +154,8 @@ def wanted_again(
         "from_ms": asked.from_,
         "to_ms": asked.to,
     }
-    return Wanted(REPLAY.format(there=_there(database, conditions)), parameters, "kind")
+    rows = REPLAY.format(there=_there(database, conditions))
+    return Wanted(rows, parameters, "kind", (asked.from_, asked.to))
 
 
 def select_told(database: str, tenant: str, subscription_id: str, job_id: str) -> Query:

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from contracts.criteria import instant_ms
+from contracts import paths
+from contracts.criteria import instant_ms, rfc_3339
 from contracts.ids import made_at_ms
 from local.stack import Ports, environment
 from tests.builders import a_payload, an_event
@@ -20,6 +22,7 @@ from tests.processes import free_port, running_module
 from tests.stack import Stack, events, eventually
 
 PATH = "/api/v1/events"
+DAY_MS = 24 * 60 * 60 * 1000
 
 
 def encoded(text: str) -> str:
@@ -267,20 +270,28 @@ def test_a_bad_parameter_is_answered_with_a_problem_that_names_it(stack: Stack, 
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/" + query.split("=")[0]]
 
 
-def test_a_search_that_would_read_too_much_is_told_how_to_ask_for_less(
-    stack: Stack, tenant: str
-) -> None:
+def test_what_would_read_too_much_is_told_how_to_ask_for_less(stack: Stack, tenant: str) -> None:
+    """A search reads it in parts; a count is refused unless it is of a day or less."""
     with stack.client(tenant) as client:
         body = "\n".join(json.dumps(an_event()) for _ in range(5000))
         headers = {"Content-Type": "application/x-ndjson"}
         assert client.post(f"{PATH}:batch", content=body, headers=headers).status_code == 201
     eventually(lambda: stack.counts(tenant)[1], until=lambda count: count == 5000)
+    headers, day = stack.headers(tenant), {"from": rfc_3339(time.time_ns() // 1_000_000 - DAY_MS)}
+    test = {"filter": {"entity_id": [{"exists": True}]}}
     with own_query(stack, search_rows_max="1000") as url:
-        headers = stack.headers(tenant)
-        broad = httpx.get(url, headers=headers, params={"entity_name": "nobody"}, timeout=30)
+        found = httpx.get(url, headers=headers, params={"entity_name": "nobody"}, timeout=30)
+        assert (found.status_code, found.json()["events"]) == (200, [])
+        api = url.removesuffix(PATH)
+        broad = httpx.post(api + paths.BACK_TEST, headers=headers, json=test, timeout=30)
         assert broad.status_code == 400, broad.text
         assert "too broad" in broad.json()["detail"]
         assert [error["pointer"] for error in broad.json()["errors"]] == ["/from"]
+        short = httpx.post(api + paths.BACK_TEST, headers=headers, json=test | day, timeout=30)
+        assert short.json()["of"] == 5000
+        for path in (paths.COUNTS, paths.FAULTS):
+            assert httpx.get(api + path, headers=headers, timeout=30).status_code == 400
+            assert httpx.get(api + path, headers=headers, params=day, timeout=30).is_success
     with own_query(stack, search_timeout_s="0.0015") as url:
         slow = httpx.get(url, headers=headers, params={"q": "nothing"}, timeout=30)
         assert slow.status_code == 503, slow.text

@@ -11,8 +11,11 @@ from contracts.clickhouse.search import Position
 from contracts.faults import FaultSearch
 from contracts.intervals import BUCKETS_MAX
 from contracts.problems import Problem
+from query.bounded import BoundedQueries
 from query.cursor import Rest, encode
 from query.faults import ListFaults
+from query.scan import Limits
+from query.slots import Slots
 
 NOW_MS = time.time_ns() // 1_000_000
 DAY_MS = 86_400_000
@@ -37,8 +40,11 @@ def asked(rest: Rest) -> list[dict[str, Any]]:
     """The parameters of the queries that a page behind this cursor runs."""
     queries: list[dict[str, Any]] = []
 
-    async def ask(query: tuple[str, dict[str, Any]]) -> bytes:
-        queries.append(query[1])
+    async def select(
+        sql: str, parameters: dict[str, Any] | None, settings: dict[str, Any]
+    ) -> bytes:
+        assert parameters is not None, sql
+        queries.append(parameters)
         return b""
 
     async def send(message: dict[str, Any]) -> None:
@@ -47,6 +53,7 @@ def asked(rest: Rest) -> list[dict[str, Any]]:
     search = FaultSearch.model_validate({})
     cursor = encode(rest, "acme", search, f"{search.order} {search.status}".encode())
     scope = {"headers": [], "query_string": f"cursor={cursor}".encode()}
+    ask = BoundedQueries(select, Limits(10**7, 5.0, 1), Slots(1, 1, 5))
     handler = ListFaults(Acme(), ask, "d", 7)  # type: ignore[arg-type]
     asyncio.run(handler(scope, None, send))  # type: ignore[arg-type]
     return queries

@@ -34,10 +34,6 @@ class Slow:
         """The time."""
         return self.now_s
 
-    def time_ns(self) -> int:
-        """The time as people have it."""
-        return NOW_MS * 1_000_000
-
     async def select(self, sql: str, parameters: Any, settings: Any) -> bytes:
         """Nothing, after its time."""
         self.now_s += self._costs_s[len(self.windows) % len(self._costs_s)]

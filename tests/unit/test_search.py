@@ -15,7 +15,7 @@ from contracts.criteria import Criteria, Search, instant_ms
 from contracts.encoding.legible import folded
 from contracts.problems import Problem
 from query.criteria import next_query, parse_search, read_pairs
-from query.cursor import Rest, decode, encode
+from query.cursor import WINDOW_S_MAX, Rest, decode, encode
 from tests.builders import texts
 
 REST = Rest(1_790_000_000_000, Position(1_790_000_123_456, uuid.UUID(int=7 << 120)))
@@ -180,11 +180,11 @@ def test_the_next_pages_query_has_the_same_parameters_and_fits_a_header(
     assert parse_qsl(following, keep_blank_values=True) == [pairs[0], pairs[2], ("cursor", "new")]
 
 
-@given(st.integers(0, 2**42), st.integers(0, 2**42), st.uuids())
+@given(st.integers(0, 2**42), st.integers(0, 2**42), st.uuids(), st.integers(0, WINDOW_S_MAX))
 def test_a_cursor_says_what_it_was_given(
-    from_ms: int, received_ms: int, event_id: uuid.UUID
+    from_ms: int, received_ms: int, event_id: uuid.UUID, window_s: int
 ) -> None:
-    rest = Rest(from_ms, Position(received_ms, event_id))
+    rest = Rest(from_ms, Position(received_ms, event_id), window_s)
     text = encode(rest, "acme", search(q="a"))
     assert decode(text, "acme", search(q="a", limit=3, cursor=text)) == rest
     assert quote(text) == text

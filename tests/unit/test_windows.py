@@ -9,8 +9,9 @@ from contracts.clickhouse.search import Position
 from contracts.criteria import Criteria
 from query.cursor import Rest
 from query.scan import Limits, Scan, TooBroad, TooSlow
+from query.search import CLOCK_SKEW_MS
 from query.sizes import ROWS_MIN, TENANTS_MAX, Sizes
-from query.windows import FIRST_WINDOW_MS, INDEXED_ROWS_MAX, INDEXED_WINDOW_MS, Windows
+from query.windows import FIRST_WINDOW_MS, INDEXED_ROWS_MAX, INDEXED_WINDOW_MS, Windows, is_broad
 from service.clickhouse import ClickHouseFailed
 from tests.builders import NO_ROWS
 
@@ -22,7 +23,12 @@ ENTITY = Criteria(entity_id="none")
 
 
 async def asked(
-    days: int, criteria: Criteria, limits: Limits, refused: int = 0, code: int = 158
+    days: int,
+    criteria: Criteria,
+    limits: Limits,
+    refused: int = 0,
+    code: int = 158,
+    window_s: int = 0,
 ) -> list[tuple[int, int, int]]:
     """Windows and rows that may be read of a search that finds nothing, and is `refused` at first."""
     windows: list[tuple[int, int, int]] = []
@@ -39,15 +45,10 @@ async def asked(
         return NO_ROWS
 
     scan = Scan(select, "events", limits, Sizes(), "acme", criteria)
-    async for _ in scan.newest_first(Rest(NOW_MS - days * DAY_MS, Position(NOW_MS)), 50):
+    rest = Rest(NOW_MS - days * DAY_MS, Position(NOW_MS), window_s)
+    async for _ in scan.newest_first(rest, 50):
         raise AssertionError("nothing was there")
     return windows
-
-
-@pytest.fixture(autouse=True)
-def now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time is NOW_MS."""
-    monkeypatch.setattr("time.time_ns", lambda: NOW_MS * 1_000_000)
 
 
 async def text(days: int) -> list[tuple[int, int]]:
@@ -72,6 +73,19 @@ async def test_what_is_recent_is_looked_at_first_and_a_month_in_few_windows() ->
     assert len(windows) <= 4
     assert windows[-1][0] == NOW_MS - 30 * DAY_MS
     assert [begin for begin, _ in windows[:-1]] == [end for _, end in windows[1:]]
+
+
+async def test_the_next_page_looks_back_as_far_as_the_last_one_had_to() -> None:
+    """Its events, or what it has read in vain, came of an hour: an hour and a half of them at once."""
+    rest = Rest(0, Position(NOW_MS)).after(Position(NOW_MS - 3_600_000))
+    assert rest == Rest(0, Position(NOW_MS - 3_600_000), 5_400)
+    limits = Limits(10**7, 60.0, 1)
+    windows = await asked(30, Criteria(q="none"), limits, window_s=5_400)
+    assert windows[0] == (NOW_MS - 5_400_000, NOW_MS, 10**7)
+    windows = await asked(30, Criteria(q="none"), limits, refused=1, code=159, window_s=5_400)
+    assert windows[1][:2] == (NOW_MS - FIRST_WINDOW_MS, NOW_MS)
+    with pytest.raises(TooSlow):
+        await asked(30, Criteria(q="none"), limits, refused=2, code=159, window_s=5_400)
 
 
 async def test_no_small_piece_is_left_for_the_end() -> None:
@@ -106,16 +120,46 @@ async def test_a_window_with_too_many_rows_is_made_smaller_as_long_as_it_can_be(
     windows = await asked(30, ENTITY, Limits(10**7, 60.0, 1), refused=3)
     lengths = [end - begin for begin, end, _ in windows]
     assert lengths[0] > lengths[1] > lengths[2] > lengths[3] >= FIRST_WINDOW_MS
-    with pytest.raises(TooBroad):
+    with pytest.raises(TooBroad):  # ClickHouse has a limit of its own
         await asked(30, ENTITY, Limits(10**7, 60.0, 1), refused=99)
+
+
+def test_what_lies_in_no_order_of_time_is_read_and_does_not_count() -> None:
+    """Twelve million rows under Idempotency-Keys: every window of the month reads the time of all."""
+    unordered, rows_max = 12_000_000, 10_000_000
+    rest = Rest(NOW_MS - 30 * DAY_MS, Position(NOW_MS))
+    windows = Windows(rest, rows_max, 5.0, is_indexed=False)
+    assert windows.rows_max == rows_max
+    assert windows.shrink()
+    assert windows.rows_max == 0
+    assert windows.start(NOW_MS) == NOW_MS - FIRST_WINDOW_MS
+    windows.grow(NOW_MS - FIRST_WINDOW_MS, 0.2, unordered, 0, 50)
+    assert windows.rows_max == rows_max + unordered
+    began_ms = windows.start(NOW_MS - FIRST_WINDOW_MS)
+    assert began_ms < NOW_MS - 16 * FIRST_WINDOW_MS
+    assert windows.shrink()  # too many that are in order
+    assert windows.rows_max == rows_max + unordered
+
+
+async def test_a_search_goes_on_below_what_lies_in_no_order_of_time() -> None:
+    windows = await asked(30, Criteria(q="none"), Limits(10**7, 60.0, 1), refused=1)
+    assert windows[0] == (NOW_MS - FIRST_WINDOW_MS, NOW_MS, 10**7)
+    assert windows[1] == (NOW_MS - FIRST_WINDOW_MS, NOW_MS, 0)
+    assert {rows_max for _, _, rows_max in windows[2:]} == {10**7}  # this one read none
+    assert windows[-1][0] == NOW_MS - 30 * DAY_MS
+
+
+def test_a_count_of_a_day_is_never_refused_for_its_rows() -> None:
+    assert not is_broad(NOW_MS - DAY_MS, NOW_MS + CLOCK_SKEW_MS)
+    assert is_broad(NOW_MS - 2 * DAY_MS, NOW_MS)
 
 
 @pytest.mark.parametrize(("found", "largest"), [(0, 500), (1, 100), (10, 16), (40, 16)])
 def test_a_window_grows_no_further_than_the_page_needs(found: int, largest: int) -> None:
     rest = Rest(NOW_MS - 3650 * DAY_MS, Position(NOW_MS))
-    windows = Windows(rest, NOW_MS, 10**7, 5.0, is_indexed=False)
+    windows = Windows(rest, 10**7, 5.0, is_indexed=False)
     began_ms = windows.start(NOW_MS)
-    windows.grow(began_ms, 0.0, found, 50)
+    windows.grow(began_ms, 0.0, 0, found, 50)
     assert began_ms - windows.start(began_ms) == largest * FIRST_WINDOW_MS
 
 
