@@ -120,14 +120,11 @@ async def measure(where: Endpoints, rate: float, seconds: float) -> Measured:
     return found
 
 
-def cores(where: Endpoints) -> dict[str, float]:
-    """CPU seconds that each process of the stack has used, and this one, by name."""
+def processes(where: Endpoints) -> dict[str, psutil.Process]:
+    """Those of the stack, and this one, by name."""
     state = json.loads((where.home / "state.json").read_text())
     pids = {name: known["pid"] for name, known in state["processes"].items()}
-    used = {}
-    for name, pid in {**pids, "this load": os.getpid()}.items():
-        used[name] = cpu_s(psutil.Process(pid))
-    return used
+    return {name: psutil.Process(pid) for name, pid in {**pids, "this load": os.getpid()}.items()}
 
 
 def main() -> None:
@@ -138,9 +135,11 @@ def main() -> None:
     arguments = parser.parse_args()
     with whole_stack() as where:
         uvloop.run(measure(where, arguments.rate, WARM_S))
-        before = cores(where)
+        watched = processes(where)
+        before = {name: cpu_s(each) for name, each in watched.items()}
         found = uvloop.run(measure(where, arguments.rate, arguments.seconds))
-        used = {name: after - before[name] for name, after in cores(where).items()}
+        used = {name: cpu_s(each) - before[name] for name, each in watched.items()}
+        resident = [each.memory_info().rss for each in watched.values()]
     rate = len(found.answer_s) / found.seconds
     latencies = Table("ms from POST to", "p50", "p90", "p99", "max")
     for name, seconds in (("its answer", found.answer_s), ("visible", found.visible_s)):
@@ -148,9 +147,10 @@ def main() -> None:
         latencies.add_row(name, *quantiles)
     totals = Table("events/s", "answers", "visible")
     totals.add_row(f"{rate:,.0f}", str(dict(found.statuses)), f"{len(found.visible_s):,}")
-    processes = Table(*used, title="CPU, share of one core")
-    processes.add_row(*(f"{cpu / found.seconds:.0%}" for cpu in used.values()))
-    Console().print(totals, latencies, processes)
+    costs = Table("process", "CPU, of one core", "MiB in the end")
+    for (name, cpu), size in zip(used.items(), resident, strict=True):
+        costs.add_row(name, f"{cpu / found.seconds:.0%}", f"{size / 2**20:,.0f}")
+    Console().print(totals, latencies, costs)
     if rate < ACHIEVED_SHARE * arguments.rate:
         raise SystemExit(f"{arguments.rate:,.0f} events/s were asked for, not achieved")
 
