@@ -71,17 +71,23 @@ def _attributes(client: Any, url: str, destination: SqsDestination) -> list[Find
         raise
     told: dict[str, Any] = dict(answer.get("Attributes", {}))
     is_fifo = told.get("FifoQueue") == "true"
-    largest = int(told.get("MaximumMessageSize", 0))
-    kept = "" if largest >= LARGEST_BYTES else "; larger events go as claim checks"
     return [
         Finding(
             "fifo",
             "passed" if is_fifo == destination.is_fifo else "failed",
             "a FIFO queue" if is_fifo else "a standard queue",
         ),
-        Finding("size", "passed", f"messages up to {largest:,} bytes{kept}"),
+        Finding("size", "passed", _size(told)),
         Finding("encryption", "passed", _encryption(told)),
     ]
+
+
+def _size(told: dict[str, Any]) -> str:
+    if "MaximumMessageSize" not in told:  # SQS always says it, others may not
+        return "it does not say how large messages may be; large events go as claim checks"
+    largest = int(told["MaximumMessageSize"])
+    kept = "" if largest >= LARGEST_BYTES else "; larger events go as claim checks"
+    return f"messages up to {largest:,} bytes{kept}"
 
 
 def _encryption(told: dict[str, Any]) -> str:

@@ -105,3 +105,14 @@ def test_a_queue_that_fails_is_not_stored_where_the_operator_has_it_checked(sqs:
     assert (refused.status_code, refused.json()["code"]) == (403, "queue-exists")
     sqs.create("q")
     assert at.create().status_code == 201
+
+
+def test_a_queue_that_says_no_limit_is_not_said_to_take_nothing(
+    sqs: StrictSqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ElasticMQ, which the local stack runs, does not say one."""
+    sqs.create("q")
+    silent: dict[str, Any] = {"Attributes": {}}
+    monkeypatch.setattr(sqs, "_get_queue_attributes", lambda body: silent)
+    state, _, detail = found(sqs)["size"]
+    assert (state, "does not say" in detail) == ("passed", True)
