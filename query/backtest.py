@@ -1,6 +1,6 @@
 """POST /api/v1/subscriptions:test: what a filter would have accepted, of events that are there.
 
-Bounded as a search is, and refused as creation refuses it.
+Bounded as counts are, and refused as creation refuses it.
 """
 
 from contracts.clickhouse.search import Counts

@@ -28,19 +28,34 @@ class BoundedQueries:
 
     def over(self, from_ms: int, to_ms: int) -> Ask:
         """For queries of events of [from_ms, to_ms): a short range is read whatever it holds."""
-        return partial(self, is_bounded=is_broad(from_ms, to_ms))
+        return partial(self, is_short=not is_broad(from_ms, to_ms))
 
     async def __call__(
-        self, query: Query, at: Position | None = None, *, is_bounded: bool = True
+        self,
+        query: Query,
+        at: Position | None = None,
+        *,
+        is_bounded: bool = True,
+        is_short: bool = False,
     ) -> bytes:
         """The answer; `at` is where a search stands that is refused.
 
-        One that is not bounded may read every row of the tenant, in the same time.
+        One that is not bounded may read every row of the tenant, in the same time; so may a short one
+        that was refused, but few of those run at once.
 
         Raises `TooManySearches`, `Stopped` and `ClickHouseFailed`.
         """
-        rows_max = self._limits.rows_max if is_bounded else 0
-        limits, stands = self._limits, at or Position(time.time_ns() // 1_000_000)
+        stands = at or Position(time.time_ns() // 1_000_000)
+        try:
+            return await self._asked(query, stands, self._limits.rows_max if is_bounded else 0)
+        except TooBroad:
+            if not is_short:
+                raise
+        async with self._slots.long.taken(query[1]["tenant"]):
+            return await self._asked(query, stands, 0)
+
+    async def _asked(self, query: Query, stands: Position, rows_max: int) -> bytes:
+        limits = self._limits
         settings: dict[str, Any] = read_limits(rows_max, limits.timeout_s, limits.threads)
         async with self._slots.taken(query[1]["tenant"]):
             try:

@@ -23,8 +23,6 @@ WINDOW_S_MAX = 2**32 - 1
 LAYOUT = struct.Struct(f">qq16sI{CHECKSUM_BYTES}s")
 """Start of the time range and position in ms since 1970, the position's id, seconds of the window,
 checksum: a multiple of three bytes, so that base64 leaves neither padding nor unused bits."""
-PAGES_AHEAD = 3 / 2
-"""Of the time that the last page took its events from, the next one looks at so much first."""
 
 
 class Rest(NamedTuple):
@@ -37,10 +35,9 @@ class Rest(NamedTuple):
     position: Position
     window_s: int = 0
 
-    def after(self, position: Position) -> "Rest":
+    def after(self, position: Position, window_ms: int) -> "Rest":
         """What is left behind a page that reached `position`."""
-        window_s = (self.position.received_ms - position.received_ms) * PAGES_AHEAD // 1000
-        return Rest(self.from_ms, position, min(int(window_s), WINDOW_S_MAX))
+        return Rest(self.from_ms, position, min(window_ms // 1000, WINDOW_S_MAX))
 
 
 def encode(rest: Rest, tenant: str, criteria: Criteria, pattern: bytes = b"") -> str:

@@ -9,9 +9,10 @@ from contracts.clickhouse.search import Counts, Position, Statistics
 from contracts.criteria import Criteria
 from contracts.filters import Filter
 from query.cursor import Rest
-from query.scan import Limits, Paused, Scan, Select, Stopped, TooSlow
+from query.scan import Limits, Paused, Scan, Select, Stopped, TooBroad, TooSlow
 from query.sizes import Sizes
 from query.slots import Slots
+from query.windows import is_broad
 
 PAGE_BYTES = 8_000_000
 """A page ends with the event that reaches this size."""
@@ -65,13 +66,27 @@ class Pages:
     async def count(
         self, tenant: str, filter_: Filter, rest: Rest, samples: int
     ) -> tuple[Counts, Page]:
-        """How many events of `rest` the filter accepts, and the newest of them. Raises as `find` does."""
+        """How many events of `rest` the filter accepts, and the newest of them. Raises as `find` does.
+
+        Of a short range it counts whatever that holds, in the same time; few of those run at once.
+        """
+        try:
+            return await self._count(tenant, filter_, rest, samples, self._limits.rows_max)
+        except TooBroad:
+            if is_broad(rest.from_ms, rest.position.received_ms):
+                raise
+        async with self._slots.long.taken(tenant):
+            return await self._count(tenant, filter_, rest, samples, 0)
+
+    async def _count(
+        self, tenant: str, filter_: Filter, rest: Rest, samples: int, rows_max: int
+    ) -> tuple[Counts, Page]:
         async with self._slots.taken(tenant):
             scan = self._scan(tenant, Criteria(), filter_)
             try:
                 async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
                     to_ms = rest.position.received_ms
-                    counts = await scan.count(filter_, rest.from_ms, to_ms)
+                    counts = await scan.count(filter_, rest.from_ms, to_ms, rows_max)
                     if not counts.matched:
                         return counts, Page([], None, (), scan.took)
                     found = scan.newest_first(rest, samples)
@@ -97,9 +112,13 @@ async def _fill(
                 received_ms.append(position.received_ms)
                 size += len(representation)
                 if len(events) == count or size >= PAGE_BYTES:
-                    return Page(events, rest.after(position), received_ms, took)
+                    window_ms = rest.position.received_ms - position.received_ms
+                    behind = rest.after(position, window_ms * 3 // 2)  # as many, and some to spare
+                    return Page(events, behind, received_ms, took)
+    except Paused as paused:
+        return Page(events, rest.after(paused.position, paused.window_ms), received_ms, took)
     except Stopped as stopped:
-        if not events and not isinstance(stopped, Paused):
+        if not events:
             raise
-        return Page(events, rest.after(stopped.position), received_ms, took)
+        return Page(events, rest.after(stopped.position, 0), received_ms, took)
     return Page(events, None, received_ms, took)

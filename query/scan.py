@@ -30,13 +30,11 @@ from contracts.encoding.codec import represent
 from contracts.filters import Filter
 from query.cursor import Rest
 from query.sizes import Sizes
-from query.windows import Windows, is_broad
+from query.windows import Windows
 from service.clickhouse import ClickHouseFailed
 
 PAGE_SHARE = 1 / 5
 """Of a search's deadline: after which its page ends."""
-GUESS_SHARE = 1 / 4
-"""Of the time left: a window that may be too large leaves enough for what follows when it is."""
 
 
 class Select(Protocol):
@@ -65,7 +63,14 @@ class TooSlow(Stopped):
 
 
 class Paused(Stopped):
-    """It has used its share of the time; what comes before `position` is for the next page."""
+    """It has used its share of the time; what comes before `position` is for the next page.
+
+    That may look at `window_ms` first; 0 where nothing is known.
+    """
+
+    def __init__(self, position: Position, window_ms: int = 0) -> None:
+        super().__init__(position)
+        self.window_ms = window_ms
 
 
 class Limits(NamedTuple):
@@ -104,25 +109,29 @@ class Scan:
     ) -> AsyncGenerator[tuple[Position, bytes], None]:
         """Every event of `rest` with its position; raises `Stopped` where ClickHouse stopped it.
 
-        With `pausing` it may end at `Paused` after its share of the time.
+        With `pausing` it ends at `Paused` after its share of the time, or where it was stopped, if it has
+        come further than it began: what is asked again must not end where it ended before.
         """
         limits, end, position, left = self._limits, Position(rest.from_ms), rest.position, count
         windows = Windows(rest, limits.rows_max, limits.timeout_s, is_indexed=self._is_indexed())
         pause_s = time.monotonic() + limits.timeout_s * PAGE_SHARE
         while position > end:
             began_s, read = time.monotonic(), self.took.rows_read
-            if pausing and began_s > pause_s:
-                raise Paused(position)
+            may_pause = pausing and position < rest.position
+            if may_pause and began_s > pause_s:
+                raise Paused(position, windows.next_ms)
             from_ms = windows.start(position.received_ms)
             rows = self._sizes.rows(self._tenant, count)
-            share = GUESS_SHARE if windows.is_guess else 1.0
+            bounds = windows.rows_max, windows.time_share
             try:
-                found = await self._newest(from_ms, position, rows, windows.rows_max, share)
+                found = await self._newest(from_ms, position, rows, *bounds)
+                standing = await self._standing(position, found)
             except (TooBroad, TooSlow) as stopped:
-                if (windows.is_guess or isinstance(stopped, TooBroad)) and windows.shrink():
+                if windows.shrink(is_slow=isinstance(stopped, TooSlow)):
                     continue
+                if may_pause:
+                    raise Paused(position) from None
                 raise
-            standing = await self._standing(position, found)
             for each, representation in standing:
                 yield each, representation
             left -= len(standing)
@@ -136,13 +145,11 @@ class Scan:
     def _is_indexed(self) -> bool:
         return self._criteria.entity_id is not None or any(self._criteria.key_attributes.values())
 
-    async def count(self, filter_: Filter, from_ms: int, to_ms: int) -> Counts:
+    async def count(self, filter_: Filter, from_ms: int, to_ms: int, rows_max: int) -> Counts:
         """How many events of [from_ms, to_ms) there are, and match; raises `Stopped`."""
         query = select_counts(self._database, self._tenant, filter_, from_ms, to_ms)
-        limits = self._limits
-        rows_max = limits.rows_max if is_broad(from_ms, to_ms) else 0
         answer = await self._select(
-            Position(to_ms), *query, rows_max=rows_max, threads=limits.threads
+            Position(to_ms), *query, rows_max=rows_max, threads=self._limits.threads
         )
         counts, took = read_counts(answer)
         self.took.add(took)

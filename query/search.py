@@ -155,8 +155,10 @@ def refusing() -> Iterator[None]:
     """What stops a search as a `Problem`: 400 too broad, 503 too slow or not at the moment."""
     try:
         yield
-    except TooBroad as stopped:
-        raise _too_broad(stopped) from None
+    except TooBroad:
+        detail = "the range holds more rows than are read at once"
+        error = {"pointer": "/from", "detail": detail}
+        raise Problem(400, f"The search is too broad. {NARROWER}.", errors=[error]) from None
     except TooSlow as stopped:
         raise unavailable(
             f"The search took too long; nothing matches from {_shown(stopped.position)} on."
@@ -165,19 +167,6 @@ def refusing() -> Iterator[None]:
     except (TooManySearches, ClickHouseFailed) as error:
         log.warning("search failed: %s", error)
         raise unavailable("Events cannot be searched at the moment. Try again.") from None
-
-
-def _too_broad(stopped: TooBroad) -> Problem:
-    """400 that says how far the search came, so that it can be continued."""
-    detail = (
-        "the range holds more events than one search may read before it finds one;"
-        f" nothing matches from {_shown(stopped.position)} on"
-    )
-    return Problem(
-        400,
-        f"The search is too broad. {NARROWER}.",
-        errors=[{"pointer": "/from", "detail": detail}],
-    )
 
 
 def _shown(position: Position) -> str:

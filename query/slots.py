@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
+from functools import cached_property
 
 Turn = asyncio.Future[None]
 
@@ -20,12 +21,17 @@ class Slots:
     """Lets `queries_max` searches run at once while at most `waiting_max` wait, each so many seconds."""
 
     def __init__(self, queries_max: int, waiting_max: int, timeout_s: float) -> None:
-        self._free = queries_max
+        self._queries_max = self._free = queries_max
         self._waiting_max = waiting_max
         self._kept = waiting_max // 4
         self._timeout_s = timeout_s
         self._waiting: dict[str, deque[Turn]] = {}
         """By tenant, in the order of their turns; none is empty."""
+
+    @cached_property
+    def long(self) -> "Slots":
+        """For what may take all of its time, to be taken before one of these: all but one of them."""
+        return Slots(max(1, self._queries_max - 1), self._waiting_max, self._timeout_s)
 
     @contextlib.asynccontextmanager
     async def taken(self, tenant: str) -> AsyncIterator[None]:

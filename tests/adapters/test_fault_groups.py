@@ -147,7 +147,10 @@ def test_the_saying_that_was_received_last_counts_wherever_it_lies(database: Dat
     assert states(database)["ff"].said == "resolved"
 
 
-def test_what_is_quiet_for_too_long_to_count_is_told_without_a_count(database: Database) -> None:
+def test_what_is_quiet_for_too_long_to_count_is_told_without_a_count(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time_ns", lambda: (NOW_MS + 7 * 86_400_000) * 1_000_000)
     database.hold([failure(n, "till") for n in range(2000)])
     said(database, ("quiet", NOW_MS - 1, 0, 1))
     assert states(database)["ff"].since == 0  # of another kind

@@ -9,11 +9,12 @@ import pytest
 from contracts.attempts import Attempt
 from contracts.clickhouse.deliveries import DELIVERIES_TABLE, AttemptBlock, AttemptRow
 from contracts.clickhouse.resend import Wanted, wanted_again, wanted_dead
+from contracts.criteria import rfc_3339
 from contracts.filters import Filter, parse
 from contracts.resending import Redrive, Replay
 from processors.upkeep.database import Database
 from query.bounded import BoundedQueries
-from query.scan import Limits
+from query.scan import Limits, TooBroad
 from query.selection import Selection
 from query.slots import Slots
 from service.clickhouse import ClickHouse
@@ -35,9 +36,12 @@ class Tables:
         self.clickhouse, self.name = clickhouse, connection.database
         self._attempts = Database(clickhouse, connection).rows(0, DELIVERIES_TABLE, "test ")
         self._told = 0
-        limits, slots = Limits(10_000_000, 30, 2), Slots(1, 1, 30)
-        ask = BoundedQueries(clickhouse.select, limits, slots)
-        self.selection = Selection(ask, self.name, KafkaConnection())
+        self.selection = self.select(rows_max=10_000_000)
+
+    def select(self, rows_max: int) -> Selection:
+        """Picks of them, a query reading so many rows."""
+        ask = BoundedQueries(self.clickhouse.select, Limits(rows_max, 30, 2), Slots(1, 1, 30))
+        return Selection(ask, self.name, KafkaConnection())
 
     async def event(
         self,
@@ -200,3 +204,17 @@ async def test_a_replay_picks_what_was_received_in_time_and_both_filters_accept(
     assert await tables.selection.preview(
         "replay", nothing, await tables.selection.count(nothing)
     ) == {"kind": "replay", "count": 0, "beyond": 0, "counts": [], "samples": []}
+
+
+async def test_a_replay_of_a_day_is_not_refused_for_its_rows(tables: Tables) -> None:
+    """Rows under Idempotency-Keys are read for any time."""
+    await tables.event((0, 7))
+    await tables.event((1, 3), received_ms=NOW_MS - 3 * DAY_MS)
+    day = tables.replay(from_=rfc_3339(NOW_MS - DAY_MS), to=rfc_3339(NOW_MS))
+    week = tables.replay(from_=rfc_3339(NOW_MS - 7 * DAY_MS), to=rfc_3339(NOW_MS))
+    selection = tables.select(rows_max=1)
+    assert (await selection.count(day)).all == 1
+    assert await selection.places(day) == {"0": [7]}
+    with pytest.raises(TooBroad):
+        await selection.count(week)
+    assert (await tables.selection.count(week)).all == 2

@@ -289,9 +289,18 @@ def test_what_would_read_too_much_is_told_how_to_ask_for_less(stack: Stack, tena
         assert [error["pointer"] for error in broad.json()["errors"]] == ["/from"]
         short = httpx.post(api + paths.BACK_TEST, headers=headers, json=test | day, timeout=30)
         assert short.json()["of"] == 5000
-        for path in (paths.COUNTS, paths.FAULTS):
-            assert httpx.get(api + path, headers=headers, timeout=30).status_code == 400
-            assert httpx.get(api + path, headers=headers, params=day, timeout=30).is_success
+        fault = paths.FAULT.format(fingerprint="0" * 16)
+        of_fields = f"{paths.FIELDS}?field=operation"
+        for path, code in (
+            (paths.COUNTS, 200),
+            (of_fields, 200),
+            (paths.FAULTS, 200),
+            (fault, 404),
+        ):
+            asked = httpx.URL(api + path)
+            assert httpx.get(asked, headers=headers, timeout=30).status_code == 400
+            short = httpx.get(asked.copy_merge_params(day), headers=headers, timeout=30)
+            assert short.status_code == code
     with own_query(stack, search_timeout_s="0.0015") as url:
         slow = httpx.get(url, headers=headers, params={"q": "nothing"}, timeout=30)
         assert slow.status_code == 503, slow.text

@@ -33,6 +33,28 @@ async def test_a_neighbour_is_next_however_many_one_tenant_asked_for() -> None:
     assert Counter(order) == {"h": 10, "a": 2, "b": 2}
 
 
+@pytest.mark.parametrize(("queries_max", "free"), [(1, 0), (2, 1), (4, 1)])
+async def test_what_may_take_long_leaves_a_slot_to_others(queries_max: int, free: int) -> None:
+    slots = Slots(queries_max, 100, WAIT_S)
+    end, running = asyncio.Event(), list[str]()
+
+    async def count(tenant: str) -> None:
+        async with slots.long.taken(tenant), slots.taken(tenant):
+            running.append(tenant)
+            await end.wait()
+
+    counts = [asyncio.create_task(count("hog")) for _ in range(8)]
+    await asyncio.sleep(0)
+    assert len(running) == max(1, queries_max - 1)
+    order = list[str]()
+    neighbours = await searches(slots, "nn", order)
+    assert order == ["n"] * free
+    end.set()
+    async with asyncio.timeout(WAIT_S):
+        await asyncio.gather(*counts, *neighbours)
+    assert (len(running), order) == (8, ["n", "n"])
+
+
 async def test_the_last_places_to_wait_are_for_who_has_few() -> None:
     slots = Slots(1, 8, WAIT_S)
     async with slots.taken("hog"):

@@ -60,11 +60,12 @@ async def text(days: int) -> list[tuple[int, int]]:
 async def test_what_an_index_is_asked_for_at_once_may_take_too_long() -> None:
     """A text beside an entity whose payloads are large: 159 is TIMEOUT_EXCEEDED."""
     limits = Limits(10_000_000, 60.0, 1)
-    windows = await asked(30, ENTITY, limits, refused=1, code=159)
+    windows = await asked(30, ENTITY, limits, refused=2, code=159)
     assert windows[0][:2] == (NOW_MS - 30 * DAY_MS, NOW_MS)
     assert windows[1][0] == NOW_MS - INDEXED_WINDOW_MS
+    assert windows[2][0] > NOW_MS - INDEXED_WINDOW_MS // 100
     with pytest.raises(TooSlow):
-        await asked(30, ENTITY, limits, refused=2, code=159)
+        await asked(30, ENTITY, limits, refused=4, code=159)
 
 
 async def test_what_is_recent_is_looked_at_first_and_a_month_in_few_windows() -> None:
@@ -76,9 +77,7 @@ async def test_what_is_recent_is_looked_at_first_and_a_month_in_few_windows() ->
 
 
 async def test_the_next_page_looks_back_as_far_as_the_last_one_had_to() -> None:
-    """Its events, or what it has read in vain, came of an hour: an hour and a half of them at once."""
-    rest = Rest(0, Position(NOW_MS)).after(Position(NOW_MS - 3_600_000))
-    assert rest == Rest(0, Position(NOW_MS - 3_600_000), 5_400)
+    """Its cursor says an hour and a half."""
     limits = Limits(10**7, 60.0, 1)
     windows = await asked(30, Criteria(q="none"), limits, window_s=5_400)
     assert windows[0] == (NOW_MS - 5_400_000, NOW_MS, 10**7)
@@ -86,6 +85,35 @@ async def test_the_next_page_looks_back_as_far_as_the_last_one_had_to() -> None:
     assert windows[1][:2] == (NOW_MS - FIRST_WINDOW_MS, NOW_MS)
     with pytest.raises(TooSlow):
         await asked(30, Criteria(q="none"), limits, refused=2, code=159, window_s=5_400)
+
+
+async def test_a_search_that_an_index_was_too_slow_for_is_not_asked_so_again() -> None:
+    """Its next page begins with what the last one needed, and the index leaves out rows of that."""
+    windows = await asked(30, ENTITY, Limits(10**7, 60.0, 1), window_s=600)
+    assert windows[0] == (NOW_MS - 600_000, NOW_MS, 10**7)
+
+
+def test_a_window_that_may_be_too_long_leaves_time_for_a_shorter_one() -> None:
+    rest = Rest(NOW_MS - 30 * DAY_MS, Position(NOW_MS), 14 * 86_400)
+    windows = Windows(rest, 10**7, 5.0, is_indexed=False)
+    assert windows.time_share == 1 / 2
+    assert windows.shrink(is_slow=True)
+    assert windows.next_ms == 14 * DAY_MS // 128
+    for _ in range(3):
+        windows.grow(NOW_MS - DAY_MS, 0.0, 100, 0, 50)
+        assert windows.next_ms == 14 * DAY_MS // 4  # of what was too slow
+    assert Windows(rest, 10**7, 5.0, is_indexed=True).time_share == 1 / 2
+    newest = rest._replace(window_s=0)
+    assert Windows(newest, 10**7, 5.0, is_indexed=True).time_share == 1 / 4
+    assert Windows(newest, 10**7, 5.0, is_indexed=False).time_share == 1
+    assert not Windows(newest, 10**7, 5.0, is_indexed=False).shrink(is_slow=True)
+
+
+@pytest.mark.parametrize(("took_s", "growth"), [(0.02, 50), (0.06, 16), (0.51, 2.5), (4.0, 1.25)])
+def test_a_window_grows_by_what_the_last_one_took(took_s: float, growth: float) -> None:
+    windows = Windows(Rest(0, Position(NOW_MS)), 10**7, 5.0, is_indexed=False)
+    windows.grow(NOW_MS - FIRST_WINDOW_MS, took_s, 100, 0, 50)
+    assert windows.next_ms == growth * FIRST_WINDOW_MS
 
 
 async def test_no_small_piece_is_left_for_the_end() -> None:
@@ -130,14 +158,14 @@ def test_what_lies_in_no_order_of_time_is_read_and_does_not_count() -> None:
     rest = Rest(NOW_MS - 30 * DAY_MS, Position(NOW_MS))
     windows = Windows(rest, rows_max, 5.0, is_indexed=False)
     assert windows.rows_max == rows_max
-    assert windows.shrink()
+    assert windows.shrink(is_slow=False)
     assert windows.rows_max == 0
     assert windows.start(NOW_MS) == NOW_MS - FIRST_WINDOW_MS
-    windows.grow(NOW_MS - FIRST_WINDOW_MS, 0.2, unordered, 0, 50)
+    windows.grow(NOW_MS - FIRST_WINDOW_MS, 0.05, unordered, 0, 50)
     assert windows.rows_max == rows_max + unordered
     began_ms = windows.start(NOW_MS - FIRST_WINDOW_MS)
     assert began_ms < NOW_MS - 16 * FIRST_WINDOW_MS
-    assert windows.shrink()  # too many that are in order
+    assert windows.shrink(is_slow=False)  # too many that are in order
     assert windows.rows_max == rows_max + unordered
 
 
