@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.builders import a_payload, an_event
 from tests.console.conftest import post
 from tests.console.looks import Look
-from tests.stack import Stack
+from tests.stack import Stack, eventually
 
 LONG_AGO = "0193a2b4-7c1e-7d3f-8a5b-2f6c9d0e1a2b"  # so that nobody waits for the view to have it
 SCRIPT = "<script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">"
@@ -88,7 +88,7 @@ def test_hostile_texts_are_shown_for_what_they_are(look: Look, stack: Stack) -> 
         page = window.go(f"/events/{event_id}")
         assert len(page.content()) < 400_000
         page.get_by_role("link", name="Show all").click()
-        assert LINE in page.locator("[data-part=fault]").inner_text()
+        eventually(lambda: LINE in page.locator("[data-part=fault]").inner_text())
 
 
 def test_bytes_that_are_no_text_are_shown_in_hexadecimal(
