@@ -12,7 +12,7 @@ from query.cursor import Rest
 FIRST_WINDOW_MS = 4 * 60 * 1000
 INDEXED_WINDOW_MS = 24 * 60 * 60 * 1000
 """Where an index says which rows have the value, and there are many of them."""
-INDEXED_ROWS_MAX = 500_000
+INDEXED_ROWS_MAX = 1_000_000
 """That an index may leave of the whole range: read in about the time of one more query or two."""
 GROWTH = 512
 """At most, after a window that took no time."""
