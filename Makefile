@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 LOAD_INSTALLED := .venv-load/.installed
 STEP := -m local.step
-WORKERS ?= 5
+WORKERS ?= 4
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 DOCS_INSTALLED := .venv-docs/.installed
 # Each worker reads all tests and hundreds of processes are started: what is compiled is kept, whatever the shell says.
@@ -25,7 +25,7 @@ setup: $(INSTALLED) ## Install into .venv: pinned packages, a JVM, the broker's 
 unit: setup ## Run the tests that need no server, in under a minute
 	@$(BIN)/pytest --quiet $(SIDE_BY_SIDE) tests/unit tests/filters tests/model
 
-test: setup ## Run the tests against real local servers, WORKERS=5 side by side; some examples of each property
+test: setup ## Run the tests against real local servers, WORKERS=4 side by side; some examples of each property
 	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" --durations=15
 
 test-long: setup ## All examples of each property and the long stories too, in their short forms

@@ -30,6 +30,8 @@ PATH = "/api/v1/events"
 DIFFERENT = 100
 """Requests of a search that are sent in turns."""
 IDS = 5_000
+WARM_S = 3
+"""A server that has just begun answers its first queries slowly."""
 NEWEST_MS = f"SELECT toInt64(toUnixTimestamp64Milli(max(received_at))) FROM events.events WHERE tenant = '{LARGE}'"  # noqa: E501, S608
 SAMPLE = f"""
 SELECT entity_id, key_attributes['correlationId'], extract(payload, 'ordno[0-9]+x') FROM events.events
@@ -128,6 +130,7 @@ def measured(
     columns = ("search", "conns", "per s", "p50 ms", "p99 ms", "query us", "server us", "503")
     table = Table(*columns)
     rounds = [(*each, connections) for each in sent.items() for connections in (1, 8)]
+    one_by_one(port, next(iter(sent.values())), headers, WARM_S)
     for name, asked, connections in rounds:
         requests = [load.request("GET", path, headers) for path in asked]
         before = [cpu_s(each) for each in watched]
