@@ -121,7 +121,7 @@ class Scan:
             if may_pause and began_s > pause_s:
                 raise Paused(position, windows.next_ms)
             from_ms = windows.start(position.received_ms)
-            rows = self._sizes.rows(self._tenant, count)
+            rows = self._sizes.rows(self._tenant, left)
             bounds = windows.rows_max, windows.time_share
             try:
                 found = await self._newest(from_ms, position, rows, *bounds)
