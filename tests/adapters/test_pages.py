@@ -178,9 +178,9 @@ def stored_rows(draw: st.DrawFn) -> list[Stored]:
         )
         rows += [row] * draw(st.sampled_from([1, 1, 2]))  # written again by a consumer
         if row.id[14] == "8":  # posted again under its key, perhaps with another body
-            for later_ms in draw(st.sets(st.integers(1, 40 * DAY_MS), max_size=3)):
+            ages = draw(st.sets(st.integers(1, 40 * DAY_MS), max_size=3))
+            for later in sorted({min(row.received_ms + age, NOW_MS) for age in ages}):
                 other = draw(st.sampled_from(TYPES))
-                later = min(row.received_ms + later_ms, NOW_MS)
                 if later > row.received_ms:
                     rows.append(replace(row, received_ms=later, event_type=other))
     return rows
