@@ -1,5 +1,6 @@
 // Loaded while the page still comes: a search that looks on can be stopped, and says that it was. The other
-// scripts, which would have come after it, are loaded then.
+// scripts, which would have come after it, are loaded then. Its button is shown once it does something.
+document.documentElement.dataset.canStop = "";
 document.addEventListener("click", async (event) => {
   if (!event.target.closest("[data-does=stop]")) return;
   window.stop();

@@ -109,6 +109,7 @@ def test_a_link_has_the_times_that_are_shown(browser: Browser) -> None:
     with console_of(EndlessApi()) as url, looking(browser, url) as window:
         window.page.goto(f"{url}/search?range=1h", wait_until="commit")
         window.page.get_by_role("button", name="Stop").click()
+        expect(window.page.locator("[data-does=share]")).to_be_visible()  # the keys are known
         shown = window.page.locator("main")
         window.page.keyboard.press("y")
         expect(window.page.locator("#said")).to_contain_text("Link copied")

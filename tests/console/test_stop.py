@@ -5,7 +5,7 @@ import socket
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.console.browser import looking
 from tests.console.endless import ID, EndlessApi, console_of
@@ -48,6 +48,24 @@ def test_a_search_says_how_far_it_looked_and_is_stopped(browser: Browser) -> Non
         stopped.get_by_role("link", name="Look on").click()
         expect(window.page.locator("tr.progress").last).to_contain_text("looked back to")
         window.page.close()
+
+
+def test_stop_is_shown_once_it_stops_and_loads_what_it_broke_off(browser: Browser) -> None:
+    held: list[Route] = []
+    with console_of(EndlessApi()) as url, looking(browser, url, own=True) as window:
+        page = window.page
+        page.route("**/stop.*.js", lambda route: held.insert(0, route))
+        page.route("**/keys.*.js", lambda route: None, times=1)  # is on its way when all is stopped
+        page.goto(f"{url}/search?range=30d", wait_until="commit")
+        expect(page.locator("tr.progress").last).to_contain_text("looked back to")
+        assert page.locator("[data-does=stop]").is_hidden()
+        held[0].continue_()
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator("tr.end")).to_contain_text("Stopped: 1 found")
+        expect(page.locator("[data-does=share]")).to_be_visible()
+        page.keyboard.press("?")
+        expect(page.locator("#keys")).to_be_visible()
+        page.close()
 
 
 def test_a_row_opens_while_the_search_looks_on(browser: Browser) -> None:
