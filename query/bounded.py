@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.clickhouse.ledger import UNQUOTED, Query
 from contracts.clickhouse.search import TOO_MANY_ROWS, TOO_SLOW, Position, read_limits
-from query.pages import GRACE_S
+from query.pages import GRACE_S, within
 from query.scan import Limits, Select, TooBroad, TooSlow
 from query.slots import Slots
 from query.windows import is_broad
@@ -40,19 +40,13 @@ class BoundedQueries:
     ) -> bytes:
         """The answer; `at` is where a search stands that is refused.
 
-        One that is not bounded may read every row of the tenant, in the same time; so may a short one
-        that was refused, but few of those run at once.
+        One that is not bounded may read every row of the tenant, in the same time, as may a short one.
 
         Raises `TooManySearches`, `Stopped` and `ClickHouseFailed`.
         """
-        stands = at or Position(time.time_ns() // 1_000_000)
-        try:
-            return await self._asked(query, stands, self._limits.rows_max if is_bounded else 0)
-        except TooBroad:
-            if not is_short:
-                raise
-        async with self._slots.long.taken(query[1]["tenant"]):
-            return await self._asked(query, stands, 0)
+        ask = partial(self._asked, query, at or Position(time.time_ns() // 1_000_000))
+        rows_max = self._limits.rows_max if is_bounded else 0
+        return await within(rows_max, ask, self._slots, query[1]["tenant"], is_short=is_short)
 
     async def _asked(self, query: Query, stands: Position, rows_max: int) -> bytes:
         limits = self._limits

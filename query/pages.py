@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from contracts.clickhouse.search import Counts, Position, Statistics
 from contracts.criteria import Criteria
@@ -18,6 +19,7 @@ PAGE_BYTES = 8_000_000
 """A page ends with the event that reaches this size."""
 GRACE_S = 1.0
 """After its deadline a query that ClickHouse has not stopped is given up."""
+Answer = TypeVar("Answer")
 
 
 class Page(NamedTuple):
@@ -68,15 +70,11 @@ class Pages:
     ) -> tuple[Counts, Page]:
         """How many events of `rest` the filter accepts, and the newest of them. Raises as `find` does.
 
-        Of a short range it counts whatever that holds, in the same time; few of those run at once.
+        Of a short range it counts whatever that holds.
         """
-        try:
-            return await self._count(tenant, filter_, rest, samples, self._limits.rows_max)
-        except TooBroad:
-            if is_broad(rest.from_ms, rest.position.received_ms):
-                raise
-        async with self._slots.long.taken(tenant):
-            return await self._count(tenant, filter_, rest, samples, 0)
+        count = partial(self._count, tenant, filter_, rest, samples)
+        is_short = not is_broad(rest.from_ms, rest.position.received_ms)
+        return await within(self._limits.rows_max, count, self._slots, tenant, is_short=is_short)
 
     async def _count(
         self, tenant: str, filter_: Filter, rest: Rest, samples: int, rows_max: int
@@ -97,6 +95,29 @@ class Pages:
     def _scan(self, tenant: str, criteria: Criteria, filter_: Filter | None) -> Scan:
         known = (self._select, self._database, self._limits, self._sizes)
         return Scan(*known, tenant, criteria, filter_)
+
+
+async def within(
+    rows_max: int,
+    ask: Callable[[int], Awaitable[Answer]],
+    slots: Slots,
+    tenant: str,
+    *,
+    is_short: bool,
+) -> Answer:
+    """What `ask` answers that is told how many rows it may read, 0: all, in the same time.
+
+    Of a short range it may read all where it was refused; few of those run at once.
+
+    Raises `TooManySearches`, `TooBroad`, and what `ask` raises.
+    """
+    try:
+        return await ask(rows_max)
+    except TooBroad:
+        if not is_short:
+            raise
+    async with slots.long.taken(tenant):
+        return await ask(0)
 
 
 async def _fill(

@@ -25,8 +25,8 @@ WIDE_SHARE, GUESS_SHARE = 1 / 4, 1 / 2
 """Of the time left: a window that may be too large leaves enough for what follows when it is."""
 SHRINKING = 128
 """Of a window that has too many rows."""
-SLOWER, TOO_LONG_MS = 4, 2**62
-"""Of a window that was too slow, the next ones are at most so small a part."""
+SLOWER = 4
+"""Of a window that was too slow, the next ones are at most such a part."""
 QUERY_S = 0.01
 """What a query takes that reads nothing: no reason to grow less."""
 REST_SHARE = 1 / 3
@@ -57,8 +57,8 @@ class Windows:
         self._share_s, self._grown_s = timeout_s * WINDOW_SHARE, timeout_s * GROWN_SHARE
         self._ms = max(FIRST_WINDOW_MS, rest.window_s * 1000)
         self._is_wide = is_indexed and not rest.window_s and rows_max > INDEXED_ROWS_MAX
-        self._slow_ms = TOO_LONG_MS
-        """Of the shortest one that was too slow."""
+        self._ms_max: int | None = None
+        """Known since one was too slow."""
         if is_indexed and not rest.window_s:
             self._ms = rest.position.received_ms - rest.from_ms
 
@@ -97,7 +97,7 @@ class Windows:
         if self._is_unbounded or (is_slow and self._ms <= FIRST_WINDOW_MS):
             return False
         if is_slow:
-            self._slow_ms = self._ms
+            self._ms_max = max(FIRST_WINDOW_MS, self._ms // SLOWER)
         else:
             self._is_probe, self._is_unbounded = True, self._ms <= FIRST_WINDOW_MS
         self._ms = max(self._ms // SHRINKING, FIRST_WINDOW_MS)
@@ -117,4 +117,4 @@ class Windows:
         left_ms = start_ms - self._end_ms
         if self._ms > left_ms * REST_SHARE:
             self._ms = left_ms
-        self._ms = min(self._ms, max(FIRST_WINDOW_MS, self._slow_ms // SLOWER))
+        self._ms = min(self._ms, self._ms_max or self._ms)
