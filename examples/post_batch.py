@@ -44,6 +44,9 @@ with open(path, "rb") as file, httpx.Client(base_url=api, headers=headers, timeo
                     break
             except httpx.TransportError:
                 answer = None  # whether it arrived is unknown: that is what the key is for
+            if pause_s:
+                why = "no answer" if answer is None else f"not all accepted ({answer.status_code})"
+                print(f"Batch {number}: {why}, again in {pause_s} s", file=sys.stderr)  # noqa: T201
             time.sleep(pause_s)
         if answer is None:
             sys.exit(f"No answer from {api} for batch {number}. Is the stack up? events status")

@@ -17,7 +17,11 @@ NOBODY = "http://127.0.0.1:9"
         (["post_batch.py"], {"TOKEN": "x"}, "Usage: TOKEN=$(events token)"),
         (["post_batch.py", "event.json", "n"], {}, "Usage: TOKEN=$(events token)"),
         (["post_batch.py", "nothing.json", "n"], {"TOKEN": "x"}, "nothing.json is no file."),
-        (["post_batch.py", "event.json", "n"], {"TOKEN": "x", "EVENTS_API": NOBODY}, "No answer"),
+        (
+            ["post_batch.py", "event.json", "n"],
+            {"TOKEN": "x", "EVENTS_API": NOBODY},
+            "again in 8 s\nNo answer",
+        ),
         (["receive.py", "soon"], {}, "Usage: python examples/receive.py [SECONDS"),
         (["receive.py"], {"AWS_ENDPOINT_URL_SQS": NOBODY}, "Is the stack up? events status"),
         (["claim_checks.py", "q"], {}, "Usage: TOKEN=$(events token)"),
