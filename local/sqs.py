@@ -2,7 +2,8 @@
 
 Queues and messages are kept in the folder, so they survive a crash. Account 000000000000, region
 eu-west-1, any credentials. It accepts things that AWS refuses; it is no judge of limits. A restart
-loses the order of FIFO messages that were sent in the same millisecond.
+loses the order of FIFO messages that were sent in the same millisecond, and listens a moment before the
+queues are there again.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """Servers of the local stack killed with -9: they come back by themselves with what they held."""
 
 import asyncio
+import contextlib
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -24,8 +25,9 @@ def test_queues_and_messages_survive_a_kill_of_sqs(stack: Stack, tenant: str) ->
     received: set[str] = set()
 
     def receive() -> set[str]:
-        answer = sqs.receive_message(QueueUrl=url["QueueUrl"], MaxNumberOfMessages=10)
-        received.update(message["Body"] for message in answer.get("Messages", []))
+        with contextlib.suppress(sqs.exceptions.QueueDoesNotExist):  # it listens, and then restores
+            answer = sqs.receive_message(QueueUrl=url["QueueUrl"], MaxNumberOfMessages=10)
+            received.update(message["Body"] for message in answer.get("Messages", []))
         return received
 
     # the order inside one batch is not kept over a restart: ElasticMQ sorts by time of sending
