@@ -145,7 +145,7 @@ async def test_a_body_that_is_cut_off_leaves_nothing_in_kafka(stack: Stack, tena
     host, port = stack.api.removeprefix("http://").split(":")
     head = "".join(f"{name}: {text}\r\n" for name, text in stack.headers(tenant).items())
     body = json.dumps(an_event())
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         request = (
             f"POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n{head}\r\n"
         )

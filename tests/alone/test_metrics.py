@@ -14,7 +14,7 @@ from tests.stack import Stack, eventually
 
 def metrics(url: str) -> dict[str, float]:
     """Values by name and labels."""
-    answer = httpx.get(url, timeout=10).raise_for_status()
+    answer = httpx.get(url, timeout=60).raise_for_status()
     assert answer.headers["content-type"].startswith("text/plain; version=")
     lines = [line.rsplit(" ", 1) for line in answer.text.splitlines() if line[0] != "#"]
     return {name: float(value) for name, value in lines}

@@ -170,7 +170,7 @@ def test_bodies_that_do_not_come_hold_no_memory_and_nobody_up(door: Door) -> Non
     with ExitStack() as stack, neighbour(door.port, door.post(tenant="neighbour")) as other:
 
         def open_one() -> None:
-            connection = socket.create_connection(("127.0.0.1", door.port), timeout=10)
+            connection = socket.create_connection(("127.0.0.1", door.port), timeout=60)
             stack.enter_context(connection).sendall(start)
 
         for _ in range(300):

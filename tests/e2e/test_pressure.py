@@ -109,7 +109,7 @@ def test_a_request_for_which_there_is_no_room_is_refused_before_its_body(
     stack: Stack, tenant: str
 ) -> None:
     with edge(stack, IN_FLIGHT_BYTES_MAX="600000") as (port, _):
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as first:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as first:
             first.sendall(head(stack, tenant, 500_000) + b" " * 499_999)
             answer = eventually(lambda: _answer_to(port, head(stack, tenant, 500_000)), until=bool)
             assert answer.startswith(b"HTTP/1.1 503")

@@ -270,7 +270,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         )
         assert ask(url, "INSERT INTO k SELECT number FROM numbers(1000)").status_code == 200
         os.kill(child.pid, signal.SIGKILL)
-        child.wait(10)
+        child.wait(60)
     with running_module("local.clickhouse", *arguments, ready=f"{url}/ping"):
         assert ask(url, "SELECT count() FROM k").text == "1000\n"
 

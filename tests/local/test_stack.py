@@ -52,9 +52,9 @@ def test_every_command_explains_itself_and_takes_home_and_ports(command: str) ->
 @pytest.mark.parametrize("processor", ["materialize", "route", "ledger"])
 def test_the_status_says_where_a_processor_answers_probes(stack: Stack, processor: str) -> None:
     url = stack.refresh()[processor]
-    assert httpx.get(f"{url}/healthz", timeout=10).text == "ok\n"
-    eventually(lambda: httpx.get(f"{url}/readyz", timeout=10).json()["waiting_for"] == [])
-    metrics = httpx.get(f"{url}/metrics", timeout=10)
+    assert httpx.get(f"{url}/healthz", timeout=60).text == "ok\n"
+    eventually(lambda: httpx.get(f"{url}/readyz", timeout=60).json()["waiting_for"] == [])
+    metrics = httpx.get(f"{url}/metrics", timeout=60)
     assert metrics.headers["content-type"].startswith("text/plain; version=")
     assert f'events_seconds_until_loss{{group="events.{processor}",partition="0"}}' in metrics.text
 
