@@ -1,7 +1,8 @@
 """A table with a month of events of ten tenants, one of which has half of them, made inside ClickHouse.
 
 Rows are the retail events in turns, each with an entity, a correlation id and a word of its own, so that
-texts differ as those of customers do. Every fifth has an id as derived from an Idempotency-Key.
+texts differ as those of customers do. Of each hundred some, mostly twenty, have an id as derived from an
+Idempotency-Key.
 """
 
 import time
@@ -20,6 +21,8 @@ DAYS = 30
 DAY_MS = 24 * 60 * 60 * 1000
 STATEMENT_ROWS = 100_000
 ENTITIES = 500_000
+KEYED = 20
+"""Of each hundred events, those under an Idempotency-Key."""
 QUIET_S = 5
 MERGES_TIMEOUT_S = 1800
 INSERT = """
@@ -31,7 +34,7 @@ WITH bitOr(bitShiftLeft(ms, 16), bitOr(0x7000, cityHash64(r) % 4096)) AS high,
     bitOr(bitShiftLeft(cityHash64(r), 16), bitOr(0x8000, cityHash64(r) % 4096)) AS derived -- UUIDv8
 SELECT concat('tenant-', toString(if(r % 2 = 0, 0, 1 + intDiv(r, 2) % 9))),
     reinterpretAsUUID(bitOr(bitShiftLeft(toUInt128(low), 64),
-        toUInt128(if(intDiv(r, 20) % 5 = 0, derived, high)))),
+        toUInt128(if(intDiv(r, 20) % 100 < {keyed}, derived, high)))),
     fromUnixTimestamp64Milli(toInt64(ms)), event_type, event_source, operation,
     if(cityHash64(r, 1) % 10 = 0, entity_id, -- one in ten is about one of few
         concat('entity-', toString(cityHash64(r, 2) % {entities}))) AS entity, entity_name, entity,
@@ -48,13 +51,16 @@ SETTINGS max_threads = 1, max_insert_threads = 1, async_insert = 0, max_block_si
 MERGES = "SELECT count() FROM system.merges WHERE database = 'events' AND table = 'events'"
 
 
-def make(where: Endpoints, count: int) -> None:
-    """Have `count` rows, or those that a folder that was kept has, and no merge that runs."""
+def make(where: Endpoints, count: int, keyed: int = KEYED) -> None:
+    """Have `count` rows, or those that a folder that was kept has, and no merge that runs.
+
+    Of each hundred `keyed` are under an Idempotency-Key.
+    """
     there = int(sql(where, "SELECT count() FROM events.events"))
     if there not in (0, count):
         raise ValueError(f"the table that was kept has {there:,} rows, not {count:,}")
     if not there:
-        _insert(where, count)
+        insert(partial(sql, where), seed(partial(sql, where), where.home, "events"), count, keyed)
     give_up = time.monotonic() + MERGES_TIMEOUT_S
     quiet_s = time.monotonic()
     while time.monotonic() < quiet_s + QUIET_S:
@@ -65,12 +71,7 @@ def make(where: Endpoints, count: int) -> None:
         time.sleep(0.2)
 
 
-def _insert(where: Endpoints, count: int) -> None:
-    seeds = seed(partial(sql, where), where.home, "events")
-    insert(partial(sql, where), seeds, count)
-
-
-def insert(run: Callable[[str], object], seeds: int, count: int) -> None:
+def insert(run: Callable[[str], object], seeds: int, count: int, keyed: int = KEYED) -> None:
     """Insert `count` rows, 10,000 at once as the materializer does under load; `run` takes a statement."""
     every_us = DAYS * DAY_MS * 1000 // count
     start_ms = time.time_ns() // 1_000_000 - DAYS * DAY_MS
@@ -78,6 +79,7 @@ def insert(run: Callable[[str], object], seeds: int, count: int) -> None:
     for first in track(steps, description=f"filling to {count:,} rows", transient=True):
         statement = INSERT.format(
             entities=ENTITIES,
+            keyed=keyed,
             first=first,
             count=min(STATEMENT_ROWS, count - first),
             start_ms=start_ms,

@@ -1,10 +1,10 @@
 """GET /api/v1/events over a month of ten tenants: latency and CPU of query and ClickHouse per search.
 
-`python -m bench.search [--rows N] [--seconds S] [--keep FOLDER]`. The searches are those of the tenant
-that has half of the rows: one after the other, each until its page is full or nothing is left, and page
-by page over eight connections. Texts and values differ from request to request, so that nothing is
-remembered. Then GET by id, alone and beside searches. A table is made in two
-minutes for each ten million rows or so: `--keep` leaves it in FOLDER for the next run.
+`python -m bench.search [--rows N] [--keyed PERCENT] [--seconds S] [--keep FOLDER]`. The searches are
+those of the tenant that has half of the rows: one after the other, each until its page is full or nothing
+is left, and page by page over eight connections. Texts and values differ from request to request, so that
+nothing is remembered. Then GET by id, alone and beside searches. A table is made in two minutes for each
+ten million rows or so: `--keep` leaves it in FOLDER for the next run.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import load
-from bench.history import DAY_MS, DAYS, LARGE, make
+from bench.history import DAY_MS, DAYS, KEYED, LARGE, make
 from bench.load_test import positive
 from bench.servers import cpu_s, process, servers, sql
 from cli.endpoints import Endpoints
@@ -182,11 +182,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.search", description=__doc__)
     parser.add_argument("--rows", type=positive, default=1_000_000, help="rows of the table")
     parser.add_argument("--seconds", type=positive, default=3, help="of each measurement")
+    keyed = "of each hundred events, those under an Idempotency-Key"
+    parser.add_argument(
+        "--keyed", type=int, choices=range(101), default=KEYED, metavar="PERCENT", help=keyed
+    )
     parser.add_argument("--keep", type=Path, help="folder that has, or will have, the table")
     arguments = parser.parse_args()
     with servers(arguments.keep) as (where, ports, running):
         server = running["clickhouse"]
-        make(where, arguments.rows)
+        make(where, arguments.rows, arguments.keyed)
         headers, port = where.headers(LARGE), ports.base + 7
         newest_ms = int(sql(where, NEWEST_MS))
         sent = {name: paths(asked, newest_ms) for name, asked in searches(where).items()}
