@@ -8,6 +8,7 @@ import httpx
 
 from tests import forked
 from tests.builders import a_payload, an_event
+from tests.paged import walk_by_filter
 from tests.queues import arn
 from tests.stack import Stack, events, eventually
 from tests.subscribed import create_queue, receive
@@ -51,8 +52,7 @@ def test_the_life_of_a_subscription(stack: Stack, tenant: str) -> None:
         )
         assert (tried["matched"], tried["samples"]) == (1, [earlier[0].json()])
         assert tried["cost"]["rows_read"] >= len(earlier)
-        found = client.post("/api/v1/events:search", json=asked | {"limit": 5}).json()
-        assert (found["events"], found["next"]) == ([earlier[0].json()], None)
+        assert walk_by_filter(client, asked | {"limit": 5}) == [earlier[0].json()]
 
         made = client.post(PATH, json=body, headers={"Idempotency-Key": "orders"})
         again = client.post(PATH, json=body, headers={"Idempotency-Key": "orders"})
@@ -114,14 +114,7 @@ def test_pages_of_a_search_by_filter_show_every_match_once(stack: Stack, tenant:
             wanted |= {answer.json()["id"]} if number % 2 else set()
         body = {"filter": {"entity_id": [{"prefix": "1-"}]}, "limit": 3}
         eventually(lambda: stack.counts(tenant)[0], until=lambda count: count == 14)
-        seen: list[str] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            page = client.post(
-                "/api/v1/events:search", json=body | ({"cursor": cursor} if cursor else {})
-            ).json()
-            seen += [event["id"] for event in page["events"]]
-            cursor = page["next"]
+        seen = [event["id"] for event in walk_by_filter(client, body)]
         assert (len(seen), set(seen)) == (7, wanted)
 
 

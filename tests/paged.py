@@ -1,0 +1,36 @@
+"""All pages of a search: one may end before it is full, where the machine is busy."""
+
+from typing import Any
+
+import httpx
+
+from contracts import paths
+
+
+def walk(client: httpx.Client, **parameters: Any) -> list[dict[str, Any]]:
+    """All events of all pages, following the links."""
+    answer = client.get(paths.EVENTS, params=parameters)
+    events = []
+    while True:
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        events += body["events"]
+        if body["next"] is None:
+            assert "next" not in answer.links
+            return events
+        assert f"cursor={body['next']}" in answer.links["next"]["url"]
+        answer = client.get(answer.links["next"]["url"])
+
+
+def walk_by_filter(client: httpx.Client, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """The same of a search by `filter`, whose cursors are in its bodies."""
+    events: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answer = client.post(paths.SEARCH, json=asked | cursor)
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        events += body["events"]
+        if body["next"] is None:
+            return events
+        cursor = {"cursor": body["next"]}
