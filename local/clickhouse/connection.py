@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 WRITE_BYTES = 1024 * 1024
 BEGUN_BYTES = 256 * 1024  # of an answer are waited for before it is sent
 SCRATCH_BYTES_KEPT = 64 * 1024 * 1024
+NOT_COMPILED = "compile_expressions=0&compile_aggregate_expressions=0&compile_sort_description=0"
+"""Compiling costs the first queries of a process more than it saves any that this table is asked."""
 
 
 class Connection:
@@ -41,7 +43,7 @@ class Connection:
         self._database = "default"
 
     def _connect(self) -> Chdb:
-        connection: Chdb = chdb.connect(str(self._data))
+        connection: Chdb = chdb.connect(f"{self._data}?{NOT_COMPILED}")
         connection.set_progress_callback(self.figures.progress)
         return connection
 
