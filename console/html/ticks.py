@@ -15,7 +15,7 @@ MINUTE_MS, DAY_MINUTES = 60_000, 24 * 60
 STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)
 """Minutes between two moments of a day; each divides it."""
 STEPS_DAYS = (1, 2, 7, 14)
-STEPS_MONTHS = (1, 3, 6, 12, 60, 120, 1200)
+STEPS_MONTHS = (1, 3, 6, 12, 24, 60, 120, 1200)
 
 
 class Tick(NamedTuple):
@@ -46,7 +46,7 @@ def ticks(from_ms: int, to_ms: int, zone: tzinfo, most: int = 8) -> list[Tick]:
     wanted_min = (to_ms - from_ms) / MINUTE_MS / most
     first, last = (_local(each, zone).date() for each in (from_ms, to_ms))
     for made in _candidates(first, last, wanted_min, zone):
-        found = [each for each in made if from_ms <= each.at_ms < to_ms]
+        found = sorted(each for each in made if from_ms <= each.at_ms < to_ms)
         if len(found) <= most:
             return found
     return []
@@ -73,11 +73,12 @@ def _candidates(
 
 
 def _clock(first: date, last: date, step: int, zone: tzinfo) -> Iterator[Tick]:
+    """What the clock shows twice is two moments, what it leaves out none."""
     for day in _each_day(first, last):
-        for minutes in range(0, DAY_MINUTES, step):
-            local = datetime.combine(day, time(*divmod(minutes, 60)), zone)
-            at_ms = _ms(local)
-            if _local(at_ms, zone).time() == local.time():  # else the clock leaves it out
+        for minutes, fold in itertools.product(range(0, DAY_MINUTES, step), (0, 1)):
+            at_ms = _ms(datetime.combine(day, time(*divmod(minutes, 60), fold=fold), zone))
+            shown = _local(at_ms, zone)
+            if (60 * shown.hour + shown.minute, shown.fold) == (minutes, fold):
                 yield Tick(at_ms, "clock" if minutes else "day")
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from console.html.ticks import MINUTE_MS, label, short, ticks, top_of
@@ -55,6 +55,8 @@ def test_moments_are_round_few_and_within(
 
 
 @given(TIMES, LENGTHS, st.sampled_from(ZONES))
+@example(1_760_782_190_000, 258_864_610_001, ZONES[3])  # eight years
+@example(2_077_767_839_000, 17 * MINUTE_MS, ZONES[4])  # the clock shows this hour a second time
 def test_there_are_moments_enough_to_read_by(from_ms: int, length_ms: int, zone: ZoneInfo) -> None:
     assert len(ticks(from_ms, from_ms + length_ms, zone)) >= 2
 
