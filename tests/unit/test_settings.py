@@ -30,7 +30,8 @@ def shown(program: str) -> "subprocess.CompletedProcess[str]":
 
 def run(command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     module, *arguments = command.split()
-    return forked.run(module, arguments, timeout_s=60, environment=os.environ | variables)
+    others = {name: text for name, text in os.environ.items() if not name.startswith("EVENTS_")}
+    return forked.run(module, arguments, timeout_s=60, environment=others | variables)
 
 
 def messages(log: str, level: str = "error") -> list[str]:
