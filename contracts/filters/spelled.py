@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from contracts.filters.predicates import (
     AnythingBut,
@@ -51,6 +51,7 @@ def spelled(predicate: Predicate) -> Any:
             return {"exists": wanted}
         case AnythingBut(predicates):
             return {"anything-but": _besides(predicates)}
+    assert_never(predicate)
 
 
 def shortened(text: str) -> str:
