@@ -29,24 +29,24 @@ test: setup ## Run the tests against real local servers, WORKERS=4 side by side;
 	@$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" --durations=15
 
 test-long: setup ## All examples of each property and the long stories too, in their short forms
-	@EVENTS_EXAMPLES=all $(BIN)/pytest $(SIDE_BY_SIDE) --durations=15
+	@TESTS_EXAMPLES=all $(BIN)/pytest $(SIDE_BY_SIDE) --durations=15
 
 coverage: setup ## Lines and branches that `make test` runs, services included; TESTS="tests/unit tests/filters" for some
 	@rm -rf .coverage && mkdir .coverage
 	@$(BIN)/coverage run -m pytest --quiet $(SIDE_BY_SIDE) -m "not long" $(TESTS); code=$$?; $(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$code
 
 test-faults: setup ## kill -9 materializer, ClickHouse and routers 500 times each, ClickHouse a minute away; brokers of a cluster
-	@EVENTS_FAULTS_KILLS=$${EVENTS_FAULTS_KILLS:-500} EVENTS_FAULTS_AWAY_S=$${EVENTS_FAULTS_AWAY_S:-60} EVENTS_FAULTS_CLUSTER=long \
+	@TESTS_FAULTS_KILLS=$${TESTS_FAULTS_KILLS:-500} TESTS_FAULTS_AWAY_S=$${TESTS_FAULTS_AWAY_S:-60} TESTS_FAULTS_CLUSTER=long \
 		$(BIN)/pytest tests/faults tests/cluster tests/view -s
 
 test-drivers: setup ## ClickHouse clients of Python, Java, Node and Go against the local endpoint; Go's first build takes a minute
 	@$(BIN)/pytest tests/drivers
 
 test-attacks: setup ## What another tenant feels of attacks: p99 beside them to p99 without; run nothing else meanwhile
-	@EVENTS_ATTACKS_MEASURED=1 $(BIN)/pytest tests/attacks tests/e2e/test_pressure.py
+	@TESTS_ATTACKS_MEASURED=1 $(BIN)/pytest tests/attacks tests/e2e/test_pressure.py
 
 test-model: setup ## The state machine over the materializer's steps, 50,000 orders of events and 2,000 of Hypothesis
-	@EVENTS_MODEL_ORDERS=$${EVENTS_MODEL_ORDERS:-50000} EVENTS_MODEL_EXAMPLES=$${EVENTS_MODEL_EXAMPLES:-2000} $(BIN)/pytest tests/model -s
+	@TESTS_MODEL_ORDERS=$${TESTS_MODEL_ORDERS:-50000} TESTS_MODEL_EXAMPLES=$${TESTS_MODEL_EXAMPLES:-2000} $(BIN)/pytest tests/model -s
 
 check: setup ## Format, lint, types, links of the documents
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/pytest --quiet tests/unit/test_links.py
@@ -57,7 +57,7 @@ docs: setup $(DOCS_INSTALLED) ## Write the generated references, then the site: 
 
 picture: setup ## Draw docs/events.svg and docs/console-*.png anew, on stacks of their own
 	@$(BIN)/python -m docs.make.picture
-	@EVENTS_PICTURES=docs $(BIN)/pytest --quiet tests/console/test_pictures.py
+	@TESTS_PICTURES=docs $(BIN)/pytest --quiet tests/console/test_pictures.py
 
 bench-ingest: setup $(LOAD_INSTALLED) ## Measure the edge, then a load test; LOAD="--seconds 60 --users 100"
 	@$(BIN)/python -m bench.ingest

@@ -1,11 +1,11 @@
 """How many examples of a property are tried: all of them by `make test-long`, a quarter by `make test`.
 
-EVENTS_EXAMPLES=all asks for all. Which ones is chosen anew each time, so that days of runs see them all too.
+TESTS_EXAMPLES=all asks for all. Which ones is chosen anew each time, so that days of runs see them all too.
 """
 
 import os
 
-ALL = os.environ.get("EVENTS_EXAMPLES") == "all"
+ALL = os.environ.get("TESTS_EXAMPLES") == "all"
 SHARE = 4
 FEWEST = 5
 

@@ -10,7 +10,7 @@ loop: its latency counts from when a request was due, so that one long hold is f
 wait. `unharmed` asserts that p99 is at most `max(2 * p99 quiet, FLOOR_MS)`, in the best of `ROUNDS`
 rounds: noise of a shared machine is no attack, but an attack is there in every round. Where other tests
 run beside it nothing can be measured: then the attack is made once and the neighbour is answered, no
-more is asserted. `make test-attacks` sets `EVENTS_ATTACKS_MEASURED` and runs nothing beside.
+more is asserted. `make test-attacks` sets `TESTS_ATTACKS_MEASURED` and runs nothing beside.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from bench.load import quantile_ms
 from tests.stack import eventually
 
-MEASURED = "EVENTS_ATTACKS_MEASURED" in os.environ
+MEASURED = "TESTS_ATTACKS_MEASURED" in os.environ
 SECONDS = 1.5
 PAUSE_S = 0.25
 ROUNDS = 5

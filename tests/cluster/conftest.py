@@ -13,8 +13,8 @@ KAFKA_SESSION_MS = 9_000
 
 
 def long_form() -> bool:
-    """Whether EVENTS_FAULTS_CLUSTER asks for all that the cluster can go through."""
-    return os.environ.get("EVENTS_FAULTS_CLUSTER") == "long"
+    """Whether TESTS_FAULTS_CLUSTER asks for all that the cluster can go through."""
+    return os.environ.get("TESTS_FAULTS_CLUSTER") == "long"
 
 
 @pytest.fixture(scope="package")

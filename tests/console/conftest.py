@@ -17,7 +17,7 @@ from tests.processes import free_port, running_module
 from tests.stack import Stack, eventually
 
 TENANT = "console"
-PICTURED = "acme" if "EVENTS_PICTURES" in os.environ else "pictured"  # the documents show its name
+PICTURED = "acme" if "TESTS_PICTURES" in os.environ else "pictured"  # the documents show its name
 EVENTS = 1_000
 EXPECTED_MS = 30_000
 """A page has so long to become what is expected: these machines are shared."""

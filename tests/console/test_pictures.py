@@ -1,4 +1,4 @@
-"""The pictures of the documents, drawn of a day of events: EVENTS_PICTURES=docs says where they go."""
+"""The pictures of the documents, drawn of a day of events: TESTS_PICTURES=docs says where they go."""
 
 import os
 from pathlib import Path
@@ -48,7 +48,7 @@ def fault(stack: Stack, console: str) -> str:
 
 
 def test_the_pictures_of_the_documents_can_be_drawn(fault: str, look: Look, tmp_path: Path) -> None:
-    folder = Path(os.environ.get("EVENTS_PICTURES", tmp_path))
+    folder = Path(os.environ.get("TESTS_PICTURES", tmp_path))
     for name, (path, scheme) in PICTURES.items():
         with look(WIDE, scheme) as window:
             page = window.go(f"{path.format(id=fault)}&tenant={PICTURED}")

@@ -121,15 +121,15 @@ def running(home: Path) -> Iterator[Servers]:
 
 
 def seed() -> int:
-    """The seed of this run's random faults: EVENTS_FAULTS_SEED, or a new one."""
-    return int(os.environ.get("EVENTS_FAULTS_SEED") or int.from_bytes(os.urandom(4)))
+    """The seed of this run's random faults: TESTS_FAULTS_SEED, or a new one."""
+    return int(os.environ.get("TESTS_FAULTS_SEED") or int.from_bytes(os.urandom(4)))
 
 
 def kills() -> int:
-    """How many kills of each kind: EVENTS_FAULTS_KILLS, or the few of the short form."""
-    return int(os.environ.get("EVENTS_FAULTS_KILLS") or 5)
+    """How many kills of each kind: TESTS_FAULTS_KILLS, or the few of the short form."""
+    return int(os.environ.get("TESTS_FAULTS_KILLS") or 5)
 
 
 def away_s() -> float:
-    """How long ClickHouse stays away: EVENTS_FAULTS_AWAY_S, or the few seconds of the short form."""
-    return float(os.environ.get("EVENTS_FAULTS_AWAY_S") or 2)
+    """How long ClickHouse stays away: TESTS_FAULTS_AWAY_S, or the few seconds of the short form."""
+    return float(os.environ.get("TESTS_FAULTS_AWAY_S") or 2)

@@ -151,7 +151,7 @@ def test_a_tenth_of_the_messages_is_refused_for_good(play_routing: PlayRouting) 
 def test_routers_join_and_leave_while_events_arrive(play_routing: PlayRouting) -> None:
     async def story(story: Routing) -> None:
         rounds, seed_ = max(4, kills() // 5), seed()
-        print(f"\nrouters: {rounds} rounds, EVENTS_FAULTS_SEED={seed_}", flush=True)
+        print(f"\nrouters: {rounds} rounds, TESTS_FAULTS_SEED={seed_}", flush=True)
         chance, enough = random.Random(seed_), asyncio.Event()
 
         async def events_arrive() -> None:

@@ -1,6 +1,6 @@
 """kill -9 of routers at random instants: what is owed is delivered, or dead with a cause.
 
-`EVENTS_FAULTS_KILLS` says how many, `EVENTS_FAULTS_SEED` repeats a run's choices. Some queues are
+`TESTS_FAULTS_KILLS` says how many, `TESTS_FAULTS_SEED` repeats a run's choices. Some queues are
 throttled while it goes on, so that kills hit subscriptions that are behind too.
 """
 
@@ -63,7 +63,7 @@ async def kill_routers(
     """`total` kills, each followed by a new router; what was posted for the last, which lives."""
     seed_, hits, told_s = seed(), Counter[str](), time.monotonic()
     chance, began_s = random.Random(seed_), told_s
-    print(f"\nrouter: {total} kills, EVENTS_FAULTS_SEED={seed_}", flush=True)
+    print(f"\nrouter: {total} kills, TESTS_FAULTS_SEED={seed_}", flush=True)
     for number in range(1, total + 1):
         if await story.group.lag() < LAG_MIN:
             await story.deliveries.append(APPENDED)
@@ -85,7 +85,7 @@ async def kill_routers(
 
 def test_routers_are_killed_at_random_instants(play_routing: PlayRouting) -> None:
     async def story(story: Routing) -> None:
-        asked = os.environ.get("EVENTS_FAULTS_KILLS")
+        asked = os.environ.get("TESTS_FAULTS_KILLS")
         await kill_routers(story, kills() if asked else KILLS)
         await story.complete()
         verdict = story.deliveries.verdict()

@@ -1,6 +1,6 @@
 """kill -9 of routers at random instants of redrives and replays: nothing is sent never, repeats are counted.
 
-`EVENTS_FAULTS_KILLS` says how many, `EVENTS_FAULTS_SEED` repeats a run's choices. The events were routed
+`TESTS_FAULTS_KILLS` says how many, `TESTS_FAULTS_SEED` repeats a run's choices. The events were routed
 before, so whatever comes is a job's. Queues are slow, fail entries or lose answers meanwhile.
 """
 
@@ -176,7 +176,7 @@ async def kill_routers(
     """`total` kills while a job is under way, each followed by a new router; the last lives."""
     seed_, hits, told_s = seed(), Counter[str](), time.monotonic()
     chance, began_s = random.Random(seed_), told_s
-    print(f"\njobs: {total} kills, EVENTS_FAULTS_SEED={seed_}", flush=True)
+    print(f"\njobs: {total} kills, TESTS_FAULTS_SEED={seed_}", flush=True)
     for number in range(1, total + 1):
         await made.ensure(chance)
         if throttled:
@@ -214,7 +214,7 @@ def told(made: Resending, what: str) -> tuple[int, int]:
 
 def test_jobs_whose_routers_are_killed_send_everything(play_routing: PlayRouting) -> None:
     async def story(story: Routing) -> None:
-        total = kills() if os.environ.get("EVENTS_FAULTS_KILLS") else KILLS
+        total = kills() if os.environ.get("TESTS_FAULTS_KILLS") else KILLS
         async with resending(story, EVENTS_PER_JOB) as made:
             await kill_routers(story, made, total)
             never, _ = told(made, "jobs")

@@ -1,6 +1,6 @@
 """kill -9 at random instants: every accepted event is in the table exactly once.
 
-`EVENTS_FAULTS_KILLS` says how many of each kind, `EVENTS_FAULTS_SEED` repeats a run's choices.
+`TESTS_FAULTS_KILLS` says how many of each kind, `TESTS_FAULTS_SEED` repeats a run's choices.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class Progress:
         self._what, self._total = what, total
         self._hits: Counter[str] = Counter()
         self._began_s = self._told_s = time.monotonic()
-        print(f"\n{what}: {total} kills, EVENTS_FAULTS_SEED={seed_}", flush=True)
+        print(f"\n{what}: {total} kills, TESTS_FAULTS_SEED={seed_}", flush=True)
 
     def hit(self, story: Scenario) -> None:
         """A kill comes now."""

@@ -49,7 +49,7 @@ async def members_come_and_go(story: Scenario, rounds: int, chance: random.Rando
 def test_materializers_join_and_leave_while_events_arrive(play: Play) -> None:
     async def story(story: Scenario) -> None:
         rounds, seed_ = max(4, kills() // 5), seed()
-        print(f"\nrebalances: {rounds} rounds, EVENTS_FAULTS_SEED={seed_}", flush=True)
+        print(f"\nrebalances: {rounds} rounds, TESTS_FAULTS_SEED={seed_}", flush=True)
         await members_come_and_go(story, rounds, random.Random(seed_))
         await story.check()
         print(f"rebalances: {rounds} rounds, {await story.verdict()}", flush=True)

@@ -28,8 +28,8 @@ from tests.model.ports import ModelErasures, ModelRows
 from tests.model.server import Server, Storage, Stored, stored
 from tests.model.world import HOUR_MS, World
 
-EXAMPLES = int(os.environ.get("EVENTS_MODEL_EXAMPLES") or examples(500))
-ORDERS = int(os.environ.get("EVENTS_MODEL_ORDERS", "3000"))
+EXAMPLES = int(os.environ.get("TESTS_MODEL_EXAMPLES") or examples(500))
+ORDERS = int(os.environ.get("TESTS_MODEL_ORDERS", "3000"))
 STEPS = 80
 VALUE = represented(an_event(), "01a20d33-994f-74a1-8936-e15ecec113da")
 CONTROL_ORDERS = 30_000
@@ -55,11 +55,11 @@ def run(examples: int, **more: Any) -> None:
 
 
 def test_whatever_happens_the_table_ends_as_the_log_says() -> None:
-    run(EXAMPLES, derandomize="EVENTS_MODEL_EXAMPLES" not in os.environ)
+    run(EXAMPLES, derandomize="TESTS_MODEL_EXAMPLES" not in os.environ)
 
 
 def test_in_thousands_of_random_orders_too() -> None:
-    seed = random.randrange(10**9) if "EVENTS_MODEL_ORDERS" in os.environ else 0
+    seed = random.randrange(10**9) if "TESTS_MODEL_ORDERS" in os.environ else 0
     if found := orders.found(ORDERS, seed):
         raise AssertionError(orders.told(orders.shortened(*found))) from found[1]
 
