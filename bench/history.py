@@ -1,7 +1,7 @@
 """A table with a month of events of ten tenants, one of which has half of them, made inside ClickHouse.
 
 Rows are the retail events in turns, each with an entity, a correlation id and a word of its own, so that
-texts differ as those of customers do. Of each hundred some, mostly twenty, have an id as derived from an
+texts differ as those of customers do. Of each hundred `keyed` have an id as derived from an
 Idempotency-Key.
 """
 
@@ -14,6 +14,7 @@ from rich.progress import track
 from bench.rows import BATCH_ROWS, TENANTS, seed
 from bench.servers import sql
 from cli.endpoints import Endpoints
+from contracts.ids import IS_DERIVED
 
 LARGE = TENANTS[0]
 """The tenant with half of the rows."""
@@ -48,6 +49,7 @@ SETTINGS max_threads = 1, max_insert_threads = 1, async_insert = 0, max_block_si
     use_strict_insert_block_limits = 1, -- else three blocks become one part
     join_algorithm = 'hash'
 """
+THERE = f"SELECT count(), toUInt8(round(100 * countIf({IS_DERIVED}) / greatest(count(), 1))) FROM events.events"  # noqa: E501, S608
 MERGES = "SELECT count() FROM system.merges WHERE database = 'events' AND table = 'events'"
 
 
@@ -56,11 +58,15 @@ def make(where: Endpoints, count: int, keyed: int = KEYED) -> None:
 
     Of each hundred `keyed` are under an Idempotency-Key.
     """
-    there = int(sql(where, "SELECT count() FROM events.events"))
-    if there not in (0, count):
-        raise ValueError(f"the table that was kept has {there:,} rows, not {count:,}")
+    run = partial(sql, where)
+    there, keyed_there = map(int, run(THERE).split())
     if not there:
-        insert(partial(sql, where), seed(partial(sql, where), where.home, "events"), count, keyed)
+        insert(run, seed(run, where.home, "events"), count, keyed)
+    elif (there, keyed_there) != (count, keyed):
+        raise ValueError(
+            f"the table that was kept has {there:,} rows, {keyed_there} % of them keyed,"
+            f" not {count:,} and {keyed} %"
+        )
     give_up = time.monotonic() + MERGES_TIMEOUT_S
     quiet_s = time.monotonic()
     while time.monotonic() < quiet_s + QUIET_S:

@@ -25,6 +25,7 @@ from bench.history import DAY_MS, DAYS, KEYED, LARGE, make
 from bench.load_test import positive
 from bench.servers import cpu_s, process, servers, sql
 from cli.endpoints import Endpoints
+from contracts.ids import IS_DERIVED
 
 PATH = "/api/v1/events"
 DIFFERENT = 100
@@ -197,7 +198,7 @@ def main() -> None:
         text = [load.request("GET", path, headers) for path in sent["no such word, 7 days"]]
         conditions = {
             "any": "true",
-            "of an Idempotency-Key": "substring(toString(id), 15, 1) = '8'",
+            "of an Idempotency-Key": IS_DERIVED,
         }
         gets = {
             name: [
