@@ -1,7 +1,7 @@
 """Seconds that each folder of tests may take, and which tests stay together when workers share them.
 
 The one place for both. As seen with four workers on two cores, a sixth more: about eight minutes in all.
-Five workers take longer: they wait for the cores. What takes long goes to `make test-faults`.
+Five workers take as long: they wait for the cores. What takes long goes to `make test-faults`.
 """
 
 from collections import defaultdict

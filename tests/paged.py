@@ -1,5 +1,6 @@
 """All pages of a search: one may end before it is full, where the machine is busy."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -7,19 +8,23 @@ import httpx
 from contracts import paths
 
 
-def walk(client: httpx.Client, **parameters: Any) -> list[dict[str, Any]]:
-    """All events of all pages, following the links."""
+def pages(client: httpx.Client, **parameters: Any) -> Iterator[dict[str, Any]]:
+    """Each page, following the links."""
     answer = client.get(paths.EVENTS, params=parameters)
-    events = []
     while True:
         assert answer.status_code == 200, answer.text
         body = answer.json()
-        events += body["events"]
+        yield body
         if body["next"] is None:
             assert "next" not in answer.links
-            return events
+            return
         assert f"cursor={body['next']}" in answer.links["next"]["url"]
         answer = client.get(answer.links["next"]["url"])
+
+
+def walk(client: httpx.Client, **parameters: Any) -> list[dict[str, Any]]:
+    """All events of all pages."""
+    return [event for page in pages(client, **parameters) for event in page["events"]]
 
 
 def walk_by_filter(client: httpx.Client, asked: dict[str, Any]) -> list[dict[str, Any]]:

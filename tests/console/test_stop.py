@@ -59,6 +59,7 @@ def test_stop_is_shown_once_it_stops_and_loads_what_it_broke_off(browser: Browse
         page.goto(f"{url}/search?range=30d", wait_until="commit")
         expect(page.locator("tr.progress").last).to_contain_text("looked back to")
         assert page.locator("[data-does=stop]").is_hidden()
+        # what came in between is handed over while something is asked
         eventually(lambda: (page.title(), held), until=lambda asked: bool(asked[1]))
         held[0].continue_()
         page.get_by_role("button", name="Stop").click()

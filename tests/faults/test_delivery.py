@@ -166,9 +166,8 @@ def test_a_message_that_no_queue_takes_is_parked_and_the_others_of_its_batch_are
                 async with asyncio.timeout(DONE_S):
                     while await members.lag():
                         await asyncio.sleep(POLL_S)
-                await until(
-                    lambda: process.ready() == (200, [])
-                )  # it looks at the log beside its work
+                # not at once: it looks at the log beside its work
+                await until(lambda: process.ready() == (200, []))
             after = await members.end_of(DELIVERIES_DEAD)
         assert after - before == len(ids)  # once for each subscription
         await disable(story, ids)
